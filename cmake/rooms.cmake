@@ -1,0 +1,22 @@
+# mortise_room(NAME [DEPENDS ROOM...]): the static library of src/NAME,
+# built from every .c file directly in it. Rooms below `user` may run between
+# two guest instructions with the guest's vector state live in the host's
+# registers, so they are built without vector code (docs/architecture.md).
+set(MORTISE_GENERAL_REGS_ROOMS locks rcu exec x86)
+
+function(mortise_room NAME)
+  cmake_parse_arguments(ROOM "" "" "DEPENDS" ${ARGN})
+  file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${NAME}/*.c)
+  add_library(mortise_${NAME} STATIC ${SOURCES})
+  target_include_directories(mortise_${NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(mortise_${NAME} PUBLIC Threads::Threads PkgConfig::CK)
+  foreach(DEP IN LISTS ROOM_DEPENDS)
+    target_link_libraries(mortise_${NAME} PUBLIC mortise_${DEP})
+  endforeach()
+  if(NAME IN_LIST MORTISE_GENERAL_REGS_ROOMS AND NOT MORTISE_SANITIZE)
+    target_compile_options(mortise_${NAME} PRIVATE -mgeneral-regs-only)
+  endif()
+  if(NAME STREQUAL "x86")
+    target_link_libraries(mortise_${NAME} PUBLIC Zydis::Zydis)
+  endif()
+endfunction()

@@ -1,0 +1,68 @@
+/* The code cache: one range of memory mapped twice from one memfd, once
+ * writable (never executable) and once executable (never writable), cut
+ * into equal regions. A vCPU's thread translates into the region it owns
+ * without taking a lock; the region lock guards hand-out only. The memfd
+ * is closed after mapping: the guest never sees a descriptor.
+ *
+ * Within a region, code grows up from the start and metadata (struct tb,
+ * its exits and restart points) grows down from the end; both live until
+ * the next flush. */
+#ifndef MORTISE_EXEC_CODE_CACHE_H
+#define MORTISE_EXEC_CODE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "exec/cpu.h"
+
+struct code_cache_config {
+    size_t size;       /* bytes, at least 256 KiB; rounded up to whole regions */
+    uintptr_t rx_hint; /* where the executable mapping should lie; 0: anywhere.
+                          Fails with -EEXIST if something is mapped there */
+    size_t stub_size;  /* bytes at the start reserved for generated stubs;
+                          no region covers them */
+};
+
+/* Maps the cache. Once, before vCPUs exist. */
+NODISCARD int code_cache_init(const struct code_cache_config *cfg, struct error *err);
+
+/* After fork(2) in the child: the mappings are shared with the parent, so
+ * they are replaced, at the same addresses, by new empty memory; all
+ * regions are free, all TBs are gone (tb_hash emptied). The caller
+ * generates its stubs anew. Aborts with a message if memory cannot be had. */
+void code_cache_after_fork(void);
+
+/* Bounds of the two mappings, and translation between them. */
+uintptr_t code_cache_rx_start(void);
+uintptr_t code_cache_rw_start(void);
+size_t code_cache_size(void);
+bool code_cache_contains(uintptr_t rx);
+uint8_t *code_rw(uintptr_t rx);
+uintptr_t code_rx(const void *rw);
+
+/* Room for a translation: the vCPU's region's cursor (writable alias), with
+ * at least `code` bytes before the metadata and room for `meta` bytes of it;
+ * takes a fresh region when the current one is too full. NULL when the
+ * cache is full: the caller must leave, flush and retry. When there are
+ * more vCPUs than regions, vCPUs without one share a region (under the
+ * mmap_lock that translation holds). */
+uint8_t *code_region_reserve(struct cpu *cpu, size_t code, size_t meta);
+
+/* Takes `size` bytes of metadata, aligned to 16, off the end of what
+ * code_region_reserve promised. */
+void *code_region_meta(struct cpu *cpu, size_t size);
+
+/* Keeps `size` bytes of code at the cursor; the cursor then moves on to the
+ * next multiple of 16. */
+void code_region_commit(struct cpu *cpu, size_t size);
+
+/* Statistics, for -d and tests. Any thread. */
+struct code_cache_stats {
+    size_t size, region_size, regions, regions_used, code_bytes;
+    uint64_t tbs, flushes, invalidations;
+};
+void code_cache_get_stats(struct code_cache_stats *stats);
+
+#endif

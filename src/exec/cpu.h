@@ -1,0 +1,79 @@
+/* The part of a virtual CPU that does not depend on the guest's instruction
+ * set: its thread, its run state, work queued to it, and its jump cache.
+ * A guest CPU (struct x86_cpu) embeds one.
+ *
+ * Run state. Between cpu_exec_start and cpu_exec_end a vCPU may run guest
+ * code, look up TBs and patch jumps between them ("inside"). An exclusive
+ * section (exec/exclusive.h) waits until no other vCPU is inside. */
+#ifndef MORTISE_EXEC_CPU_H
+#define MORTISE_EXEC_CPU_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ck_stack.h>
+
+#include "base/error.h"
+#include "locks/annotations.h"
+
+struct code_region;
+struct cpu;
+
+/* Why a vCPU has to leave guest code: bits of cpu->exit_request. */
+enum cpu_exit_request {
+    CPU_EXIT_WORK = 1 << 0,      /* its work queue is not empty */
+    CPU_EXIT_EXCLUSIVE = 1 << 1, /* somebody waits for an exclusive section */
+    CPU_EXIT_SIGNAL = 1 << 2,    /* the environment (user mode) has a signal for it */
+    CPU_EXIT_STOP = 1 << 3,      /* the thread is to end */
+};
+
+/* Entries of a jump cache: indexed by the low 16 bits of the guest's target. */
+#define CPU_JUMP_CACHE_ENTRIES 65536
+
+struct cpu {
+    unsigned index; /* immutable after cpu_register; unique among live vCPUs */
+    int host_tid;   /* immutable once the thread runs; for tgkill */
+
+    atomic_uint exit_request; /* bits set by anybody, cleared by the vCPU */
+    atomic_bool inside;       /* written by the vCPU; see exclusive.c for the handshake */
+
+    /* Host addresses of checked TB entries (tb->checked), or the address of
+     * the miss stub. Filled by the vCPU's thread, reset by whoever invalidates
+     * a TB. Allocated and freed by the embedding guest CPU. */
+    _Atomic(uintptr_t) *jump_cache;
+    uintptr_t jump_cache_miss; /* immutable after cpu_register: the empty value */
+
+    struct code_region *region; /* owned by the vCPU's thread: what it translates into */
+
+    ck_stack_t work; /* lock-free: pushed by anybody, emptied by the vCPU */
+
+    struct cpu *next_list; /* RCU list of vCPUs; see cpu_list.c */
+};
+
+/* The vCPU whose thread this is, or NULL. Per thread. */
+extern _Thread_local struct cpu *current_cpu;
+
+/* Adds a vCPU to the list of all, gives it an index; cpu->jump_cache and
+ * jump_cache_miss are set and every entry holds the miss value. */
+void cpu_register(struct cpu *cpu);
+
+/* Takes it off the list. On return no other thread reads it (a grace period
+ * has passed) and its code region has been handed back. Not inside. */
+void cpu_unregister(struct cpu *cpu);
+
+/* After fork(2), in the child: only `self` is left on the list (NULL: none);
+ * all exclusive state is as new. The others' memory is not freed here. */
+void cpu_list_after_fork(struct cpu *self);
+
+/* Number of vCPUs on the list. */
+unsigned cpu_count(void);
+
+/* Calls fn on every vCPU inside an RCU read section. fn must not block. */
+void cpu_for_each(void (*fn)(struct cpu *cpu, void *opaque), void *opaque);
+
+/* Makes the vCPU leave guest code soon: sets the bits and, through the
+ * guest ops' kick, interrupts it. Any thread; signal-safe. */
+void cpu_kick(struct cpu *cpu, unsigned bits);
+
+#endif

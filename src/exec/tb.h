@@ -1,0 +1,110 @@
+/* Translation blocks: lookup, chaining, invalidation, flush.
+ *
+ * Life of a TB. The translator fills one in region memory, with mmap_lock
+ * held, and publishes it with tb_insert. It is found by tb_lookup without a
+ * lock, under the RCU read lock. tb_invalidate_* takes it out of the hash
+ * table and its pages' lists, resets jumps into it and out of it, and
+ * clears jump caches. Its memory stays until a flush, which runs in an
+ * exclusive section, so that a vCPU inside may finish running it. */
+#ifndef MORTISE_EXEC_TB_H
+#define MORTISE_EXEC_TB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exec/cpu.h"
+#include "locks/annotations.h"
+
+#define GUEST_PAGE_BITS 12
+#define GUEST_PAGE_SIZE (1UL << GUEST_PAGE_BITS)
+
+struct tb;
+
+/* A direct jump out of a TB (or to its own inside): a rel32 field in its
+ * code that leads to the exit's stub until it is chained. The field never
+ * crosses an 8-byte boundary, so that it is patched by one atomic store. */
+struct tb_exit {
+    uint64_t pc;       /* guest target; immutable */
+    uintptr_t field;   /* RX address of the rel32; immutable */
+    uintptr_t stub;    /* RX address of the unchained target; immutable */
+    uintptr_t inside;  /* not 0: the target lies in `from` itself, at this RX address, and
+                          the translator has patched the field so; invalidation undoes it */
+    struct tb *from;   /* immutable */
+    struct tb *to;     /* chained to, or NULL; guarded by the chain lock */
+    struct tb_exit *next_incoming; /* in to->incoming; guarded by the chain lock */
+};
+
+/* Where the guest stands when the host is at this offset: the state is
+ * "about to execute guest_off" after the registers in `saved` have been
+ * taken back from the CPU's slots. An entry holds from its host_off up to
+ * the next entry's. */
+enum tb_restart_kind {
+    TB_RESTART_PC,   /* guest pc = tb->pc + guest_off */
+    TB_RESTART_RAX,  /* guest pc = what the host's RAX holds now */
+    TB_RESTART_EXIT, /* guest pc = tb->exits[guest_off].pc */
+};
+struct tb_restart {
+    uint16_t host_off;
+    uint16_t guest_off;
+    uint16_t saved; /* bit n: GPR n is in its slot, not in the host register */
+    uint8_t kind;
+    uint8_t pad;
+};
+
+struct tb {
+    uint64_t pc;       /* guest address */
+    uint32_t flags;    /* guest mode: part of the key */
+    uint32_t size;     /* guest bytes covered from pc; at most 2 pages touched */
+    uintptr_t host;    /* RX address to jump to when the guest is known to be at pc */
+    uintptr_t checked; /* RX address for jump caches: checks the pc first */
+    uint32_t host_size; /* bytes of code, from min(host, checked) on */
+    uint16_t insns;
+    uint16_t exit_count;
+    uint16_t restart_count;
+    uint16_t pad;
+    struct tb_exit *exits;
+    struct tb_restart *restarts; /* ascending host_off, relative to code_start */
+    uintptr_t code_start;        /* RX address that host_off counts from */
+
+    atomic_bool invalid;      /* set under the chain lock; never cleared */
+    struct tb_exit *incoming; /* jumps that lead here; guarded by the chain lock */
+    struct tb *page_next[2];  /* per-page lists; guarded by the page's lock */
+};
+
+/* Finds the valid TB for pc and flags, or NULL. Inside, or RCU read lock
+ * held. Lock-free; no vector registers used. */
+struct tb *tb_lookup(uint64_t pc, uint32_t flags);
+
+/* Publishes a TB. mmap_lock held (user mode) - writers are serialised by
+ * it. The TB's pages have been protected by code_source->protect. */
+void tb_insert(struct tb *tb);
+
+/* Makes the exit lead straight to `to`, unless either has become invalid.
+ * Inside. No vector registers used. */
+void tb_chain(struct tb_exit *exit, struct tb *to);
+
+/* Remembers `tb` in the vCPU's jump cache (and undoes it if the TB has been
+ * invalidated meanwhile). Inside, by the vCPU's thread. */
+void tb_jump_cache_set(struct cpu *cpu, struct tb *tb);
+
+/* Invalidates every TB that covers a byte of [start, end). mmap_lock held.
+ * Returns how many. May be called inside or outside. */
+size_t tb_invalidate_range(uint64_t start, uint64_t end);
+
+/* Whether a TB covers a byte of the page. mmap_lock held. */
+bool tb_page_has_code(uint64_t page_addr);
+
+/* The TB whose code contains this host (RX) address, or NULL, invalidated
+ * ones included. Signal-safe, lock-free; inside. */
+struct tb *tb_from_host(uintptr_t rx);
+
+/* Asks for a flush of everything: queued as exclusive work to `cpu` (the
+ * caller's own); several requests for the same generation flush once. */
+void tb_request_flush(struct cpu *cpu);
+
+/* Flushes now. In an exclusive section, or single-threaded. */
+void tb_flush_exclusive(void);
+
+#endif

@@ -1,0 +1,56 @@
+/* The state of a guest x86-64 CPU. While its guest code runs, the host's GS
+ * base points to this struct, all 16 guest GPRs are in the host registers of
+ * the same names, flags in RFLAGS, vector and x87 state in the host's.
+ * Whenever C code that is not a light exit runs, everything is here.
+ *
+ * The struct is owned by the vCPU's thread, except for what struct cpu says. */
+#ifndef MORTISE_X86_STATE_H
+#define MORTISE_X86_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exec/cpu.h"
+
+enum x86_reg {
+    X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
+    X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13, X86_R14, X86_R15,
+    X86_GPRS
+};
+
+enum x86_flag {
+    X86_CF = 1 << 0, X86_PF = 1 << 2, X86_AF = 1 << 4, X86_ZF = 1 << 6, X86_SF = 1 << 7,
+    X86_TF = 1 << 8, X86_IF = 1 << 9, X86_DF = 1 << 10, X86_OF = 1 << 11, X86_RF = 1 << 16,
+    X86_AC = 1 << 18, X86_ID = 1 << 21,
+};
+
+struct x86_cpu {
+    uint64_t self; /* &cpu: what generated code reads at gs:0 */
+
+    uint64_t gpr[X86_GPRS];
+    uint64_t rip;
+    uint64_t rflags;
+    uint64_t fs_base, gs_base; /* the guest's */
+
+    /* Used by generated code only. */
+    uint64_t slot[X86_GPRS]; /* a GPR's value while the host register is borrowed */
+    uint64_t entry;          /* where re-entry jumps to */
+    uint64_t host_rsp;       /* C stack while guest code runs */
+    uint64_t scratch[4];
+    uint64_t xsave_mask;     /* state components saved on a full exit */
+    void *xsave;             /* 64-byte aligned, x86_xsave_size bytes, standard format */
+
+    uint64_t insns_limit; /* 1: one guest instruction per TB; 0: no limit */
+    struct cpu cpu;
+
+    void *env; /* the environment's (src/user: struct user_thread) */
+
+    _Atomic(uintptr_t) jump_cache[CPU_JUMP_CACHE_ENTRIES];
+};
+
+static inline struct x86_cpu *x86_cpu_of(struct cpu *cpu)
+{
+    return (struct x86_cpu *)(void *)((char *)cpu - offsetof(struct x86_cpu, cpu));
+}
+
+#endif
