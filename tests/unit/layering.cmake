@@ -1,0 +1,108 @@
+# The layering check: every include of a room names a file of that room or of
+# one below it, as the mortise_room() lines of CMakeLists.txt say. Also: only
+# x86 knows the decoder library, and inline assembly stays in files named for
+# it (*_asm.c, *_asm.h).
+#
+#   cmake -DSOURCE_DIR=... -P layering.cmake                      checks the tree
+#   cmake -DSOURCE_DIR=... -DSELF_TEST_DIR=... -P layering.cmake  checks this check
+cmake_minimum_required(VERSION 3.25)
+
+# Reads the rooms of CMAKE_LISTS: sets ROOMS, and MAY_<room> to what it may
+# include from, itself included.
+function(read_rooms CMAKE_LISTS)
+  file(STRINGS ${CMAKE_LISTS} LINES REGEX "^mortise_room\\(")
+  set(ROOMS "")
+  foreach(LINE IN LISTS LINES)
+    string(REGEX REPLACE "^mortise_room\\(([a-z0-9_ A-Z]*)\\).*" "\\1" WORDS "${LINE}")
+    string(REPLACE " " ";" WORDS "${WORDS}")
+    list(POP_FRONT WORDS ROOM)
+    list(REMOVE_ITEM WORDS DEPENDS)
+    set(MAY ${ROOM})
+    foreach(BELOW IN LISTS WORDS)
+      if(NOT BELOW IN_LIST ROOMS)
+        message(FATAL_ERROR "room ${ROOM} depends on ${BELOW}, which is not declared above it")
+      endif()
+      list(APPEND MAY ${MAY_${BELOW}})
+    endforeach()
+    list(REMOVE_DUPLICATES MAY)
+    set(MAY_${ROOM} ${MAY})
+    set(MAY_${ROOM} ${MAY} PARENT_SCOPE)
+    list(APPEND ROOMS ${ROOM})
+  endforeach()
+  set(ROOMS ${ROOMS} PARENT_SCOPE)
+endfunction()
+
+# Appends to FOUND what is wrong with one file of ROOM.
+function(check_file FILE NAME ROOM)
+  file(STRINGS ${FILE} LINES REGEX "^[ \t]*#[ \t]*include|__asm__|[^a-z_]asm[ \t]*(volatile)?[ \t]*\\(")
+  foreach(LINE IN LISTS LINES)
+    if(LINE MATCHES "#[ \t]*include[ \t]*\"([^\"]+)\"")
+      set(INCLUDED ${CMAKE_MATCH_1})
+      if(NOT INCLUDED MATCHES "^([^/]+)/" OR NOT CMAKE_MATCH_1 IN_LIST ROOMS)
+        list(APPEND FOUND "${NAME}: \"${INCLUDED}\" does not start with the name of a room")
+      elseif(NOT CMAKE_MATCH_1 IN_LIST MAY_${ROOM})
+        list(APPEND FOUND "${NAME}: room ${ROOM} may not include \"${INCLUDED}\"")
+      endif()
+    elseif(LINE MATCHES "#[ \t]*include[ \t]*<(Zydis|Zycore)")
+      if(NOT ROOM STREQUAL x86)
+        list(APPEND FOUND "${NAME}: only room x86 may include the decoder library")
+      endif()
+    elseif(LINE MATCHES "#[ \t]*include[ \t]*<ck_")
+      if(ROOM STREQUAL base)
+        list(APPEND FOUND "${NAME}: room base includes nothing but libc")
+      endif()
+    elseif(LINE MATCHES "asm" AND NOT LINE MATCHES "#[ \t]*include" AND NOT FILE MATCHES "_asm\\.[ch]$")
+      list(APPEND FOUND "${NAME}: inline assembly outside of a file named *_asm.c or *_asm.h")
+    endif()
+  endforeach()
+  set(FOUND ${FOUND} PARENT_SCOPE)
+endfunction()
+
+# Sets FOUND to the violations in the tree at DIR.
+function(check_tree DIR)
+  read_rooms(${DIR}/CMakeLists.txt)
+  set(FOUND "")
+  file(GLOB_RECURSE FILES RELATIVE ${DIR}/src ${DIR}/src/*.c ${DIR}/src/*.h)
+  foreach(FILE IN LISTS FILES)
+    string(REGEX MATCH "^[^/]+" ROOM ${FILE})
+    if(NOT ROOM IN_LIST ROOMS)
+      list(APPEND FOUND "src/${FILE}: ${ROOM} is not a room of CMakeLists.txt")
+      continue()
+    endif()
+    check_file(${DIR}/src/${FILE} src/${FILE} ${ROOM})
+  endforeach()
+  set(FOUND ${FOUND} PARENT_SCOPE)
+endfunction()
+
+# One seeded violation must be found, alone, in a tree that is otherwise clean.
+function(expect NAME FILE TEXT EXPECTED)
+  set(DIR ${SELF_TEST_DIR}/${NAME})
+  file(REMOVE_RECURSE ${DIR})
+  file(WRITE ${DIR}/CMakeLists.txt
+    "mortise_room(base)\nmortise_room(locks DEPENDS base)\nmortise_room(exec DEPENDS locks)\n"
+    "mortise_room(x86 DEPENDS exec)\n")
+  file(WRITE ${DIR}/src/exec/clean.c "#include <stdint.h>\n#include \"base/error.h\"\n"
+    "#include \"exec/tb.h\"\n#include \"locks/mutex.h\"\n")
+  file(WRITE ${DIR}/src/x86/clean_asm.c "#include <Zydis/Zydis.h>\nvoid f(void) { __asm__(\"\"); }\n")
+  file(WRITE ${DIR}/${FILE} "${TEXT}\n")
+  check_tree(${DIR})
+  if(NOT "${FOUND}" MATCHES "^${EXPECTED}$")
+    message(FATAL_ERROR "self-test ${NAME}: expected \"${EXPECTED}\", found \"${FOUND}\"")
+  endif()
+endfunction()
+
+if(SELF_TEST_DIR)
+  expect(clean src/base/a.h "#include <stdlib.h>" "")
+  expect(upward src/locks/a.c "  # include \"exec/tb.h\"" "src/locks/a.c: room locks may not .*tb.h\"")
+  expect(roomless src/exec/a.h "#include \"tb.h\"" "src/exec/a.h: \"tb.h\" does not start .*")
+  expect(unknown src/attic/a.c "int a;" "src/attic/a.c: attic is not a room .*")
+  expect(decoder src/exec/a.c "#include <Zydis/Zydis.h>" "src/exec/a.c: only room x86 .*")
+  expect(assembly src/x86/a.c "    __asm__(\"nop\");" "src/x86/a.c: inline assembly .*")
+  expect(libraries src/base/a.c "#include <ck_pr.h>" "src/base/a.c: room base .*")
+else()
+  check_tree(${SOURCE_DIR})
+  if(FOUND)
+    list(JOIN FOUND "\n  " FOUND)
+    message(FATAL_ERROR "layering is violated:\n  ${FOUND}")
+  endif()
+endif()
