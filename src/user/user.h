@@ -57,12 +57,15 @@ struct user_thread *user_thread_first(struct x86_cpu *cpu);
 int64_t safe_syscall(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5,
                      uint64_t a6);
 
-/* The memory side of fork: held across fork so that the child finds the
- * mappings consistent. The child re-initialises what the engine's new,
- * empty code cache makes stale. (mm.c) */
-void user_mm_before_fork(void);
-void user_mm_after_fork_parent(void);
+/* The memory side of fork, in the child (locks are as after
+ * locks_after_fork_child, the engine has been told). (mm.c) */
 void user_mm_after_fork_child(void);
+
+/* execve: the new program starts with the guest's signal mask, and ignores
+ * what the guest ignores, so the host must be brought to that state just
+ * before; and back, when the host's execve has failed. (signal.c) */
+void user_signals_before_exec(struct user_thread *t);
+void user_signals_exec_failed(struct user_thread *t);
 
 /* Ends the process as the guest asked: what must be printed at exit is
  * printed. (main.c) */
