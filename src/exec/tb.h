@@ -16,15 +16,22 @@
 
 #include "exec/cpu.h"
 #include "locks/annotations.h"
+#include "locks/mmap_lock.h"
+#include "locks/spinlock.h"
 
 #define GUEST_PAGE_BITS 12
 #define GUEST_PAGE_SIZE (1UL << GUEST_PAGE_BITS)
 
 struct tb;
 
+/* Guards all jumps between TBs: which exit leads where, and the rel32 fields
+ * in code that say so. A leaf. */
+extern struct spinlock tb_chain_lock;
+
 /* A direct jump out of a TB (or to its own inside): a rel32 field in its
  * code that leads to the exit's stub until it is chained. The field never
- * crosses an 8-byte boundary, so that it is patched by one atomic store. */
+ * crosses an 8-byte boundary, so that it is patched by one atomic store.
+ * The translator fills exits by assigning whole structs. */
 struct tb_exit {
     uint64_t pc;       /* guest target; immutable */
     uintptr_t field;   /* RX address of the rel32; immutable */
@@ -32,8 +39,10 @@ struct tb_exit {
     uintptr_t inside;  /* not 0: the target lies in `from` itself, at this RX address, and
                           the translator has patched the field so; invalidation undoes it */
     struct tb *from;   /* immutable */
-    struct tb *to;     /* chained to, or NULL; guarded by the chain lock */
-    struct tb_exit *next_incoming; /* in to->incoming; guarded by the chain lock */
+    struct tb *to GUARDED_BY(tb_chain_lock); /* chained to, or NULL */
+    /* In to->incoming; link_incoming is the pointer that points here. */
+    struct tb_exit *next_incoming GUARDED_BY(tb_chain_lock);
+    struct tb_exit **link_incoming GUARDED_BY(tb_chain_lock);
 };
 
 /* Where the guest stands when the host is at this offset: the state is
@@ -59,27 +68,33 @@ struct tb {
     uint32_t size;     /* guest bytes covered from pc; at most 2 pages touched */
     uintptr_t host;    /* RX address to jump to when the guest is known to be at pc */
     uintptr_t checked; /* RX address for jump caches: checks the pc first */
-    uint32_t host_size; /* bytes of code, from min(host, checked) on */
+    _Atomic(struct tb *) hash_next; /* next in its bucket; see tb_hash.c */
+    uint32_t host_size; /* bytes of code, from code_start on */
     uint16_t insns;
     uint16_t exit_count;
     uint16_t restart_count;
     uint16_t pad;
     struct tb_exit *exits;
     struct tb_restart *restarts; /* ascending host_off, relative to code_start */
-    uintptr_t code_start;        /* RX address that host_off counts from */
+    uintptr_t code_start;        /* RX address of the first byte; host_off counts from it */
 
-    atomic_bool invalid;      /* set under the chain lock; never cleared */
-    struct tb_exit *incoming; /* jumps that lead here; guarded by the chain lock */
-    struct tb *page_next[2];  /* per-page lists; guarded by the page's lock */
+    atomic_bool invalid; /* set under the chain lock; never cleared */
+    struct tb_exit *incoming GUARDED_BY(tb_chain_lock); /* jumps that lead here */
+    /* In the lists of the page of its first byte and of its last one, if that
+     * is another. Changed with the pages' locks held too. */
+    struct tb *page_next[2] GUARDED_BY(mmap_lock_cap);
 };
 
-/* Finds the valid TB for pc and flags, or NULL. Inside, or RCU read lock
- * held. Lock-free; no vector registers used. */
+/* Finds the valid TB for pc and flags, or NULL. Inside: the TB is good until
+ * cpu_exec_end. Lock-free; no vector registers used. */
 struct tb *tb_lookup(uint64_t pc, uint32_t flags);
 
-/* Publishes a TB. mmap_lock held (user mode) - writers are serialised by
- * it. The TB's pages have been protected by code_source->protect. */
-void tb_insert(struct tb *tb);
+/* Makes tb_from_host find a TB: for each one, right after
+ * code_region_commit of its code, whether it will be inserted or not. */
+void tb_register_host(struct tb *tb) REQUIRES(mmap_lock_cap);
+
+/* Publishes a TB. Its pages have been protected by code_source->protect. */
+void tb_insert(struct tb *tb) REQUIRES(mmap_lock_cap);
 
 /* Makes the exit lead straight to `to`, unless either has become invalid.
  * Inside. No vector registers used. */
@@ -89,22 +104,29 @@ void tb_chain(struct tb_exit *exit, struct tb *to);
  * invalidated meanwhile). Inside, by the vCPU's thread. */
 void tb_jump_cache_set(struct cpu *cpu, struct tb *tb);
 
-/* Invalidates every TB that covers a byte of [start, end). mmap_lock held.
- * Returns how many. May be called inside or outside. */
-size_t tb_invalidate_range(uint64_t start, uint64_t end);
+/* Invalidates every TB that covers a byte of [start, end). Returns how many.
+ * Costs what there is to invalidate, however long the range. May be called
+ * inside or outside. */
+size_t tb_invalidate_range(uint64_t start, uint64_t end) REQUIRES(mmap_lock_cap);
 
-/* Whether a TB covers a byte of the page. mmap_lock held. */
-bool tb_page_has_code(uint64_t page_addr);
+/* Whether a TB covers a byte of the page. */
+bool tb_page_has_code(uint64_t page_addr) REQUIRES(mmap_lock_cap);
 
 /* The TB whose code contains this host (RX) address, or NULL, invalidated
  * ones included. Signal-safe, lock-free; inside. */
 struct tb *tb_from_host(uintptr_t rx);
 
-/* Asks for a flush of everything: queued as exclusive work to `cpu` (the
- * caller's own); several requests for the same generation flush once. */
+/* Asks for a flush of everything: queued as work to `cpu` (the caller's
+ * own), which runs it in an exclusive section; of several requests for the
+ * same generation the first flushes, the others find it done. Inside, so
+ * that no flush comes between finding the cache full and asking. */
 void tb_request_flush(struct cpu *cpu);
 
 /* Flushes now. In an exclusive section, or single-threaded. */
-void tb_flush_exclusive(void);
+void tb_flush_exclusive(void) EXCLUDES(mmap_lock_cap);
+
+/* How many flushes there have been: what was remembered of TBs while outside
+ * is good, once inside again, if the count is the same. Any thread. */
+uint64_t tb_flush_count(void);
 
 #endif

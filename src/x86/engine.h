@@ -13,7 +13,7 @@
 #include "x86/state.h"
 
 struct x86_engine_config {
-    size_t cache_size;   /* bytes of code cache; 0: default (64 MiB) */
+    size_t cache_size;    /* bytes of code cache; 0: default (64 MiB) */
     uintptr_t cache_hint; /* where to put it; see code_cache.h */
     bool one_insn_per_tb;
 };
@@ -41,15 +41,15 @@ uint64_t x86_xsave_mask(void);
 /* XCR0-style feature set the guest is told of. */
 
 enum x86_exit {
-    X86_EXIT_SYSCALL,   /* SYSCALL executed: rip is after it; rcx, r11 not yet changed */
-    X86_EXIT_INT80,     /* INT 0x80: rip is after it */
-    X86_EXIT_INT3,      /* INT3: rip is after it */
-    X86_EXIT_INTERRUPT, /* cpu.exit_request has bits the environment handles; rip is exact */
-    X86_EXIT_FAULT,     /* a host signal hit guest code, see x86_context_take; rip is exact */
-    X86_EXIT_NOCODE,    /* rip is not executable: fault address is rip */
-    X86_EXIT_ILLEGAL,   /* an instruction the engine rejects: SIGILL at rip */
+    X86_EXIT_SYSCALL,    /* SYSCALL executed: rip is after it; rcx, r11 not yet changed */
+    X86_EXIT_INT80,      /* INT 0x80: rip is after it */
+    X86_EXIT_INT3,       /* INT3: rip is after it */
+    X86_EXIT_INTERRUPT,  /* cpu.exit_request has bits the environment handles; rip is exact */
+    X86_EXIT_FAULT,      /* a host signal hit guest code, see x86_context_take; rip is exact */
+    X86_EXIT_NOCODE,     /* rip is not executable: fault address is rip */
+    X86_EXIT_ILLEGAL,    /* an instruction the engine rejects: SIGILL at rip */
     X86_EXIT_PRIVILEGED, /* an instruction that faults with #GP in user mode: SIGSEGV at rip */
-    X86_EXIT_STEP,      /* single-step trap (TF): rip is the next instruction */
+    X86_EXIT_STEP,       /* single-step trap (TF): rip is the next instruction */
 };
 
 /* Runs guest code from cpu->rip until one of the above. Not inside; no lock
@@ -59,9 +59,9 @@ enum x86_exit x86_cpu_exec(struct x86_cpu *cpu);
 /* --- from host signal handlers, on the vCPU's thread --- */
 
 enum x86_where {
-    X86_IN_GUEST,   /* the signal hit translated code at an exact guest instruction */
-    X86_IN_STUBS,   /* in generated entry or exit code */
-    X86_IN_HOST,    /* in C code */
+    X86_IN_GUEST, /* the signal hit translated code at an exact guest instruction */
+    X86_IN_STUBS, /* in generated entry or exit code */
+    X86_IN_HOST,  /* in C code */
 };
 
 /* Where the interrupted context is. For X86_IN_GUEST *pc (may be NULL) gets the guest's

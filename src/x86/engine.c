@@ -1,0 +1,128 @@
+/* Start of the engine, and the life of a guest CPU. */
+#include "x86/engine.h"
+
+#include <asm/prctl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "exec/code_cache.h"
+#include "exec/guest_ops.h"
+#include "x86/host.h"
+#include "x86/stubs.h"
+#include "x86/translate.h"
+
+#define DEFAULT_CACHE_SIZE (64UL << 20)
+#define KICK_SIGNAL        64 /* SIGRTMAX, as a constant */
+
+#define XSAVE_MXCSR_OFFSET 24
+#define XSAVE_BV_OFFSET    512
+
+unsigned x86_translate_max_insns = X86_TB_MAX_INSNS;
+
+/* The environment's handler of the signal looks at exit_request. */
+static void kick(struct cpu *cpu)
+{
+    syscall(SYS_tgkill, getpid(), cpu->host_tid, KICK_SIGNAL);
+}
+
+static const struct guest_ops x86_guest_ops = {.kick = kick};
+
+int x86_engine_init(const struct x86_engine_config *cfg, struct error *err)
+{
+    int r = x86_host_detect(err);
+    if (r < 0) {
+        return r;
+    }
+    struct code_cache_config cache = {
+        .size = cfg->cache_size ? cfg->cache_size : DEFAULT_CACHE_SIZE,
+        .rx_hint = cfg->cache_hint,
+        .stub_size = X86_STUBS_SIZE,
+    };
+    r = code_cache_init(&cache, err);
+    if (r < 0) {
+        return r;
+    }
+    x86_translate_max_insns = cfg->one_insn_per_tb ? 1 : X86_TB_MAX_INSNS;
+    guest_ops = &x86_guest_ops;
+    x86_stubs_generate();
+    return 0;
+}
+
+void x86_engine_after_fork(struct x86_cpu *self)
+{
+    code_cache_after_fork();
+    x86_stubs_generate();
+    cpu_list_after_fork(self ? &self->cpu : NULL);
+}
+
+size_t x86_xsave_size(void)
+{
+    return x86_host.xsave_size;
+}
+
+uint64_t x86_xsave_mask(void)
+{
+    return x86_host.xcr0;
+}
+
+/* Bytes of a struct x86_cpu with the XSAVE area behind it. */
+static size_t cpu_bytes(void)
+{
+    return ((sizeof(struct x86_cpu) + 63) & ~63UL) + x86_host.xsave_size;
+}
+
+static void reset_vectors(struct x86_cpu *cpu)
+{
+    uint8_t *area = cpu->xsave;
+    const uint16_t fcw = 0x37f;
+    const uint32_t mxcsr = 0x1f80;
+    const uint64_t x87_and_sse = 3;
+    memcpy(area, &fcw, sizeof(fcw));
+    memcpy(area + XSAVE_MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+    memcpy(area + XSAVE_BV_OFFSET, &x87_and_sse, sizeof(x87_and_sse));
+}
+
+struct x86_cpu *x86_cpu_new(const struct x86_cpu *from)
+{
+    void *p = mmap(NULL, cpu_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    struct x86_cpu *cpu = p;
+    cpu->self = (uint64_t)(uintptr_t)cpu;
+    cpu->xsave = (char *)p + (cpu_bytes() - x86_host.xsave_size);
+    cpu->xsave_mask = x86_host.xcr0;
+    cpu->rflags = X86_IF | 2;
+    reset_vectors(cpu);
+    if (from) {
+        memcpy(cpu->gpr, from->gpr, sizeof(cpu->gpr));
+        cpu->rip = from->rip;
+        cpu->rflags = from->rflags;
+        cpu->fs_base = from->fs_base;
+        cpu->gs_base = from->gs_base;
+        memcpy(cpu->xsave, from->xsave, x86_host.xsave_size);
+    }
+    for (size_t i = 0; i < CPU_JUMP_CACHE_ENTRIES; i++) {
+        atomic_store_explicit(&cpu->jump_cache[i], x86_stubs.miss, memory_order_relaxed);
+    }
+    cpu->cpu.jump_cache = cpu->jump_cache;
+    cpu->cpu.jump_cache_miss = x86_stubs.miss;
+    cpu_register(&cpu->cpu);
+    return cpu;
+}
+
+void x86_cpu_free(struct x86_cpu *cpu)
+{
+    cpu_unregister(&cpu->cpu);
+    munmap(cpu, cpu_bytes());
+}
+
+void x86_cpu_attach(struct x86_cpu *cpu)
+{
+    cpu_attach_thread(&cpu->cpu);
+    syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)cpu);
+}
