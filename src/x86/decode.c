@@ -161,8 +161,8 @@ static bool seg_override(const ZydisDecodedInstruction *zi)
     return (zi->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS)) != 0;
 }
 
-/* Strings, XLAT, MASKMOV and absolute moffs: memory operands without ModRM
- * (or besides it) that a segment override would apply to. */
+/* Strings, XLAT and MASKMOV: memory operands without ModRM (or besides it)
+ * that a segment override would apply to. */
 static bool has_implicit_seg_memory(const ZydisDecodedInstruction *zi)
 {
     switch (zi->mnemonic) {
@@ -172,12 +172,32 @@ static bool has_implicit_seg_memory(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_XLAT:
         return true;
     default:
-        break;
+        return zi->meta.category == ZYDIS_CATEGORY_STRINGOP;
     }
-    if (zi->meta.category == ZYDIS_CATEGORY_STRINGOP) {
-        return true;
+}
+
+/* MOV between the accumulator and an absolute address (A0..A3) takes the form
+ * with ModRM, so that its address can be replaced. */
+static bool is_moffs(const ZydisDecodedInstruction *zi)
+{
+    return zi->mnemonic == ZYDIS_MNEMONIC_MOV && zi->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT &&
+           zi->opcode >= 0xa0 && zi->opcode <= 0xa3;
+}
+
+static void moffs_to_modrm(struct x86_insn *in, const ZydisDecodedInstruction *zi)
+{
+    static const uint8_t opcodes[] = {0x8a, 0x8b, 0x88, 0x89};
+    in->bytes[in->opcode_off] = opcodes[zi->opcode & 3];
+    in->modrm_off = (uint8_t)(in->opcode_off + 1);
+    in->bytes[in->modrm_off] = 0;
+    in->imm_off = in->len;
+    in->mem = X86_MEM_SEG;
+    in->seg_gs = (zi->attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS) != 0;
+    in->target = (uint64_t)zi->raw.disp.value;
+    in->gprs = 1u << X86_RAX;
+    if (zi->address_width == 32) {
+        in->target = (uint32_t)in->target;
     }
-    return zi->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && zi->opcode >= 0xa0 && zi->opcode <= 0xa3;
 }
 
 static void set_encoding(struct x86_insn *in, const ZydisDecodedInstruction *zi)
@@ -216,7 +236,9 @@ static void decode_memory(struct x86_insn *in, const ZydisDecodedInstruction *zi
         (zi->attributes & ZYDIS_ATTRIB_HAS_MODRM) && zi->raw.modrm.mod != 3 &&
         !(zi->opcode_map == ZYDIS_OPCODE_MAP_0F && zi->opcode >= 0x20 && zi->opcode <= 0x23);
     if (!modrm_memory) {
-        if (seg_override(zi) && has_implicit_seg_memory(zi) && in->cls == X86_INSN_COPY) {
+        if (seg_override(zi) && is_moffs(zi)) {
+            moffs_to_modrm(in, zi);
+        } else if (seg_override(zi) && has_implicit_seg_memory(zi) && in->cls == X86_INSN_COPY) {
             in->cls = X86_INSN_EMULATE;
         }
         return;
