@@ -1,0 +1,98 @@
+/* Holding everything across a fork. In the child the calling thread is the
+ * holder of all that was taken, so releasing it is all that is needed to make
+ * it as new: sleepers that a lock's state still speaks of are not there to be
+ * woken, and a wake that finds nobody costs one system call.
+ *
+ * Taken in the declared order, like any nest of locks, and lockdep learns from
+ * it like from any other; so a fork that could deadlock is reported. */
+#include "locks/fork.h"
+
+#include <stddef.h>
+
+#include "locks/internal.h"
+#include "locks/lockdep.h"
+#include "locks/watch.h"
+
+#define MAX_ADDED 32
+
+LOCK_CLASS_DEFINE(fork_list_class, RANK_OUTER);
+static struct mutex list_lock = MUTEX_INIT(&fork_list_class);
+static struct mutex *mutexes[MAX_ADDED] GUARDED_BY(&list_lock);
+static size_t mutex_count GUARDED_BY(&list_lock);
+static struct spinlock *spinlocks[MAX_ADDED] GUARDED_BY(&list_lock);
+static size_t spinlock_count GUARDED_BY(&list_lock);
+
+void locks_fork_add_mutex(struct mutex *m)
+{
+    mutex_lock(&list_lock);
+    if (mutex_count == MAX_ADDED) {
+        lock_die("locks_fork_add_mutex: too many");
+    }
+    size_t at = mutex_count++;
+    while (at > 0 && mutexes[at - 1]->base.lc->rank > m->base.lc->rank) {
+        mutexes[at] = mutexes[at - 1];
+        at--;
+    }
+    mutexes[at] = m;
+    mutex_unlock(&list_lock);
+}
+
+void locks_fork_add_spinlock(struct spinlock *s)
+{
+    mutex_lock(&list_lock);
+    if (spinlock_count == MAX_ADDED) {
+        lock_die("locks_fork_add_spinlock: too many");
+    }
+    spinlocks[spinlock_count++] = s;
+    mutex_unlock(&list_lock);
+}
+
+/* The added mutexes of ranks [from, to). */
+static void take_added(enum lock_rank from, enum lock_rank to) NO_THREAD_SAFETY_ANALYSIS
+{
+    for (size_t i = 0; i < mutex_count; i++) {
+        enum lock_rank rank = mutexes[i]->base.lc->rank;
+
+        if (rank >= from && rank < to) {
+            mutex_lock(mutexes[i]);
+        }
+    }
+}
+
+void locks_before_fork(void) NO_THREAD_SAFETY_ANALYSIS
+{
+    mutex_lock(&list_lock);
+    take_added(RANK_OUTER, RANK_BQL);
+    bql_lock();
+    take_added(RANK_BQL, RANK_MMAP);
+    mmap_lock();
+    take_added(RANK_MMAP, RANK_PAGE);
+    page_lock_all();
+    take_added(RANK_PAGE, RANK_REGION);
+    region_lock();
+    take_added(RANK_REGION, RANK_COUNT);
+    for (size_t i = 0; i < spinlock_count; i++) {
+        spinlock_lock(spinlocks[i]);
+    }
+}
+
+void locks_after_fork_parent(void) NO_THREAD_SAFETY_ANALYSIS
+{
+    for (size_t i = spinlock_count; i-- > 0;) {
+        spinlock_unlock(spinlocks[i]);
+    }
+    for (size_t i = mutex_count; i-- > 0;) {
+        mutex_unlock(mutexes[i]);
+    }
+    region_unlock();
+    page_unlock_all();
+    mmap_unlock();
+    bql_unlock();
+    mutex_unlock(&list_lock);
+}
+
+void locks_after_fork_child(void) NO_THREAD_SAFETY_ANALYSIS
+{
+    lockdep_after_fork();
+    locks_after_fork_parent();
+}
