@@ -1,8 +1,8 @@
 /* The code cache: one range of memory mapped twice from one memfd, once
  * writable (never executable) and once executable (never writable), cut
- * into equal regions. A vCPU's thread translates into the region it owns
- * without taking a lock; the region lock guards hand-out only. The memfd
- * is closed after mapping: the guest never sees a descriptor.
+ * into equal regions. A vCPU's thread translates into the region it has been
+ * handed, with no lock but the mmap_lock; the region lock guards hand-out
+ * only. The memfd is closed after mapping: the guest never sees a descriptor.
  *
  * Within a region, code grows up from the start and metadata (struct tb,
  * its exits and restart points) grows down from the end; both live until
@@ -16,9 +16,10 @@
 
 #include "base/error.h"
 #include "exec/cpu.h"
+#include "locks/mmap_lock.h"
 
 struct code_cache_config {
-    size_t size;       /* bytes, at least 256 KiB; rounded up to whole regions */
+    size_t size;       /* bytes, 256 KiB to 1 GiB; rounded up to whole regions */
     uintptr_t rx_hint; /* where the executable mapping should lie; 0: anywhere.
                           Fails with -EEXIST if something is mapped there */
     size_t stub_size;  /* bytes at the start reserved for generated stubs;
@@ -42,26 +43,31 @@ bool code_cache_contains(uintptr_t rx);
 uint8_t *code_rw(uintptr_t rx);
 uintptr_t code_rx(const void *rw);
 
-/* Room for a translation: the vCPU's region's cursor (writable alias), with
- * at least `code` bytes before the metadata and room for `meta` bytes of it;
- * takes a fresh region when the current one is too full. NULL when the
- * cache is full: the caller must leave, flush and retry. When there are
- * more vCPUs than regions, vCPUs without one share a region (under the
- * mmap_lock that translation holds). */
-uint8_t *code_region_reserve(struct cpu *cpu, size_t code, size_t meta);
+/* The most that one translation may ask for, code and metadata together. */
+#define CODE_REGION_REQUEST_MAX (24UL << 10)
+
+/* Room for a translation: the vCPU's region's cursor (writable alias, a
+ * multiple of 16), with at least `code` bytes before the metadata and room
+ * for `meta` bytes of it (each piece's size rounded up to 16); takes another
+ * region when the current one is too full. NULL when no region has room: the
+ * caller must tb_request_flush and retry. When there are more vCPUs than
+ * regions, vCPUs share some, which is safe because translation holds the
+ * mmap_lock. */
+uint8_t *code_region_reserve(struct cpu *cpu, size_t code, size_t meta) REQUIRES(mmap_lock_cap);
 
 /* Takes `size` bytes of metadata, aligned to 16, off the end of what
- * code_region_reserve promised. */
-void *code_region_meta(struct cpu *cpu, size_t size);
+ * code_region_reserve promised. Not zeroed. */
+void *code_region_meta(struct cpu *cpu, size_t size) REQUIRES(mmap_lock_cap);
 
 /* Keeps `size` bytes of code at the cursor; the cursor then moves on to the
- * next multiple of 16. */
-void code_region_commit(struct cpu *cpu, size_t size);
+ * next multiple of 16. Followed by tb_register_host. */
+void code_region_commit(struct cpu *cpu, size_t size) REQUIRES(mmap_lock_cap);
 
 /* Statistics, for -d and tests. Any thread. */
 struct code_cache_stats {
-    size_t size, region_size, regions, regions_used, code_bytes;
-    uint64_t tbs, flushes, invalidations;
+    size_t size, region_size, regions;
+    size_t regions_used, code_bytes;      /* since the last flush */
+    uint64_t tbs, flushes, invalidations; /* ever */
 };
 void code_cache_get_stats(struct code_cache_stats *stats);
 

@@ -16,9 +16,12 @@
 
 #include "base/error.h"
 #include "locks/annotations.h"
+#include "locks/event.h"
+#include "locks/mutex.h"
+#include "rcu/list.h"
 
 struct code_region;
-struct cpu;
+struct cpu_work;
 
 /* Why a vCPU has to leave guest code: bits of cpu->exit_request. */
 enum cpu_exit_request {
@@ -26,17 +29,25 @@ enum cpu_exit_request {
     CPU_EXIT_EXCLUSIVE = 1 << 1, /* somebody waits for an exclusive section */
     CPU_EXIT_SIGNAL = 1 << 2,    /* the environment (user mode) has a signal for it */
     CPU_EXIT_STOP = 1 << 3,      /* the thread is to end */
+    CPU_EXIT_RCU = 1 << 4,       /* a grace period waits for its read section */
 };
 
 /* Entries of a jump cache: indexed by the low 16 bits of the guest's target. */
 #define CPU_JUMP_CACHE_ENTRIES 65536
 
+/* Serialises exclusive sections' beginning and end; see exclusive.c. */
+extern struct mutex exclusive_mutex;
+
 struct cpu {
     unsigned index; /* immutable after cpu_register; unique among live vCPUs */
-    int host_tid;   /* immutable once the thread runs; for tgkill */
+    int host_tid;   /* immutable once the thread runs (cpu_attach_thread); for tgkill */
 
-    atomic_uint exit_request; /* bits set by anybody, cleared by the vCPU */
-    atomic_bool inside;       /* written by the vCPU; see exclusive.c for the handshake */
+    /* Bits set by anybody. WORK, EXCLUSIVE and RCU are cleared by
+     * cpu_process_work and cpu_exec_start, the others by the environment on
+     * the vCPU's thread. */
+    atomic_uint exit_request;
+    atomic_bool inside; /* written by the vCPU; see exclusive.c for the handshake */
+    bool awaited GUARDED_BY(exclusive_mutex); /* was found inside, and has not left since */
 
     /* Host addresses of checked TB entries (tb->checked), or the address of
      * the miss stub. Filled by the vCPU's thread, reset by whoever invalidates
@@ -44,11 +55,21 @@ struct cpu {
     _Atomic(uintptr_t) *jump_cache;
     uintptr_t jump_cache_miss; /* immutable after cpu_register: the empty value */
 
-    struct code_region *region; /* owned by the vCPU's thread: what it translates into */
+    /* Bit n: entries from n * CPU_JUMP_CACHE_ENTRIES / 64 on may differ from
+     * the miss value. Set by the vCPU's thread before it fills an entry,
+     * cleared by a flush. */
+    _Atomic(uint64_t) jump_cache_dirty;
 
-    ck_stack_t work; /* lock-free: pushed by anybody, emptied by the vCPU */
+    /* What it translates into. Changes under the region lock; for its thread
+     * only under the mmap_lock. See code_region.c. */
+    struct code_region *region;
+    uint64_t full_at; /* its thread: tb_flush_count when it last found the cache full */
 
-    struct cpu *next_list; /* RCU list of vCPUs; see cpu_list.c */
+    ck_stack_t work; /* lock-free: pushed by anybody, emptied by the vCPU's thread */
+    struct cpu_work *work_ready OWNED_BY(vcpu); /* taken off `work`, in order, not yet run */
+    struct event wake;                          /* set by each kick; see cpu_halt_wait */
+
+    struct rcu_list link; /* list of vCPUs; see cpu_list.c */
 };
 
 /* The vCPU whose thread this is, or NULL. Per thread. */
@@ -58,8 +79,15 @@ extern _Thread_local struct cpu *current_cpu;
  * jump_cache_miss are set and every entry holds the miss value. */
 void cpu_register(struct cpu *cpu);
 
-/* Takes it off the list. On return no other thread reads it (a grace period
- * has passed) and its code region has been handed back. Not inside. */
+/* Makes the calling thread the vCPU's: current_cpu, host_tid; grace periods
+ * that wait for it will kick it. Before its first cpu_exec_start, and again
+ * in the child of a fork (cpu_list_after_fork does it for `self`). */
+void cpu_attach_thread(struct cpu *cpu);
+
+/* Takes it off the list, after running the work still queued to it. On
+ * return no other thread reads it (a grace period has passed) and its code
+ * region has been handed back. Not inside. By the vCPU's thread, which has
+ * no vCPU afterwards, or after that thread's end. */
 void cpu_unregister(struct cpu *cpu);
 
 /* After fork(2), in the child: only `self` is left on the list (NULL: none);
@@ -72,8 +100,9 @@ unsigned cpu_count(void);
 /* Calls fn on every vCPU inside an RCU read section. fn must not block. */
 void cpu_for_each(void (*fn)(struct cpu *cpu, void *opaque), void *opaque);
 
-/* Makes the vCPU leave guest code soon: sets the bits and, through the
- * guest ops' kick, interrupts it. Any thread; signal-safe. */
+/* Makes the vCPU leave guest code soon: sets the bits, ends its
+ * cpu_halt_wait, and, unless it is the caller's own, interrupts it through
+ * the guest ops' kick. Any thread; signal-safe. */
 void cpu_kick(struct cpu *cpu, unsigned bits);
 
 #endif

@@ -9,8 +9,8 @@
 #include "exec/exclusive.h"
 #include "exec/tb_internal.h"
 
-/* Statistics; tb_generation also tells one flush from the next. */
-static _Atomic(uint64_t) tb_inserted, tb_invalidated, tb_generation;
+/* Statistics; tb_flushes also tells one generation of TBs from the next. */
+static _Atomic(uint64_t) tb_inserted, tb_invalidated, tb_flushes;
 
 static void count(_Atomic(uint64_t) *counter)
 {
@@ -50,11 +50,12 @@ void tb_reset(bool forked)
     tb_page_reset();
     code_region_reset_all();
     tb_jump_cache_reset_all();
-    atomic_fetch_add_explicit(&tb_generation, 1, memory_order_release);
+    /* Pairs with the acquire in tb_flush_count. */
+    atomic_fetch_add_explicit(&tb_flushes, 1, memory_order_release);
 }
 
-/* An exclusive section keeps vCPUs from running, looking up and translating,
- * but not a thread outside from invalidating: hence the mmap_lock. */
+/* An exclusive section keeps vCPUs from running and looking up, the mmap_lock
+ * keeps threads outside from translating and invalidating. */
 void tb_flush_exclusive(void)
 {
     mmap_lock();
@@ -62,26 +63,28 @@ void tb_flush_exclusive(void)
     mmap_unlock();
 }
 
-/* `generation` is the one the asker found full. The check before the
- * exclusive section spares the world a stop, the one inside decides. */
-static void flush_work(struct cpu *cpu, void *generation)
+uint64_t tb_flush_count(void)
 {
-    (void)cpu;
-    if (atomic_load_explicit(&tb_generation, memory_order_acquire) != (uintptr_t)generation) {
-        return;
+    return atomic_load_explicit(&tb_flushes, memory_order_acquire);
+}
+
+/* The check before the exclusive section spares the world a stop, when others
+ * have found the cache full at the same time; the one inside decides. */
+static void flush_work(struct cpu *cpu, void *opaque)
+{
+    (void)opaque;
+    if (tb_flush_count() == cpu->full_at) {
+        start_exclusive();
+        if (tb_flush_count() == cpu->full_at) {
+            tb_flush_exclusive();
+        }
+        end_exclusive();
     }
-    start_exclusive();
-    if (atomic_load_explicit(&tb_generation, memory_order_acquire) == (uintptr_t)generation) {
-        tb_flush_exclusive();
-    }
-    end_exclusive();
 }
 
 void tb_request_flush(struct cpu *cpu)
 {
-    uintptr_t generation = atomic_load_explicit(&tb_generation, memory_order_acquire);
-
-    if (async_run_on_cpu(cpu, flush_work, (void *)generation) < 0) {
+    if (async_run_on_cpu(cpu, flush_work, NULL) < 0) {
         exec_out_of_memory("flush of the code cache");
     }
 }
@@ -89,11 +92,6 @@ void tb_request_flush(struct cpu *cpu)
 void tb_get_stats(struct code_cache_stats *stats)
 {
     stats->tbs = atomic_load_explicit(&tb_inserted, memory_order_relaxed);
-    stats->flushes = atomic_load_explicit(&tb_generation, memory_order_relaxed);
+    stats->flushes = atomic_load_explicit(&tb_flushes, memory_order_relaxed);
     stats->invalidations = atomic_load_explicit(&tb_invalidated, memory_order_relaxed);
-}
-
-uint64_t tb_flush_count(void)
-{
-    return atomic_load_explicit(&tb_generation, memory_order_acquire);
 }

@@ -33,12 +33,12 @@ extern struct spinlock tb_chain_lock;
  * crosses an 8-byte boundary, so that it is patched by one atomic store.
  * The translator fills exits by assigning whole structs. */
 struct tb_exit {
-    uint64_t pc;       /* guest target; immutable */
-    uintptr_t field;   /* RX address of the rel32; immutable */
-    uintptr_t stub;    /* RX address of the unchained target; immutable */
-    uintptr_t inside;  /* not 0: the target lies in `from` itself, at this RX address, and
-                          the translator has patched the field so; invalidation undoes it */
-    struct tb *from;   /* immutable */
+    uint64_t pc;      /* guest target; immutable */
+    uintptr_t field;  /* RX address of the rel32; immutable */
+    uintptr_t stub;   /* RX address of the unchained target; immutable */
+    uintptr_t inside; /* not 0: the target lies in `from` itself, at this RX address, and
+                         the translator has patched the field so; invalidation undoes it */
+    struct tb *from;  /* immutable */
     struct tb *to GUARDED_BY(tb_chain_lock); /* chained to, or NULL */
     /* In to->incoming; link_incoming is the pointer that points here. */
     struct tb_exit *next_incoming GUARDED_BY(tb_chain_lock);
@@ -63,13 +63,13 @@ struct tb_restart {
 };
 
 struct tb {
-    uint64_t pc;       /* guest address */
-    uint32_t flags;    /* guest mode: part of the key */
-    uint32_t size;     /* guest bytes covered from pc; at most 2 pages touched */
-    uintptr_t host;    /* RX address to jump to when the guest is known to be at pc */
-    uintptr_t checked; /* RX address for jump caches: checks the pc first */
+    uint64_t pc;                    /* guest address */
+    uint32_t flags;                 /* guest mode: part of the key */
+    uint32_t size;                  /* guest bytes covered from pc; at most 2 pages touched */
+    uintptr_t host;                 /* RX address to jump to when the guest is known to be at pc */
+    uintptr_t checked;              /* RX address for jump caches: checks the pc first */
     _Atomic(struct tb *) hash_next; /* next in its bucket; see tb_hash.c */
-    uint32_t host_size; /* bytes of code, from code_start on */
+    uint32_t host_size;             /* bytes of code, from code_start on */
     uint16_t insns;
     uint16_t exit_count;
     uint16_t restart_count;
@@ -85,8 +85,9 @@ struct tb {
     struct tb *page_next[2] GUARDED_BY(mmap_lock_cap);
 };
 
-/* Finds the valid TB for pc and flags, or NULL. Inside: the TB is good until
- * cpu_exec_end. Lock-free; no vector registers used. */
+/* Finds the valid TB for pc and flags, or NULL. Inside, or with the mmap_lock
+ * held: the TB is good until cpu_exec_end or mmap_unlock, after which a flush
+ * may take it (see tb_flush_count). Lock-free; no vector registers used. */
 struct tb *tb_lookup(uint64_t pc, uint32_t flags);
 
 /* Makes tb_from_host find a TB: for each one, right after
@@ -117,16 +118,16 @@ bool tb_page_has_code(uint64_t page_addr) REQUIRES(mmap_lock_cap);
 struct tb *tb_from_host(uintptr_t rx);
 
 /* Asks for a flush of everything: queued as work to `cpu` (the caller's
- * own), which runs it in an exclusive section; of several requests for the
- * same generation the first flushes, the others find it done. Inside, so
- * that no flush comes between finding the cache full and asking. */
+ * own), which runs it in an exclusive section, unless there has been a flush
+ * since code_region_reserve told this vCPU that the cache is full. */
 void tb_request_flush(struct cpu *cpu);
 
 /* Flushes now. In an exclusive section, or single-threaded. */
 void tb_flush_exclusive(void) EXCLUDES(mmap_lock_cap);
 
 /* How many flushes there have been: what was remembered of TBs while outside
- * is good, once inside again, if the count is the same. Any thread. */
+ * is good, once inside again, if the count is the same. Any thread; steady
+ * while inside or holding the mmap_lock. */
 uint64_t tb_flush_count(void);
 
 #endif

@@ -1,0 +1,229 @@
+/* The memory of the code cache: one memfd, mapped once to write and once to
+ * execute, at a fixed distance from each other.
+ *
+ * Invariant: from code_cache_init on, [rx_start, rx_start + size) and
+ * [rw_start, rw_start + size) are the same memory, neither mapping is both
+ * writable and executable, and no descriptor for it is left open. The
+ * addresses never change; a child of fork(2) gets other memory behind them.
+ *
+ * The writable mapping is made first. F_SEAL_FUTURE_WRITE then makes the
+ * executable one, and any other, read-only for good: mprotect cannot make it
+ * writable. */
+#include "exec/code_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "exec/tb_internal.h"
+
+#define PAGE             4096UL
+#define REGION_MIN       (32UL << 10) /* more than CODE_REGION_REQUEST_MAX */
+#define REGION_MAX       (1UL << 20)
+#define REGIONS_AT_LEAST 16
+#define CACHE_MIN        (256UL << 10)
+#define CACHE_MAX        (1UL << 30) /* keeps every rel32 between TBs in reach */
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
+
+static struct {
+    uintptr_t rx_start IMMUTABLE_AFTER_INIT;
+    uintptr_t rw_start IMMUTABLE_AFTER_INIT;
+    size_t size IMMUTABLE_AFTER_INIT;
+} cache;
+
+/* A memfd of that size, or a negative errno. MFD_EXEC says that it is meant
+ * to be executed, for kernels set up to deny that otherwise; older kernels do
+ * not know the flag. */
+static int memfd_open(size_t size)
+{
+    int fd = memfd_create("mortise-code", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+    if (fd < 0 && errno == EINVAL) {
+        fd = memfd_create("mortise-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    }
+    if (fd < 0) {
+        return -errno;
+    }
+    if (ftruncate(fd, (off_t)size) < 0) {
+        int ret = -errno;
+        close(fd);
+        return ret;
+    }
+    return fd;
+}
+
+/* Hardening only, so what an old kernel refuses is left out. The size cannot
+ * change (no SIGBUS), nor can the mode, and nobody maps it writable again. */
+static void memfd_seal(int fd)
+{
+    (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+    (void)fcntl(fd, F_ADD_SEALS, F_SEAL_EXEC);
+    (void)fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+    (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL);
+}
+
+static void *map_at(uintptr_t addr, size_t size, int prot, int flags, int fd)
+{
+    return mmap((void *)addr, size, prot, flags, fd, 0);
+}
+
+/* Maps new memory at both addresses, over whatever is there. 0 or a negative
+ * errno. */
+static int map_both(uintptr_t rx, uintptr_t rw, size_t size)
+{
+    int fd = memfd_open(size);
+
+    if (fd < 0) {
+        return fd;
+    }
+    int ret = 0;
+    if (map_at(rw, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd) == MAP_FAILED) {
+        ret = -errno;
+    } else {
+        memfd_seal(fd);
+        if (map_at(rx, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd) == MAP_FAILED) {
+            ret = -errno;
+        }
+    }
+    close(fd);
+    return ret;
+}
+
+/* Address space for a mapping, or a negative errno; old kernels take
+ * MAP_FIXED_NOREPLACE for a mere hint. */
+static int reserve_space(uintptr_t hint, size_t size, uintptr_t *addr)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (hint ? MAP_FIXED_NOREPLACE : 0);
+    void *p = map_at(hint, size, PROT_NONE, flags, -1);
+
+    if (p == MAP_FAILED) {
+        return -errno;
+    }
+    if (hint && (uintptr_t)p != hint) {
+        munmap(p, size);
+        return -EEXIST;
+    }
+    *addr = (uintptr_t)p;
+    return 0;
+}
+
+static size_t region_size_for(size_t size)
+{
+    size_t region = REGION_MAX;
+
+    while (region > REGION_MIN && size / region < REGIONS_AT_LEAST) {
+        region /= 2;
+    }
+    return region;
+}
+
+static int map_cache(uintptr_t rx_hint, size_t size, struct error *err)
+{
+    uintptr_t rx, rw;
+    int ret = reserve_space(rx_hint, size, &rx);
+
+    if (ret < 0) {
+        return error_set(err, -ret, "code cache: cannot have %zu bytes at address 0x%lx: %s", size,
+                         (unsigned long)rx_hint, strerror(-ret));
+    }
+    ret = reserve_space(0, size, &rw);
+    if (ret == 0) {
+        ret = map_both(rx, rw, size);
+        if (ret < 0) {
+            munmap((void *)rw, size);
+        }
+    }
+    if (ret < 0) {
+        munmap((void *)rx, size);
+        return error_set(err, -ret, "code cache: cannot map %zu bytes: %s", size, strerror(-ret));
+    }
+    cache.rx_start = rx;
+    cache.rw_start = rw;
+    cache.size = size;
+    return 0;
+}
+
+int code_cache_init(const struct code_cache_config *cfg, struct error *err)
+{
+    if (cfg->size < CACHE_MIN || cfg->size > CACHE_MAX || cfg->stub_size > CACHE_MIN) {
+        return error_set(err, EINVAL, "code cache: size %zu is not between 256 KiB and 1 GiB",
+                         cfg->size);
+    }
+    size_t region = region_size_for(cfg->size);
+    size_t count = (cfg->size + region - 1) / region;
+    size_t stubs = (cfg->stub_size + PAGE - 1) & ~(PAGE - 1);
+    size_t size = stubs + count * region;
+
+    int ret = map_cache(cfg->rx_hint, size, err);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = code_region_init(cache.rx_start + stubs, region, count, err);
+    if (ret == 0) {
+        ret = tb_hash_init(size, err);
+    }
+    return ret;
+}
+
+void code_cache_after_fork(void)
+{
+    if (map_both(cache.rx_start, cache.rw_start, cache.size) < 0) {
+        exec_out_of_memory("code cache of a forked process");
+    }
+    mmap_lock();
+    tb_reset(true);
+    mmap_unlock();
+}
+
+uintptr_t code_cache_rx_start(void)
+{
+    return cache.rx_start;
+}
+
+uintptr_t code_cache_rw_start(void)
+{
+    return cache.rw_start;
+}
+
+size_t code_cache_size(void)
+{
+    return cache.size;
+}
+
+bool code_cache_contains(uintptr_t rx)
+{
+    return rx - cache.rx_start < cache.size;
+}
+
+uint8_t *code_rw(uintptr_t rx)
+{
+    return (uint8_t *)(rx - cache.rx_start + cache.rw_start);
+}
+
+uintptr_t code_rx(const void *rw)
+{
+    return (uintptr_t)rw - cache.rw_start + cache.rx_start;
+}
+
+void code_cache_get_stats(struct code_cache_stats *stats)
+{
+    *stats = (struct code_cache_stats){.size = cache.size};
+    code_region_get_stats(stats);
+    tb_get_stats(stats);
+}
+
+void exec_out_of_memory(const char *what)
+{
+    fprintf(stderr, "mortise: %s: %s\n", what, strerror(errno));
+    abort();
+}
