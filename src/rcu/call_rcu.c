@@ -17,8 +17,6 @@
  * not run. */
 #include "rcu/rcu.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 #include "locks/cond.h"
@@ -33,7 +31,6 @@ enum reclaimer_state { RECLAIMER_NONE, RECLAIMER_STARTING, RECLAIMER_RUNNING };
 
 static _Atomic(struct rcu_head *) queue; /* latest first */
 static _Atomic(enum reclaimer_state) reclaimer_state;
-static struct thread reclaimer;
 static _Thread_local bool is_reclaimer;
 
 static struct event work;  /* the stack is not empty */
@@ -66,7 +63,7 @@ static void end_busy(void) REQUIRES(&reclaim_lock)
 }
 
 /* Moves the stack to the empty batch, in the order of the pushes. */
-static void take_queue(void)
+static void take_queue(void) REQUIRES(rcu_role)
 {
     struct rcu_head *head, *next;
 
@@ -87,7 +84,7 @@ static void take_queue(void)
 }
 
 /* One grace period, and what waited for it. By the reclaimer. */
-static void run_batch(void)
+static void run_batch(void) REQUIRES(rcu_role)
 {
     if (!batch) {
         take_queue();
@@ -114,6 +111,16 @@ static void run_batch(void)
     mutex_unlock(&reclaim_lock);
 }
 
+/* The same by a thread that has the role only for now. */
+static void run_batch_here(void)
+{
+    thread_role_enter(&rcu_role);
+    is_reclaimer = true;
+    run_batch();
+    is_reclaimer = false;
+    thread_role_leave(&rcu_role);
+}
+
 static uint64_t monotonic_ns(void)
 {
     struct timespec now;
@@ -122,9 +129,11 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void *reclaimer_main(void *unused)
+/* Its thread lives as long as the process. */
+static void *reclaimer_main(void *unused) NO_THREAD_SAFETY_ANALYSIS
 {
     (void)unused;
+    thread_role_enter(&rcu_role);
     is_reclaimer = true;
     for (;;) {
         event_reset(&work);
@@ -148,21 +157,17 @@ static bool claim_reclaimer(void)
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
-/* After claim_reclaimer: hands the role to a new thread. The thread must not
- * get signals meant for the guest. */
+/* After claim_reclaimer: hands the role to a new thread. */
 static bool start_reclaimer(void)
 {
-    sigset_t all, saved;
-    int ret;
+    struct thread thread;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &saved);
-    ret = thread_create(&reclaimer, "rcu", reclaimer_main, NULL, NULL);
-    pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    if (ret == 0) {
-        atomic_store_explicit(&reclaimer_state, RECLAIMER_RUNNING, memory_order_release);
+    if (thread_create(&thread, "rcu", reclaimer_main, NULL, NULL) != 0) {
+        return false;
     }
-    return ret == 0;
+    thread_detach(&thread);
+    atomic_store_explicit(&reclaimer_state, RECLAIMER_RUNNING, memory_order_release);
+    return true;
 }
 
 /* Gives the role back; whoever waits in rcu_barrier may want it. */
@@ -193,20 +198,21 @@ void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head))
     }
 }
 
-void rcu_barrier(void)
+void rcu_barrier_at(const char *site)
 {
     uint64_t target;
 
     if (rcu_read_held() || is_reclaimer) {
         rcu_bug("rcu_barrier in a read section or a callback");
     }
+    lockdep_rcu_wait("waiting for RCU callbacks", site);
     mutex_lock(&reclaim_lock);
     target = taken + (atomic_load_explicit(&queue, memory_order_relaxed) != NULL);
     while (done < target) {
         if (claim_reclaimer()) {
             mutex_unlock(&reclaim_lock);
             if (!start_reclaimer()) {
-                run_batch();
+                run_batch_here();
                 resign_reclaimer();
             }
             mutex_lock(&reclaim_lock);

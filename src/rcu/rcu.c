@@ -54,8 +54,6 @@
  * buffers, and that each is needed. */
 #include "rcu/rcu.h"
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -64,7 +62,9 @@
 #include <unistd.h>
 
 #include "locks/cond.h"
+#include "locks/futex.h"
 #include "locks/mutex.h"
+#include "locks/once.h"
 #include "rcu/internal.h"
 
 /* Looks at lingering readers before the updater sleeps. Enough for a section
@@ -85,9 +85,9 @@ static bool gp_running GUARDED_BY(&rcu_lock);
 static uint64_t gp_completed GUARDED_BY(&rcu_lock);
 
 /* 1: the updater sleeps or is about to; 0: a reader it waited for has left. */
-static _Atomic(uint32_t) gp_futex;
+static atomic_uint gp_futex;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct once once = ONCE_INIT;
 static pthread_key_t exit_key IMMUTABLE_AFTER_INIT;
 static bool has_membarrier IMMUTABLE_AFTER_INIT;
 static bool avoid_membarrier IMMUTABLE_AFTER_INIT;
@@ -102,16 +102,6 @@ _Noreturn void rcu_bug(const char *what)
         abort();
     }
     abort();
-}
-
-void rcu_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
-{
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-
-void rcu_futex_wake(_Atomic(uint32_t) *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 static void unregister_self(void);
@@ -149,7 +139,7 @@ void rcu_avoid_membarrier(void)
 
 bool rcu_uses_membarrier(void)
 {
-    pthread_once(&once, init);
+    once_run(&once, init);
     return has_membarrier;
 }
 
@@ -222,12 +212,9 @@ void rcu_read_unlock_slow(void)
  * for nothing. */
 void rcu_wake_grace_period(void)
 {
-    int saved_errno = errno;
-
     atomic_store_explicit(&rcu_self.waiting, false, memory_order_relaxed);
     atomic_store_explicit(&gp_futex, 0, memory_order_release);
-    rcu_futex_wake(&gp_futex);
-    errno = saved_errno;
+    futex_wake(&gp_futex, 1);
 }
 
 void rcu_assert_read_held(void)
@@ -252,7 +239,7 @@ void rcu_register_thread(void)
     if (rcu_self.registered) {
         return;
     }
-    pthread_once(&once, init);
+    once_run(&once, init);
     if (pthread_setspecific(exit_key, &rcu_self) != 0) {
         rcu_bug("no memory to register a thread");
     }
@@ -290,7 +277,7 @@ static void unregister_self(void)
 void rcu_unregister_thread(void)
 {
     unregister_self();
-    pthread_once(&once, init);
+    once_run(&once, init);
     pthread_setspecific(exit_key, NULL);
 }
 
@@ -342,7 +329,7 @@ static void sleep_for_readers(uint64_t gp) REQUIRES(&rcu_lock)
     fence_all_threads();
     if (spin_for_readers(gp, 0)) {
         mutex_unlock(&rcu_lock);
-        rcu_futex_wait(&gp_futex, 1);
+        (void)futex_wait(&gp_futex, 1, 0);
         mutex_lock(&rcu_lock);
     }
 }
@@ -364,14 +351,15 @@ static void run_grace_period(void) REQUIRES(&rcu_lock)
     cond_broadcast(&gp_ended);
 }
 
-void synchronize_rcu(void)
+void synchronize_rcu_at(const char *site)
 {
     uint64_t needed;
 
     if (rcu_read_held()) {
         rcu_bug("synchronize_rcu in a read section");
     }
-    pthread_once(&once, init);
+    lockdep_rcu_wait("waiting for a grace period", site);
+    once_run(&once, init);
     needed = atomic_fetch_add_explicit(&rcu_gp, 0, memory_order_acq_rel) + RCU_GP_STEP;
     mutex_lock(&rcu_lock);
     while (gp_running && gp_completed < needed) {

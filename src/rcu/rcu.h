@@ -15,7 +15,8 @@
  * in one for as long as it runs guest code, and asks by rcu_set_kick to be
  * told when a grace period waits for it.
  *
- * Lock order. All locks of this room are leaves. Callbacks run on the
+ * Lock order. A section ranks as RANK_RCU (locks/lock_class.h): locks taken in
+ * it are of later ranks. All locks of this room are leaves. Callbacks run on the
  * reclaimer's thread with none held. */
 #ifndef MORTISE_RCU_RCU_H
 #define MORTISE_RCU_RCU_H
@@ -26,6 +27,8 @@
 #include <stdint.h>
 
 #include "locks/annotations.h"
+#include "locks/lock_class.h"
+#include "locks/lockdep.h"
 
 /* The capability that a read section holds, shared. The analysis knows of no
  * re-entry: one function that nests two sections in its own body turns it
@@ -81,6 +84,7 @@ static inline void rcu_read_lock(void) ACQUIRE_SHARED(rcu_cap) NO_THREAD_SAFETY_
     /* Pairs with the membarrier in synchronize_rcu: the section's loads come
      * after the store, for the compiler here, for the processor there. */
     atomic_signal_fence(memory_order_seq_cst);
+    lockdep_rcu_enter();
 }
 
 /* Leaves the innermost read section of this thread. */
@@ -88,6 +92,7 @@ static inline void rcu_read_unlock(void) RELEASE_SHARED(rcu_cap) NO_THREAD_SAFET
 {
     uint64_t ctr = atomic_load_explicit(&rcu_self.ctr, memory_order_relaxed);
 
+    lockdep_rcu_exit();
     atomic_signal_fence(memory_order_seq_cst);
     if (__builtin_expect((ctr & (RCU_SLOW | RCU_NEST_MASK)) == 1, 1)) {
         /* release pairs with the acquire in reader_blocks: the section's loads
@@ -133,8 +138,10 @@ void rcu_unregister_thread(void);
 void rcu_set_kick(void (*kick)(void *opaque), void *opaque) MAY_BLOCK;
 
 /* Waits until all sections that were there when it was called have ended.
- * Callers at the same time share grace periods. Not in a section. */
-void synchronize_rcu(void) EXCLUDES(rcu_cap) MAY_BLOCK;
+ * Callers at the same time share grace periods. Not in a section, and with no
+ * lock held that a section may take: none of a rank after RANK_RCU. */
+#define synchronize_rcu() synchronize_rcu_at(LOCK_SITE)
+void synchronize_rcu_at(const char *site) EXCLUDES(rcu_cap) MAY_BLOCK;
 
 /* Embedded in objects that call_rcu frees. */
 struct rcu_head {
@@ -150,7 +157,8 @@ void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head));
 
 /* Waits until every callback queued before has run. Not in a section, not by
  * a callback, and with no lock held that a callback may take. */
-void rcu_barrier(void) EXCLUDES(rcu_cap) MAY_BLOCK;
+#define rcu_barrier() rcu_barrier_at(LOCK_SITE)
+void rcu_barrier_at(const char *site) EXCLUDES(rcu_cap) MAY_BLOCK;
 
 /* Around fork(2), first before and last after other locks' handlers: waits
  * until no callback is running, so the caller holds no lock that one may
