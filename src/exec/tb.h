@@ -90,6 +90,16 @@ struct tb {
  * may take it (see tb_flush_count). Lock-free; no vector registers used. */
 struct tb *tb_lookup(uint64_t pc, uint32_t flags);
 
+/* The table behind tb_lookup, for generated code that walks it itself: the
+ * first TB for a pc (mode 0) is at buckets[(pc * TB_HASH_FACTOR) >> shift], an
+ * array of pointers. Immutable after code_cache_init. */
+#define TB_HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+struct tb_hash_view {
+    uintptr_t buckets;
+    unsigned shift;
+};
+struct tb_hash_view tb_hash_get_view(void);
+
 /* Makes tb_from_host find a TB: for each one, right after
  * code_region_commit of its code, whether it will be inserted or not. */
 void tb_register_host(struct tb *tb) REQUIRES(mmap_lock_cap);

@@ -51,9 +51,14 @@ int tb_hash_init(size_t cache_size, struct error *err)
 static inline _Atomic(struct tb *) *bucket_of(uint64_t pc, uint32_t flags)
 {
     /* Multiplicative hashing: the product's top bits depend on all of the key. */
-    uint64_t key = (pc ^ (uint64_t)flags << 48) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t key = (pc ^ (uint64_t)flags << 48) * TB_HASH_FACTOR;
 
     return &hash.bucket[key >> hash.shift];
+}
+
+struct tb_hash_view tb_hash_get_view(void)
+{
+    return (struct tb_hash_view){.buckets = (uintptr_t)hash.bucket, .shift = hash.shift};
 }
 
 struct tb *tb_lookup(uint64_t pc, uint32_t flags)

@@ -38,10 +38,21 @@ static const struct tb_restart *find_restart(const struct tb *tb, uint32_t off)
     return &tb->restarts[lo];
 }
 
+/* The collide stub is between two TBs: the target is in RAX, and RDX is in
+ * its slot from the second instruction on. */
+static const struct tb_restart collide_first = {.kind = TB_RESTART_RAX,
+                                                .saved = 1u << X86_RAX | 1u << X86_RCX};
+static const struct tb_restart collide_rest = {
+    .kind = TB_RESTART_RAX, .saved = 1u << X86_RAX | 1u << X86_RCX | 1u << X86_RDX};
+
 /* The TB and restart point of a context in translated code, or NULL. */
 static const struct tb_restart *locate(const ucontext_t *uc, const struct tb **tb)
 {
     uintptr_t pc = host_reg(uc, REG_RIP);
+    if (pc >= x86_stubs.collide && pc < x86_stubs.collide_end) {
+        *tb = NULL;
+        return pc == x86_stubs.collide ? &collide_first : &collide_rest;
+    }
     if (!code_cache_contains(pc) || pc < x86_stubs.end) {
         return NULL;
     }

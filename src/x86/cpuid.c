@@ -16,6 +16,7 @@
 #define LEAF1_ECX_XSAVE   BIT(26)
 #define LEAF1_ECX_OSXSAVE BIT(27)
 #define LEAF1_ECX_AVX     BIT(28)
+#define LEAF7_EBX_BMI2    BIT(8)
 
 /* x87, SSE, AVX, AVX-512. Not: MPX, protection keys, PASID, CET, AMX, APX. */
 #define XCR0_GUEST 0xe7u
@@ -43,6 +44,7 @@ int x86_host_detect(struct error *err)
         return error_set(err, ENOTSUP, "this CPU or kernel has no XSAVE, which translation needs");
     }
     x86_host.avx = (r.ecx & LEAF1_ECX_AVX) != 0;
+    x86_host.bmi2 = (x86_host_cpuid(7, 0).ebx & LEAF7_EBX_BMI2) != 0;
     x86_host.xcr0 = x86_host_xgetbv(0) & XCR0_GUEST;
     x86_host.xsave_size = xsave_size(x86_host.xcr0);
     return 0;

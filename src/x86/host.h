@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 struct x86_host {
-    bool avx;
+    bool avx, bmi2;
     uint64_t xcr0;       /* state components the guest gets */
     uint32_t xsave_size; /* bytes of their standard format */
 };

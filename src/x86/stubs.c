@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "exec/code_cache.h"
+#include "exec/tb.h"
 #include "x86/emit.h"
 #include "x86/host.h"
 
@@ -121,6 +122,70 @@ static void emit_reenter(struct emit *e)
     emit_op_mem(e, 0, false, 0xff, 4, &entry, 0); /* jmp gs:[entry] */
 }
 
+/* An indirect jump hit another TB's entry in the jump cache. Looks at the
+ * first TB in the target's hash bucket and, if it is the one, puts it into
+ * the cache as tb_jump_cache_set does (the entry was used before, so its
+ * dirty bit is set) and goes on; else it is a miss. Arithmetic flags stay. */
+static void emit_collide(struct emit *e, uintptr_t miss)
+{
+    static const uint8_t hash[] = {0xc4, 0xe2, 0xf3, 0xf6, 0xd1};  /* mulx rdx, rcx, rcx */
+    static const uint8_t shift[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xc9}; /* shrx rcx, rcx, rdx */
+    static const uint8_t not_rdx[] = {0x48, 0xf7, 0xd2};
+    static const uint8_t xchg_rcx_rdx[] = {0x48, 0x87, 0xd1};
+    static const uint8_t movzx_ecx_ax[] = {0x0f, 0xb7, 0xc8};
+    const struct tb_hash_view view = tb_hash_get_view();
+    struct emit_mem bucket = {.base = X86_RDX, .index = X86_RCX, .scale = 3};
+    struct emit_mem tb_pc = {
+        .base = X86_RCX, .index = X86_NONE, .disp = (int64_t)offsetof(struct tb, pc)};
+    struct emit_mem minus_pc = {.base = X86_RDX, .index = X86_RAX, .disp = 1};
+    struct emit_mem invalid = {
+        .base = X86_RDX, .index = X86_NONE, .disp = (int64_t)offsetof(struct tb, invalid)};
+    struct emit_mem checked = {
+        .base = X86_RDX, .index = X86_NONE, .disp = (int64_t)offsetof(struct tb, checked)};
+    struct emit_mem entry = emit_gs(OFF(jump_cache)), target = emit_gs(OFF(scratch) + 8);
+    entry.index = X86_RCX;
+    entry.scale = 3;
+    size_t to_miss[2];
+
+    emit_save_slot(e, X86_RDX);
+    emit_mov_reg_reg(e, X86_RDX, X86_RAX);
+    emit_mov_imm(e, X86_RCX, TB_HASH_FACTOR);
+    emit_bytes(e, hash, sizeof(hash));
+    emit_mov_imm(e, X86_RDX, view.shift);
+    emit_bytes(e, shift, sizeof(shift));
+    emit_mov_imm(e, X86_RDX, view.buckets);
+    emit_mov_reg_mem(e, X86_RCX, &bucket);
+    bytes2(e, 0xe3, 0); /* empty */
+    to_miss[0] = e->len;
+    emit_mov_reg_mem(e, X86_RDX, &tb_pc);
+    emit_bytes(e, not_rdx, sizeof(not_rdx));
+    emit_lea(e, X86_RDX, &minus_pc); /* RAX - pc */
+    emit_bytes(e, xchg_rcx_rdx, sizeof(xchg_rcx_rdx));
+    bytes2(e, 0xe3, 2);
+    bytes2(e, 0xeb, 0); /* another pc */
+    to_miss[1] = e->len;
+    emit_store_state(e, OFF(scratch), X86_RDX);
+    emit_mov_reg_mem(e, X86_RDX, &checked);
+    emit_store_state(e, OFF(scratch) + 8, X86_RDX);
+    emit_bytes(e, movzx_ecx_ax, sizeof(movzx_ecx_ax));
+    emit_op_mem(e, 0, true, 0x87, X86_RDX, &entry, 0); /* xchg: a full fence */
+    emit_load_state(e, X86_RDX, OFF(scratch));
+    emit_op_mem(e, 0x0f, false, 0xb6, X86_RCX, &invalid, 0); /* movzx ecx, byte */
+    bytes2(e, 0xe3, 0);
+    size_t valid = e->len;
+    emit_bytes(e, movzx_ecx_ax, sizeof(movzx_ecx_ax));
+    emit_mov_imm(e, X86_RDX, miss);
+    emit_mov_mem_reg(e, &entry, X86_RDX);
+    for (unsigned i = 0; i < 2; i++) {
+        e->rw[to_miss[i] - 1] = (uint8_t)(e->len - to_miss[i]);
+    }
+    emit_restore_slot(e, X86_RDX);
+    emit_jmp(e, miss);
+    e->rw[valid - 1] = (uint8_t)(e->len - valid);
+    emit_restore_slot(e, X86_RDX);
+    emit_op_mem(e, 0, false, 0xff, 4, &target, 0);
+}
+
 /* jnz back */
 static void emit_if_going_on(struct emit *e, uintptr_t reenter)
 {
@@ -171,6 +236,14 @@ void x86_stubs_generate(void)
     emit_light_exit(&e, X86_STUB_MISS, true);
     emit_if_going_on(&e, go_on);
     emit_jmp(&e, leave);
+
+    align16(&e);
+    s.collide = s.collide_end = s.miss;
+    if (x86_host.bmi2) {
+        s.collide = emit_pc(&e);
+        emit_collide(&e, s.miss);
+        s.collide_end = emit_pc(&e);
+    }
 
     align16(&e);
     s.interrupt = emit_pc(&e);

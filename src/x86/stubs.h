@@ -30,7 +30,9 @@ enum x86_special {
 struct x86_stubs {
     void (*enter)(struct x86_cpu *cpu); /* C to guest; returns on a full exit */
     uintptr_t chain;                    /* jumped to with RAX = exit; RAX's value is in its slot */
-    uintptr_t miss;      /* RAX = target; RAX's and RCX's values are in their slots */
+    uintptr_t miss;    /* RAX = target; RAX's and RCX's values are in their slots */
+    uintptr_t collide; /* as miss, when the entry was another TB's; for checked entries */
+    uintptr_t collide_end;
     uintptr_t special;   /* EAX = enum x86_special; RAX's value in its slot, rip set */
     uintptr_t interrupt; /* instead of a TB's entry: all registers are the guest's, rip set */
     uintptr_t signal;    /* from a handler's context: GPRs and flags are in *cpu already */

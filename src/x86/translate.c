@@ -82,7 +82,7 @@ static size_t code_estimate(const struct translation *t)
     return n + X86_TB_MAX_EXITS * STUB_SIZE;
 }
 
-/* Compares RAX with pc and gives RAX and RCX back, or goes to the miss stub;
+/* Compares RAX with pc and gives RAX and RCX back, or goes to the collide stub;
  * flags stay as they are. */
 static void emit_checked_entry(struct translation *t)
 {
@@ -93,7 +93,7 @@ static void emit_checked_entry(struct translation *t)
     emit_mov_imm(e, X86_RCX, -t->pc);
     emit_bytes(e, lea_rcx_rcx_rax, sizeof(lea_rcx_rcx_rax));
     emit_bytes(e, jrcxz_over_jmp, sizeof(jrcxz_over_jmp));
-    emit_jmp(e, x86_stubs.miss);
+    emit_jmp(e, x86_stubs.collide);
     emit_restore_slot(e, X86_RCX);
     x86_restart_rax(t, 1u << X86_RAX);
     emit_restore_slot(e, X86_RAX);
