@@ -15,6 +15,8 @@ function(mortise_room NAME)
   endforeach()
   if(NAME IN_LIST MORTISE_GENERAL_REGS_ROOMS AND NOT MORTISE_SANITIZE)
     target_compile_options(mortise_${NAME} PRIVATE -mgeneral-regs-only)
+    # Its inline functions on doubles do not compile without optimisation.
+    target_compile_definitions(mortise_${NAME} PRIVATE CK_PR_DISABLE_DOUBLE)
   endif()
   if(NAME STREQUAL "x86")
     target_link_libraries(mortise_${NAME} PUBLIC Zydis::Zydis)

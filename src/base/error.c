@@ -30,6 +30,7 @@ void error_prefix(struct error *err, const char *fmt, ...)
     int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(err->text)) {
-        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", rest);
+        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.*s", (int)sizeof(rest) - n - 3,
+                 rest);
     }
 }

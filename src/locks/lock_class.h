@@ -79,7 +79,7 @@ struct lock_base {
     struct lock_class *lc IMMUTABLE_AFTER_INIT;
     uint64_t since; /* ns when it was taken, 0: not timed; by its exclusive holder */
 #ifdef MORTISE_LOCKDEP
-    _Atomic(const void *) owner; /* exclusive holder: its lockdep state. For reports */
+    atomic_int owner_tid; /* of the exclusive holder, 0: none; for reports, like the next */
     _Atomic(const char *) owner_site;
 #endif
 };

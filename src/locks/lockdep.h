@@ -21,7 +21,7 @@
 
 #ifdef MORTISE_LOCKDEP
 
-/* Enters and leaves an RCU read section, which may nest. */
+/* Enters and leaves an RCU read section, which may nest. Signal-safe. */
 void lockdep_rcu_enter(void);
 void lockdep_rcu_exit(void);
 
