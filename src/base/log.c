@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A line longer than this comes from the heap. */
@@ -35,6 +36,7 @@ static const struct {
  * thread. */
 static unsigned log_mask;
 static int log_fd = STDERR_FILENO;
+static bool appending;     /* the file is another process's too */
 static char *file_pattern; /* with "%d" in it, or NULL */
 
 int log_parse(const char *text, unsigned *mask, bool *help, struct error *err)
@@ -77,6 +79,22 @@ void log_print_help(void)
     }
 }
 
+/* Low numbers are the guest's: its next open gets the lowest free one. */
+static int out_of_the_way(int fd)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 32) {
+        rlim_t top = limit.rlim_cur < 65536 ? limit.rlim_cur : 65536;
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)top - 16);
+        if (high >= 0) {
+            close(fd);
+            return high;
+        }
+    }
+    return fd;
+}
+
 /* The file's name with the process id in the place of the first "%d". */
 static int open_file(const char *file)
 {
@@ -92,12 +110,12 @@ static int open_file(const char *file)
     if (length < 0) {
         return -ENOMEM;
     }
-    fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (appending ? 0 : O_TRUNC), 0666);
     if (fd < 0) {
         fd = -errno;
     }
     free(name);
-    return fd;
+    return fd < 0 ? fd : out_of_the_way(fd);
 }
 
 int log_start(unsigned mask, const char *file, struct error *err)
@@ -119,6 +137,16 @@ int log_start(unsigned mask, const char *file, struct error *err)
     }
     log_fd = fd;
     return 0;
+}
+
+void log_append(void)
+{
+    appending = true;
+}
+
+int log_descriptor(void)
+{
+    return log_fd;
 }
 
 bool log_on(unsigned mask)

@@ -33,6 +33,12 @@ void log_print_help(void);
  * the file name becomes the process id. */
 NODISCARD int log_start(unsigned mask, const char *file, struct error *err);
 
+/* The file is appended to, not begun anew. Before log_start. */
+void log_append(void);
+
+/* The descriptor that lines are written to. */
+int log_descriptor(void);
+
 /* Whether any category of mask is on. Any thread; signal-safe. */
 bool log_on(unsigned mask);
 

@@ -1,0 +1,13 @@
+/* The command line's parts. */
+#ifndef MORTISE_CLI_CLI_H
+#define MORTISE_CLI_CLI_H
+
+/* `mortise user`: argv[0] is what the usage text calls the command. Returns
+ * the exit status. */
+int cli_user(int argc, char **argv);
+
+/* The name among `names` (ends with NULL) that `word` may have meant, or
+ * NULL if none is close. */
+const char *cli_suggest(const char *word, const char *const *names);
+
+#endif

@@ -1,0 +1,273 @@
+/* The host executes the emulator again, with the options it was given and
+ * the guest's program behind them. Everything that can fail for the guest's
+ * sake is looked at before, so that the error comes from this execve and
+ * not from the next emulator's start.
+ *
+ * Argument and environment strings stay where they are in guest memory: the
+ * kernel copies them from there, and says EFAULT where there is nothing. */
+#include "user/sys_exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "user/copy.h"
+#include "user/exec_check.h"
+#include "user/host_syscall_asm.h"
+#include "user/path.h"
+#include "user/process.h"
+
+#define MAX_STRINGS    (1UL << 24)  /* the kernel stops earlier, by bytes */
+#define MAX_ARG_STRING (128 * 1024) /* the kernel's limit on one string */
+#define ENV_PROBE      24           /* enough of a variable to see that it is dangerous */
+
+/* A NULL-terminated array of pointers that grows. */
+struct pointers {
+    char **v;
+    size_t count, room;
+};
+
+static int add(struct pointers *list, char *p)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        char **v = realloc(list->v, room * sizeof(*v));
+        if (!v) {
+            return -ENOMEM;
+        }
+        list->v = v;
+        list->room = room;
+    }
+    list->v[list->count++] = p;
+    return 0;
+}
+
+/* Appends the guest's array, from index `from` on; not its NULL. */
+static int add_guest(struct pointers *list, uint64_t array, size_t from)
+{
+    for (size_t i = from; array != 0; i++) {
+        char *p;
+        if (i > MAX_STRINGS) {
+            return -E2BIG;
+        }
+        if (guest_read(&p, array + i * sizeof(p), sizeof(p)) < 0) {
+            return -EFAULT;
+        }
+        if (!p) {
+            return 0;
+        }
+        int rc = add(list, p);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* The environment, with what would act on the emulator renamed. The renamed
+ * strings are added to `ours`. */
+static int build_env(struct pointers *env, struct pointers *ours, uint64_t array)
+{
+    int rc = add_guest(env, array, 0);
+    for (size_t i = 0; rc == 0 && i < env->count; i++) {
+        char start[ENV_PROBE + 1];
+        size_t n = guest_read_some(start, (uint64_t)env->v[i], ENV_PROBE);
+        start[n] = '\0';
+        char *probe = env_hide(start);
+        if (!probe) {
+            continue;
+        }
+        free(probe);
+        char *copy = malloc(MAX_ARG_STRING);
+        ssize_t length = copy ? guest_read_string(copy, (uint64_t)env->v[i], MAX_ARG_STRING) : 0;
+        char *hidden = copy && length >= 0 ? env_hide(copy) : NULL;
+        free(copy);
+        if (!hidden) {
+            return length == -ENAMETOOLONG ? -E2BIG : length < 0 ? (int)length : -ENOMEM;
+        }
+        rc = add(ours, hidden);
+        env->v[i] = hidden;
+    }
+    return rc < 0 ? rc : add(env, NULL);
+}
+
+/* What is to be executed, as far as this process has to know. */
+struct request {
+    int dirfd;
+    const char *path;
+    bool follow;
+    int fd;           /* the file itself, or -1 */
+    const char *name; /* what the program is told it is called */
+};
+
+/* Whether the file can be executed. *script: it begins with "#!". */
+static int check(const struct request *r, bool *script)
+{
+    char *no_args[] = {(char[]){""}, NULL};
+    struct exec_target *target = malloc(sizeof(*target));
+    if (!target) {
+        return -ENOMEM;
+    }
+    int fd = r->fd >= 0 ? fcntl(r->fd, F_DUPFD_CLOEXEC, 3) : -1;
+    int rc = exec_resolve(r->dirfd, r->path, r->follow, fd, no_args, target, NULL);
+    *script = target->borrowed > 0;
+    exec_target_free(target);
+    free(target);
+    return rc;
+}
+
+/* The command line of the next emulator. `fd_text` holds a number if the
+ * program goes over as an open file. */
+static int build_argv(struct pointers *argv, const struct request *r, const char *fd_text,
+                      uint64_t guest_argv)
+{
+    char *argv0 = NULL;
+    if (guest_argv != 0 && guest_read(&argv0, guest_argv, sizeof(argv0)) < 0) {
+        return -EFAULT;
+    }
+    const char *const front[] = {"mortise", "user", "-reexec"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof(front) / sizeof(front[0]); i++) {
+        rc = add(argv, (char *)(uintptr_t)front[i]);
+    }
+    for (char **kept = user_process.options->kept; rc == 0 && *kept; kept++) {
+        rc = add(argv, *kept);
+    }
+    const char *const rest[] = {
+        "-0", argv0 ? argv0 : "", fd_text[0] ? "-execfd" : NULL, fd_text, "--", r->name,
+    };
+    for (size_t i = 0; rc == 0 && i < sizeof(rest) / sizeof(rest[0]); i++) {
+        if (!rest[i]) {
+            i++; /* -execfd and its value */
+            continue;
+        }
+        rc = add(argv, (char *)(uintptr_t)rest[i]);
+    }
+    if (rc == 0 && argv0) {
+        rc = add_guest(argv, guest_argv, 1);
+    }
+    return rc < 0 ? rc : add(argv, NULL);
+}
+
+static int64_t execute(struct user_thread *t, const struct request *r, uint64_t guest_argv,
+                       uint64_t guest_env)
+{
+    struct pointers argv = {0}, env = {0}, ours = {0};
+    char fd_text[16] = "";
+    int passed = -1;
+    bool script;
+    int64_t rc = check(r, &script);
+    if (rc == 0 && r->fd >= 0 && !script) {
+        passed = fcntl(r->fd, F_DUPFD, 3);
+        if (passed < 0) {
+            rc = -errno;
+        } else {
+            snprintf(fd_text, sizeof(fd_text), "%d", passed);
+        }
+    }
+    if (rc == 0) {
+        rc = build_argv(&argv, r, fd_text, guest_argv);
+    }
+    if (rc == 0) {
+        rc = build_env(&env, &ours, guest_env);
+    }
+    if (rc == 0) {
+        user_signals_before_exec(t);
+        rc = host_syscall(SYS_execve, (uint64_t)"/proc/self/exe", (uint64_t)argv.v, (uint64_t)env.v,
+                          0, 0, 0);
+        user_signals_exec_failed(t);
+    }
+    if (passed >= 0) {
+        close(passed);
+    }
+    for (size_t i = 0; i < ours.count; i++) {
+        free(ours.v[i]);
+    }
+    free(ours.v);
+    free(argv.v);
+    free(env.v);
+    return rc;
+}
+
+static int64_t exec_path(struct user_thread *t, uint64_t guest_path, bool follow, uint64_t argv,
+                         uint64_t env)
+{
+    struct guest_path path;
+    path_look(&path, AT_FDCWD, guest_path);
+    ssize_t n = guest_read_string(path.buf, guest_path, sizeof(path.buf));
+    if (n <= 0) {
+        return n < 0 ? n : -ENOENT;
+    }
+    const char *name = path.kind == PATH_EXE && follow ? user_process.exe : path.buf;
+    struct request r = {AT_FDCWD, name, follow, -1, name};
+    return execute(t, &r, argv, env);
+}
+
+int64_t sys_execve(struct user_thread *t, const uint64_t a[6])
+{
+    return exec_path(t, a[0], true, a[1], a[2]);
+}
+
+/* The file behind a directory descriptor and a path, for a program that is
+ * handed over open. */
+static int open_at(int dirfd, const char *path, bool follow)
+{
+    char link[32];
+    int fd;
+    if (path[0] == '\0') {
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+        fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    } else {
+        fd = openat(dirfd, path,
+                    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+int64_t sys_execveat(struct user_thread *t, const uint64_t a[6])
+{
+    char path[PATH_MAX], name[PATH_MAX + 32];
+    int dirfd = (int)a[0];
+    uint64_t flags = a[4];
+    if ((flags & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
+        return -EINVAL;
+    }
+    ssize_t n = guest_read_string(path, a[1], sizeof(path));
+    if (n < 0) {
+        return n;
+    }
+    bool follow = (flags & AT_SYMLINK_NOFOLLOW) == 0;
+    if (path[0] == '/' || (dirfd == AT_FDCWD && n > 0)) {
+        return exec_path(t, a[1], follow, a[2], a[3]);
+    }
+    if (n == 0 && !(flags & AT_EMPTY_PATH)) {
+        return -ENOENT;
+    }
+    if (dirfd == AT_FDCWD) {
+        return -EACCES; /* the current directory */
+    }
+    int fd_flags = fcntl(dirfd, F_GETFD);
+    if (fd_flags < 0) {
+        return -EBADF;
+    }
+    int fd = open_at(dirfd, path, follow);
+    if (fd < 0) {
+        return fd;
+    }
+    snprintf(name, sizeof(name), "/dev/fd/%d%s%s", dirfd, n ? "/" : "", path);
+    struct request r = {AT_FDCWD, name, follow, fd, name};
+    bool script;
+    int64_t rc = check(&r, &script);
+    if (rc == 0 && script && (fd_flags & FD_CLOEXEC)) {
+        rc = -ENOENT; /* its interpreter would not find it */
+    }
+    if (rc == 0) {
+        rc = execute(t, &r, a[2], a[3]);
+    }
+    close(fd);
+    return rc;
+}

@@ -1,0 +1,9 @@
+/* execve: the new program, too, runs in the emulator. */
+#ifndef MORTISE_USER_SYS_EXEC_H
+#define MORTISE_USER_SYS_EXEC_H
+
+#include "user/user.h"
+
+user_syscall_fn sys_execve, sys_execveat;
+
+#endif
