@@ -1,0 +1,28 @@
+/* The clone system call that returns twice, on two stacks: C cannot say it. */
+#include "user/vfork_asm.h"
+
+__asm__(".text\n"
+        ".globl vfork_clone\n"
+        ".hidden vfork_clone\n"
+        ".type vfork_clone, @function\n"
+        "vfork_clone:\n"
+        "	.cfi_startproc\n"
+        "	mov	%rcx, %r10\n"
+        "	mov	%r9, %r11\n" /* arg; lost in the system call, so it goes on the new stack */
+        "	sub	$16, %rsi\n"
+        "	mov	%r8, (%rsi)\n"
+        "	mov	%r11, 8(%rsi)\n"
+        "	xor	%r8d, %r8d\n"
+        "	mov	$56, %eax\n"
+        "	syscall\n"
+        "	test	%rax, %rax\n"
+        "	jz	1f\n"
+        "	ret\n"
+        "	.cfi_endproc\n"
+        "1:\n"
+        "	xor	%ebp, %ebp\n"
+        "	pop	%rax\n"
+        "	pop	%rdi\n"
+        "	call	*%rax\n"
+        "	hlt\n"
+        ".size vfork_clone, . - vfork_clone\n");
