@@ -315,15 +315,18 @@ static struct rcu_reader *spin_for_readers(uint64_t gp, unsigned spins) REQUIRES
 }
 
 /* Sleeps until one of the readers that block gp leaves its section. Readers
- * may come and go meanwhile. */
+ * may come and go meanwhile. Those that still block are kicked anew each time:
+ * a mark may be left from earlier, and a reader may be back under an aged
+ * number, so neither says that a kick is on its way. */
 static void sleep_for_readers(uint64_t gp) REQUIRES(&rcu_lock)
 {
     atomic_store_explicit(&gp_futex, 1, memory_order_relaxed);
     for (struct rcu_reader *reader = readers; reader; reader = reader->next) {
-        if (reader_blocks(reader, gp) &&
-            !atomic_exchange_explicit(&reader->waiting, true, memory_order_relaxed) &&
-            reader->kick) {
-            reader->kick(reader->kick_opaque);
+        if (reader_blocks(reader, gp)) {
+            atomic_store_explicit(&reader->waiting, true, memory_order_relaxed);
+            if (reader->kick) {
+                reader->kick(reader->kick_opaque);
+            }
         }
     }
     fence_all_threads();
