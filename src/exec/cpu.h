@@ -102,7 +102,8 @@ void cpu_for_each(void (*fn)(struct cpu *cpu, void *opaque), void *opaque);
 
 /* Makes the vCPU leave guest code soon: sets the bits, ends its
  * cpu_halt_wait, and, unless it is the caller's own, interrupts it through
- * the guest ops' kick. Any thread; signal-safe. */
+ * the guest ops' kick. Any thread that knows that the vCPU stays registered,
+ * as it does in a read section that found it on the list; signal-safe. */
 void cpu_kick(struct cpu *cpu, unsigned bits);
 
 #endif

@@ -55,11 +55,15 @@ struct cpu_work {
 
 CK_STACK_CONTAINER(struct cpu_work, link, work_of)
 
+/* From the push on, the work may have run, and the vCPU may be gone but for
+ * the read section. */
 static void push(struct cpu *cpu, struct cpu_work *work)
 {
+    rcu_read_lock();
     tsan_release(cpu);
     ck_stack_push_upmc(&cpu->work, &work->link);
     cpu_kick(cpu, CPU_EXIT_WORK);
+    rcu_read_unlock();
 }
 
 static int push_new(struct cpu *cpu, run_on_cpu_fn *fn, void *opaque, bool exclusive)

@@ -86,7 +86,7 @@ static struct tb **next_on(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap)
     return &tb->page_next[page_of(tb->pc) != page];
 }
 
-static void list_add(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap)
+static void list_add(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, page_lock_cap)
 {
     struct page_leaf *leaf = leaf_make(page);
     struct tb **head = &leaf->first[page & LEVEL_MASK];
@@ -96,7 +96,7 @@ static void list_add(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap)
     *head = tb;
 }
 
-static void list_remove(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap)
+static void list_remove(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, page_lock_cap)
 {
     struct page_leaf *leaf = leaf_find(page);
     struct tb **head = &leaf->first[page & LEVEL_MASK];

@@ -123,15 +123,15 @@ static void test_region_size_follows_cache_size(void **state)
 
 static void child_init_at_hint(void)
 {
-    struct code_cache_config cfg = {.size = CACHE_SIZE, .rx_hint = UINT64_C(0x123400000000)};
+    struct code_cache_config cfg = {.size = CACHE_SIZE};
     struct error err;
 
-    void *taken = mmap((void *)(cfg.rx_hint + 4096), 4096, PROT_NONE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    void *taken = mmap(NULL, 2 * CACHE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(taken != MAP_FAILED);
+    cfg.rx_hint = (uintptr_t)taken;
     CHECK(code_cache_init(&cfg, &err) == -EEXIST);
     CHECK(strstr(err.text, "code cache"));
-    munmap(taken, 4096);
+    munmap(taken, 2 * CACHE_SIZE);
     CHECK(code_cache_init(&cfg, &err) == 0);
     CHECK(code_cache_rx_start() == cfg.rx_hint);
     cfg.size = 1000;
