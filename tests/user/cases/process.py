@@ -59,7 +59,6 @@ def bad_programs(run):
         "empty": b"",
         "text": b"just text\n",
         "truncated": bytes(elf[:100]),
-        "class32": bytes(elf[:4] + b"\x01" + elf[5:]),
         "arm": bytes(elf[:18] + b"\x28\x00" + elf[20:]),
         "no-interpreter": bytes(elf).replace(b"/lib64/ld-linux-x86-64.so.2", b"/lib64/ld-linux-missing.so."),
         "script-without-interpreter": b"#!/nonexistent/interpreter\n",
