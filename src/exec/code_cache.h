@@ -32,7 +32,9 @@ NODISCARD int code_cache_init(const struct code_cache_config *cfg, struct error 
 /* After fork(2) in the child: the mappings are shared with the parent, so
  * they are replaced, at the same addresses, by new empty memory; all
  * regions are free, all TBs are gone (tb_hash emptied). The caller
- * generates its stubs anew. Aborts with a message if memory cannot be had. */
+ * generates its stubs anew. After cpu_list_after_fork, so that only the jump
+ * cache of the vCPU that is left is touched. Aborts with a message if memory
+ * cannot be had. */
 void code_cache_after_fork(void);
 
 /* Bounds of the two mappings, and translation between them. */
