@@ -102,6 +102,8 @@ enum x86_where x86_context_take(struct x86_cpu *cpu, ucontext_t *uc, enum x86_ex
     cpu->stop = X86_STOP_SIGNAL;
     cpu->signal_result = why;
     uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)(X86_TF | X86_DF | X86_AC);
+    /* The guest's stack pointer may not be canonical: AMD CPUs don't return to that. */
+    uc->uc_mcontext.gregs[REG_RSP] = (greg_t)cpu->host_rsp;
     uc->uc_mcontext.gregs[REG_RIP] = (greg_t)x86_stubs.signal;
     return X86_IN_GUEST;
 }

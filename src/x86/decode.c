@@ -158,6 +158,13 @@ static enum x86_insn_class classify(const ZydisDecodedInstruction *zi)
 
 static bool seg_override(const ZydisDecodedInstruction *zi)
 {
+    if (zi->mnemonic == ZYDIS_MNEMONIC_CLZERO) { /* Zydis takes its operand for a register */
+        bool found = false;
+        for (unsigned i = 0; i < zi->raw.prefix_count; i++) {
+            found |= zi->raw.prefixes[i].value == 0x64 || zi->raw.prefixes[i].value == 0x65;
+        }
+        return found;
+    }
     return (zi->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS)) != 0;
 }
 
@@ -170,6 +177,7 @@ static bool has_implicit_seg_memory(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_MASKMOVDQU:
     case ZYDIS_MNEMONIC_VMASKMOVDQU:
     case ZYDIS_MNEMONIC_XLAT:
+    case ZYDIS_MNEMONIC_CLZERO:
         return true;
     default:
         return zi->meta.category == ZYDIS_CATEGORY_STRINGOP;
@@ -195,6 +203,7 @@ static void moffs_to_modrm(struct x86_insn *in, const ZydisDecodedInstruction *z
     in->seg_gs = (zi->attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS) != 0;
     in->target = (uint64_t)zi->raw.disp.value;
     in->gprs = 1u << X86_RAX;
+    in->rex &= (uint8_t)~4; /* no register field here for it to extend */
     if (zi->address_width == 32) {
         in->target = (uint32_t)in->target;
     }

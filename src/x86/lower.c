@@ -54,17 +54,18 @@ bool x86_insn_ends_tb(const struct x86_insn *in)
 }
 
 /* A register that the instruction does not touch; low ones first, because an
- * instruction that names AH..BH can't take a REX prefix. */
+ * instruction that names AH..BH can't take a REX prefix. Not RBP: addresses
+ * based on it fault as stack accesses (SIGBUS). */
 static uint8_t pick_scratch(uint16_t used)
 {
-    static const uint8_t order[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI, X86_RBX, X86_RBP,
+    static const uint8_t order[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI, X86_RBX,
                                     X86_R8,  X86_R9,  X86_R10, X86_R11, X86_R12, X86_R13};
     for (size_t i = 0; i < sizeof(order); i++) {
         if (!(used & (1u << order[i]))) {
             return order[i];
         }
     }
-    return X86_R14; /* no instruction uses 13 registers */
+    return X86_R14; /* no instruction uses 12 registers */
 }
 
 struct emit_mem x86_lower_address(struct translation *t, const struct x86_insn *in, uint8_t scratch,
@@ -115,8 +116,8 @@ static void lower_replaced(struct translation *t, const struct x86_insn *in)
     }
     /* A destination that is only written may serve as the address register:
      * its old value is still saved, for a fault, but need not come back. */
-    bool borrow = in->dest == X86_NONE || in->dest == X86_RSP || in->dest == in->base ||
-                  in->dest == in->index;
+    bool borrow = in->dest == X86_NONE || in->dest == X86_RSP || in->dest == X86_RBP ||
+                  in->dest == in->base || in->dest == in->index;
     uint8_t scratch = borrow ? pick_scratch(in->gprs) : in->dest;
     bool two = in->mem == X86_MEM_SEG && (in->target || in->addr32);
     uint8_t scratch2 = two ? pick_scratch((uint16_t)(in->gprs | (1u << scratch))) : X86_NONE;
