@@ -17,26 +17,27 @@ struct robust_head {
     uint64_t pending; /* being taken or released */
 };
 
-static void handle_death(uint64_t addr, bool pi, bool pending, uint32_t tid)
+/* False: it has to be left to the kernel. */
+static bool handle_death(uint64_t addr, bool pi, bool pending, uint32_t tid)
 {
     uint32_t value;
     if ((addr & 3) || guest_read(&value, addr, sizeof(value)) < 0) {
-        return;
+        return true;
     }
     if (pending && !pi && !value) { /* released, its waiters not yet woken */
         host_syscall(SYS_futex, addr, FUTEX_WAKE, 1, 0, 0, 0);
-        return;
-    }
-    if (pi) { /* the kernel holds state for it */
-        return;
+        return true;
     }
     for (;;) {
         uint32_t expected = value;
         if ((value & FUTEX_TID_MASK) != tid) {
-            return;
+            return true;
+        }
+        if (pi && (value & FUTEX_WAITERS)) { /* the kernel has made us the owner */
+            return false;
         }
         if (guest_cmpxchg32(addr, &expected, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED) < 0) {
-            return;
+            return true;
         }
         if (expected == value) {
             break;
@@ -46,6 +47,7 @@ static void handle_death(uint64_t addr, bool pi, bool pending, uint32_t tid)
     if (value & FUTEX_WAITERS) {
         host_syscall(SYS_futex, addr, FUTEX_WAKE, 1, 0, 0, 0);
     }
+    return true;
 }
 
 bool robust_list_walk(const struct user_thread *t)
@@ -53,18 +55,17 @@ bool robust_list_walk(const struct user_thread *t)
     struct robust_head head;
     uint64_t at = t->robust_list;
     if (!at || guest_read(&head, at, sizeof(head)) < 0) {
-        return false;
+        return true;
     }
-    bool any_pi = head.pending & 1;
+    bool done = true;
     uint64_t link = head.first;
     for (unsigned i = 0; i < LIST_LIMIT && (link & ~1ULL) != t->robust_list; i++) {
         uint64_t entry = link & ~1ULL;
         bool pi = link & 1;
-        any_pi |= pi;
         uint64_t next;
         bool more = guest_read(&next, entry, sizeof(next)) == 0;
         if (entry != (head.pending & ~1ULL)) {
-            handle_death(entry + (uint64_t)head.offset, pi, false, (uint32_t)t->tid);
+            done &= handle_death(entry + (uint64_t)head.offset, pi, false, (uint32_t)t->tid);
         }
         if (!more) {
             break;
@@ -72,8 +73,8 @@ bool robust_list_walk(const struct user_thread *t)
         link = next;
     }
     if (head.pending & ~1ULL) {
-        handle_death((head.pending & ~1ULL) + (uint64_t)head.offset, head.pending & 1, true,
-                     (uint32_t)t->tid);
+        done &= handle_death((head.pending & ~1ULL) + (uint64_t)head.offset, head.pending & 1, true,
+                             (uint32_t)t->tid);
     }
-    return any_pi;
+    return done;
 }

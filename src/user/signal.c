@@ -96,10 +96,7 @@ static void inherit_actions(struct signal_actions *actions)
 
 void signals_init(struct user_thread *t)
 {
-    const struct thread_signals none = {
-        .alt_flags = SS_DISABLE,
-        .actions = &process_actions,
-    };
+    const struct thread_signals none = {.actions = &process_actions};
     locks_fork_add_mutex(&process_actions.lock);
     inherit_actions(&process_actions);
     t->signals = none;

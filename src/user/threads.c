@@ -3,8 +3,8 @@
  * guest's stack is the guest's business) and one for host signal handlers.
  *
  * The kernel's thread list counts the emulator's helper threads too, so the
- * end of the last guest thread must end the process explicitly; its status is
- * that of the first thread, as with any thread group leader. */
+ * end of the last guest thread must end the process explicitly, with that
+ * thread's status, as kernels from 6.0 on do. */
 #include "user/threads.h"
 
 #include <errno.h>
@@ -28,7 +28,6 @@
 _Thread_local struct user_thread *current_thread;
 
 static atomic_uint live_threads; /* changed by threads that come and go */
-static atomic_int leader_status; /* set by the first thread's exit */
 
 struct user_thread *user_thread_first(struct x86_cpu *cpu)
 {
@@ -88,13 +87,11 @@ static void clear_tid(struct user_thread *t)
     }
 }
 
-void threads_leave(struct user_thread *t, int status)
+/* The last one to leave ends the process. */
+static void leave(int status)
 {
     if (atomic_fetch_sub_explicit(&live_threads, 1, memory_order_acq_rel) > 1) {
         return;
-    }
-    if (t->tid != getpid()) {
-        status = atomic_load_explicit(&leader_status, memory_order_relaxed);
     }
     user_before_exit();
     host_syscall(SYS_exit_group, (uint64_t)status, 0, 0, 0, 0, 0);
@@ -104,11 +101,8 @@ void threads_leave(struct user_thread *t, int status)
 static void end_thread(struct user_thread *t)
 {
     signals_block_host(t);
-    if (t->tid == getpid()) {
-        atomic_store_explicit(&leader_status, t->signals.exit_status, memory_order_relaxed);
-    }
-    threads_leave(t, t->signals.exit_status);
-    if (!robust_list_walk(t)) { /* nothing is left for the kernel to do */
+    leave(t->signals.exit_status);
+    if (robust_list_walk(t)) { /* nothing is left for the kernel to do */
         host_syscall(SYS_set_robust_list, 0, 3 * sizeof(uint64_t), 0, 0, 0, 0);
     }
     clear_tid(t);

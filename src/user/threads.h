@@ -27,14 +27,12 @@ int64_t vfork_process(struct user_thread *t, const struct clone_request *rq);
 /* Registers and thread pointer of a child, by the request. */
 void clone_child_registers(struct x86_cpu *cpu, const struct clone_request *rq);
 
-/* The calling thread is about to end; it is the last one: the process ends. */
-void threads_leave(struct user_thread *t, int status);
-
 /* In the child of a fork: `t` is the only one, and the first. */
 void threads_after_fork_child(struct user_thread *t);
 
-/* What the kernel does with robust futexes when a thread ends. True if there
- * are priority-inheriting ones, which are left to the kernel. (robust_list.c) */
+/* What the kernel does with robust futexes when a thread ends. False if there
+ * are priority-inheriting ones that others wait for: these are the kernel's.
+ * (robust_list.c) */
 bool robust_list_walk(const struct user_thread *t);
 
 #endif
