@@ -129,7 +129,7 @@ static size_t region_size_for(size_t size)
 
 static int map_cache(uintptr_t rx_hint, size_t size, struct error *err)
 {
-    uintptr_t rx, rw;
+    uintptr_t rx = 0, rw = 0;
     int ret = reserve_space(rx_hint, size, &rx);
 
     if (ret < 0) {
