@@ -8,6 +8,7 @@
 #include "x86/insn.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <Zydis/Zydis.h>
 
@@ -356,9 +357,7 @@ int x86_decode(struct x86_insn *in, uint64_t pc, const uint8_t *bytes, size_t le
     } else {
         in->len = zi.length;
     }
-    for (unsigned i = 0; i < in->len; i++) {
-        in->bytes[i] = bytes[i];
-    }
+    memcpy(in->bytes, bytes, in->len);
     if (!ZYAN_SUCCESS(st)) {
         return 0;
     }

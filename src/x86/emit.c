@@ -7,35 +7,6 @@
 #define REX_X 0x42
 #define REX_B 0x41
 
-void emit_u8(struct emit *e, uint8_t v)
-{
-    if (e->len >= e->cap) {
-        e->overflow = true;
-        return;
-    }
-    e->rw[e->len++] = v;
-}
-
-void emit_u32(struct emit *e, uint32_t v)
-{
-    for (unsigned i = 0; i < 4; i++) {
-        emit_u8(e, (uint8_t)(v >> (8 * i)));
-    }
-}
-
-void emit_u64(struct emit *e, uint64_t v)
-{
-    emit_u32(e, (uint32_t)v);
-    emit_u32(e, (uint32_t)(v >> 32));
-}
-
-void emit_bytes(struct emit *e, const uint8_t *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        emit_u8(e, bytes[i]);
-    }
-}
-
 bool emit_in_reach(const struct emit *e, uint64_t target)
 {
     int64_t d = (int64_t)(target - emit_pc(e));

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "x86/state.h"
 
@@ -36,10 +37,46 @@ static inline uintptr_t emit_pc(const struct emit *e)
     return e->rx + e->len;
 }
 
-void emit_u8(struct emit *e, uint8_t v);
-void emit_u32(struct emit *e, uint32_t v);
-void emit_u64(struct emit *e, uint64_t v);
-void emit_bytes(struct emit *e, const uint8_t *bytes, size_t n);
+/* Whether n more bytes fit. */
+static inline bool emit_room(struct emit *e, size_t n)
+{
+    if (e->cap - e->len < n) {
+        e->overflow = true;
+        return false;
+    }
+    return true;
+}
+
+static inline void emit_u8(struct emit *e, uint8_t v)
+{
+    if (emit_room(e, 1)) {
+        e->rw[e->len++] = v;
+    }
+}
+
+static inline void emit_bytes(struct emit *e, const uint8_t *bytes, size_t n)
+{
+    if (emit_room(e, n)) {
+        memcpy(e->rw + e->len, bytes, n);
+        e->len += n;
+    }
+}
+
+static inline void emit_u32(struct emit *e, uint32_t v)
+{
+    if (emit_room(e, sizeof(v))) {
+        memcpy(e->rw + e->len, &v, sizeof(v));
+        e->len += sizeof(v);
+    }
+}
+
+static inline void emit_u64(struct emit *e, uint64_t v)
+{
+    if (emit_room(e, sizeof(v))) {
+        memcpy(e->rw + e->len, &v, sizeof(v));
+        e->len += sizeof(v);
+    }
+}
 
 /* Whether a rip-relative operand of an instruction ending at most 24 bytes
  * after the cursor reaches target. */

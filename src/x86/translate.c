@@ -68,6 +68,22 @@ static unsigned decode_block(struct translation *t, unsigned max, bool protect, 
     return t->insn_count;
 }
 
+static bool is_direct_branch(const struct x86_insn *in)
+{
+    return in->cls == X86_INSN_JCC || in->cls == X86_INSN_LOOP || in->cls == X86_INSN_JMP ||
+           in->cls == X86_INSN_CALL;
+}
+
+/* How many exits the block will have. */
+static unsigned count_exits(const struct translation *t)
+{
+    unsigned n = x86_insn_ends_tb(&t->insns[t->insn_count - 1]) ? 0 : 1;
+    for (unsigned i = 0; i < t->insn_count; i++) {
+        n += is_direct_branch(&t->insns[i]);
+    }
+    return n;
+}
+
 static size_t code_estimate(const struct translation *t)
 {
     size_t n = CHECKED_ENTRY_MAX + 2 * ALIGN_MAX + 2 * sizeof(t->literals);
@@ -79,7 +95,12 @@ static size_t code_estimate(const struct translation *t)
             n += ALIGN_MAX; /* its target may be a loop head to align */
         }
     }
-    return n + X86_TB_MAX_EXITS * STUB_SIZE;
+    return n + count_exits(t) * STUB_SIZE;
+}
+
+static size_t restart_estimate(const struct translation *t)
+{
+    return 4 + X86_RESTARTS_PER_INSN * t->insn_count + 2UL * count_exits(t);
 }
 
 /* Compares RAX with pc and gives RAX and RCX back, or goes to the collide stub;
@@ -116,6 +137,9 @@ static size_t alignment_of(uint64_t pc)
 
 static int find_insn(const struct translation *t, uint64_t pc)
 {
+    if (pc < t->pc || pc > t->insns[t->insn_count - 1].pc) {
+        return -1;
+    }
     for (unsigned i = 0; i < t->insn_count; i++) {
         if (t->insns[i].pc == pc) {
             return (int)i;
@@ -191,8 +215,9 @@ static void finish_literals(struct translation *t)
 static struct tb *lower_block(struct cpu *cpu, struct translation *t) REQUIRES(mmap_lock_cap)
 {
     size_t need = code_estimate(t);
-    size_t meta = sizeof(struct tb) + X86_TB_MAX_EXITS * sizeof(struct tb_exit) +
-                  X86_TB_MAX_RESTARTS * sizeof(struct tb_restart) + 64;
+    unsigned exit_count = count_exits(t);
+    size_t meta = sizeof(struct tb) + exit_count * sizeof(struct tb_exit) +
+                  restart_estimate(t) * sizeof(struct tb_restart) + 64;
     uint8_t *rw = code_region_reserve(cpu, need, meta);
     if (!rw) {
         return NULL;
@@ -202,14 +227,14 @@ static struct tb *lower_block(struct cpu *cpu, struct translation *t) REQUIRES(m
     t->e = (struct emit){.rw = rw + pad, .rx = rx + pad, .cap = need - pad};
 
     struct tb *tb = code_region_meta(cpu, sizeof(*tb));
-    struct tb_exit *exits = code_region_meta(cpu, X86_TB_MAX_EXITS * sizeof(*exits));
+    struct tb_exit *exits = code_region_meta(cpu, exit_count * sizeof(*exits));
     emit_checked_entry(t);
     uintptr_t host = emit_pc(&t->e);
     lower_body(t);
     finish_exits(t, tb, exits);
     finish_literals(t);
-    if (t->e.overflow) {
-        abort(); /* the estimate above is wrong: our own bug */
+    if (t->e.overflow || t->exit_count != exit_count || t->restart_count > restart_estimate(t)) {
+        abort(); /* an estimate is wrong: our own bug */
     }
     struct tb_restart *restarts =
         code_region_meta(cpu, t->restart_count * sizeof(struct tb_restart));

@@ -7,10 +7,11 @@
 #include "x86/emit.h"
 #include "x86/insn.h"
 
-#define X86_TB_MAX_INSNS    128
-#define X86_TB_MAX_EXITS    24
-#define X86_TB_MAX_RESTARTS (X86_TB_MAX_INSNS * 6)
-#define X86_TB_MAX_LITERALS 4
+#define X86_TB_MAX_INSNS      128
+#define X86_TB_MAX_EXITS      24
+#define X86_RESTARTS_PER_INSN 6
+#define X86_TB_MAX_RESTARTS   (4 + X86_RESTARTS_PER_INSN * X86_TB_MAX_INSNS + 2 * X86_TB_MAX_EXITS)
+#define X86_TB_MAX_LITERALS   4
 
 struct translation {
     struct emit e;
