@@ -1,6 +1,7 @@
 /* The RCU torture, for the tests of each way to fence: readers check objects
  * that updaters replace, poison and reuse as fast as they can. An object
- * reused under a reader's eyes shows as a poisoned or changed field. */
+ * reused under a reader's eyes shows as a poisoned or changed field.
+ * Now and then a reader gives its processor away in the middle of a section. */
 #ifndef TESTS_UNIT_RCU_TORTURE_H
 #define TESTS_UNIT_RCU_TORTURE_H
 
@@ -16,7 +17,7 @@
 #ifdef MORTISE_SANITIZE
 #define TORTURE_SECTIONS 100000u
 #else
-#define TORTURE_SECTIONS 2000000u
+#define TORTURE_SECTIONS 4000000u
 #endif
 
 #define TORTURE_READERS 2
@@ -40,20 +41,33 @@ struct torture {
 
 static struct torture torture;
 
-static void torture_free(struct torture_object *object)
+static void torture_poison(struct torture_object *object)
 {
     object->value = TORTURE_POISON;
     for (unsigned i = 0; i < 6; i++) {
         object->again[i] = ~TORTURE_POISON;
     }
-    free(object);
     atomic_fetch_add_explicit(&torture.freed, 1, memory_order_relaxed);
+}
+
+static void torture_free(struct torture_object *object)
+{
+    torture_poison(object);
+    free(object);
 }
 
 static void torture_free_rcu(struct rcu_head *head)
 {
     torture_free(
         (struct torture_object *)(void *)((char *)head - offsetof(struct torture_object, rcu)));
+}
+
+static void torture_object_fill(struct torture_object *object, uint64_t value)
+{
+    object->value = value;
+    for (unsigned i = 0; i < 6; i++) {
+        object->again[i] = value;
+    }
 }
 
 static struct torture_object *torture_object_new(uint64_t value)
@@ -63,23 +77,34 @@ static struct torture_object *torture_object_new(uint64_t value)
     if (!object) {
         abort();
     }
-    object->value = value;
-    for (unsigned i = 0; i < 6; i++) {
-        object->again[i] = value;
-    }
+    torture_object_fill(object, value);
     return object;
 }
 
-static unsigned long torture_check(struct torture_object *const *slot) REQUIRES_SHARED(rcu_cap)
+static unsigned long torture_check_object(const struct torture_object *object)
 {
-    const struct torture_object *object = rcu_dereference(*slot);
     uint64_t value = object->value;
     unsigned long bad = value == TORTURE_POISON;
 
     for (unsigned i = 0; i < 6; i++) {
         bad += object->again[i] != value;
     }
-    return bad + (object->value != value);
+    return bad;
+}
+
+static unsigned long torture_check(struct torture_object *const *slot) REQUIRES_SHARED(rcu_cap)
+{
+    return torture_check_object(rcu_dereference(*slot));
+}
+
+/* Looks before and after others have run. */
+static unsigned long torture_check_long(struct torture_object *const *slot) REQUIRES_SHARED(rcu_cap)
+{
+    const struct torture_object *object = rcu_dereference(*slot);
+    unsigned long bad = torture_check_object(object);
+
+    sched_yield();
+    return bad + torture_check_object(object);
 }
 
 static unsigned long torture_check_nested(struct torture_object *const *slot)
@@ -100,12 +125,12 @@ static void *torture_reader(void *unused)
     for (unsigned i = 0; i < TORTURE_SECTIONS; i++) {
         rcu_read_lock();
         bad += torture_check(&torture.slots[i % TORTURE_SLOTS]);
-        if (i % 8 == 0) {
+        if (i % 8 == 1) {
             bad += torture_check_nested(&torture.slots[(i + 1) % TORTURE_SLOTS]);
             bad += torture_check(&torture.slots[(i + 2) % TORTURE_SLOTS]);
         }
-        if (i % 4096 == 0) {
-            sched_yield(); /* makes grace periods sleep for us */
+        if (i % 2048 == 3) {
+            bad += torture_check_long(&torture.slots[i / 2048 % TORTURE_SLOTS]);
         }
         rcu_read_unlock();
     }
@@ -115,21 +140,36 @@ static void *torture_reader(void *unused)
     return NULL;
 }
 
-/* Replaces objects until the readers are through: by call_rcu, and every 64th
- * by a grace period of its own. */
-static void *torture_updater(void *unused)
+/* Replaces the object in the first slot, waits, poisons it and uses it again. */
+static void *torture_waiting_updater(void *unused)
+{
+    struct torture_object *spare = torture_object_new(0);
+
+    (void)unused;
+    for (uint64_t i = 1; atomic_load_explicit(&torture.readers_left, memory_order_relaxed); i++) {
+        torture_object_fill(spare, i);
+        spare = rcu_exchange_pointer(torture.slots[0], spare);
+        atomic_fetch_add_explicit(&torture.retired, 1, memory_order_relaxed);
+        synchronize_rcu();
+        torture_poison(spare);
+    }
+    free(spare);
+    return NULL;
+}
+
+/* Replaces the objects in the other slots and leaves the rest to call_rcu,
+ * but not more than it has time for. */
+static void *torture_calling_updater(void *unused)
 {
     (void)unused;
-    for (uint64_t i = 1; atomic_load(&torture.readers_left) > 0; i++) {
+    for (uint64_t i = 1; atomic_load_explicit(&torture.readers_left, memory_order_relaxed); i++) {
         struct torture_object *object = torture_object_new(i);
 
-        object = rcu_exchange_pointer(torture.slots[i % TORTURE_SLOTS], object);
+        object = rcu_exchange_pointer(torture.slots[1 + i % (TORTURE_SLOTS - 1)], object);
         atomic_fetch_add_explicit(&torture.retired, 1, memory_order_relaxed);
-        if (i % 64) {
-            call_rcu(&object->rcu, torture_free_rcu);
-        } else {
-            synchronize_rcu();
-            torture_free(object);
+        call_rcu(&object->rcu, torture_free_rcu);
+        while (atomic_load(&torture.retired) - atomic_load(&torture.freed) > 10000) {
+            sched_yield();
         }
     }
     return NULL;
@@ -149,10 +189,9 @@ static unsigned long torture_run(void)
             abort();
         }
     }
-    for (unsigned i = 0; i < 2; i++) {
-        if (pthread_create(&updaters[i], NULL, torture_updater, NULL) != 0) {
-            abort();
-        }
+    if (pthread_create(&updaters[0], NULL, torture_waiting_updater, NULL) != 0 ||
+        pthread_create(&updaters[1], NULL, torture_calling_updater, NULL) != 0) {
+        abort();
     }
     for (unsigned i = 0; i < TORTURE_READERS; i++) {
         pthread_join(readers[i], NULL);
@@ -165,6 +204,82 @@ static unsigned long torture_run(void)
         free(torture.slots[i]);
     }
     return atomic_load(&torture.bad);
+}
+
+/* What the processor does to the announcement of a section: the reader stores
+ * to cold memory right before it enters, so that the store of its ctr waits in
+ * the store buffer behind those; its load of the pointer goes ahead, and its look
+ * at the object comes late, after a chain of multiplications. An updater
+ * that does not make the reader fence finds it idle and poisons the object in
+ * between: on two idle cores about once in ten thousand sections. */
+#ifdef MORTISE_SANITIZE
+#define LATE_SECTIONS 5000u
+#define LATE_BYTES    (1u << 20)
+#else
+#define LATE_SECTIONS 200000u
+#define LATE_BYTES    (64u << 20)
+#endif
+#define LATE_STORES   40
+#define LATE_MULTIPLY 400
+
+static void *late_updater(void *opaque)
+{
+    struct torture_object *spare = torture_object_new(0);
+
+    (void)opaque;
+    while (atomic_load_explicit(&torture.readers_left, memory_order_relaxed)) {
+        __atomic_store_n(&spare->value, 0, __ATOMIC_RELAXED);
+        spare = rcu_exchange_pointer(torture.slots[0], spare);
+        synchronize_rcu();
+        __atomic_store_n(&spare->value, TORTURE_POISON, __ATOMIC_RELAXED);
+    }
+    free(spare);
+    return NULL;
+}
+
+static bool late_section(void)
+{
+    const struct torture_object *object;
+    uint64_t chain;
+    bool bad;
+
+    rcu_read_lock();
+    object = rcu_dereference(torture.slots[0]);
+    chain = (uintptr_t)object | 1;
+    for (unsigned i = 0; i < LATE_MULTIPLY; i++) {
+        chain *= chain;
+    }
+    /* No odd square is 7 modulo 8, which only the multiplier finds out. */
+    object += chain == 7;
+    bad = __atomic_load_n(&object->value, __ATOMIC_RELAXED) == TORTURE_POISON;
+    rcu_read_unlock();
+    return bad;
+}
+
+static unsigned long torture_run_late(void)
+{
+    volatile unsigned char *cold = calloc(1, LATE_BYTES);
+    unsigned long bad = 0;
+    uint64_t random = 1;
+    pthread_t updater;
+
+    torture.slots[0] = torture_object_new(0);
+    atomic_store(&torture.readers_left, 1);
+    if (!cold || pthread_create(&updater, NULL, late_updater, NULL) != 0) {
+        abort();
+    }
+    for (unsigned i = 0; i < LATE_SECTIONS; i++) {
+        for (unsigned j = 0; j < LATE_STORES; j++) {
+            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            cold[(random >> 20) % LATE_BYTES] = 1;
+        }
+        bad += late_section();
+    }
+    atomic_store(&torture.readers_left, 0);
+    pthread_join(updater, NULL);
+    free(torture.slots[0]);
+    free((void *)cold);
+    return bad;
 }
 
 #endif

@@ -82,12 +82,19 @@ static void test_no_reader_with_fences_sees_a_reclaimed_object(void **state)
     assert_int_equal(torture.freed, torture.retired);
 }
 
+static void test_a_section_with_fences_is_never_announced_late(void **state)
+{
+    (void)state;
+    assert_int_equal(torture_run_late(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_kernel_without_membarrier_is_noticed),
         cmocka_unit_test(test_sections_nest_with_fences),
         cmocka_unit_test(test_no_reader_with_fences_sees_a_reclaimed_object),
+        cmocka_unit_test(test_a_section_with_fences_is_never_announced_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,12 @@ static void test_no_reader_sees_a_reclaimed_object(void **state)
     assert_int_equal(torture.freed, torture.retired);
 }
 
+static void test_a_section_announced_late_is_waited_for(void **state)
+{
+    (void)state;
+    assert_int_equal(torture_run_late(), 0);
+}
+
 static struct torture_object *shared;
 static atomic_bool stop;
 static atomic_uint registered;
@@ -125,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_reader_sees_a_reclaimed_object),
+        cmocka_unit_test(test_a_section_announced_late_is_waited_for),
         cmocka_unit_test(test_threads_come_and_go_during_grace_periods),
         cmocka_unit_test(test_handlers_read_wherever_they_interrupt),
     };
