@@ -32,18 +32,10 @@ void mutex_destroy(struct mutex *m)
     }
 }
 
-static bool try_lock(struct mutex *m)
-{
-    unsigned unlocked = 0;
-
-    return atomic_compare_exchange_strong_explicit(&m->state, &unlocked, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
 static void lock_contended(struct mutex *m)
 {
     for (unsigned i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&m->state, memory_order_relaxed) == 0 && try_lock(m)) {
+        if (atomic_load_explicit(&m->state, memory_order_relaxed) == 0 && mutex_try(m)) {
             return;
         }
         ck_pr_stall();
@@ -62,7 +54,7 @@ void mutex_lock_slow(struct mutex *m, const char *site)
         return;
     }
     lock_watch_acquire(&m->base, 0, site);
-    if (!try_lock(m)) {
+    if (!mutex_try(m)) {
         from = lock_watch_wait();
         lock_contended(m);
     }
@@ -82,21 +74,21 @@ void mutex_wake(struct mutex *m)
 void mutex_unlock_slow(struct mutex *m, const char *site)
 {
     lock_watch_release(&m->base, 0, site);
-    if (atomic_exchange_explicit(&m->state, 0, memory_order_release) == 2) {
+    if (mutex_free(m)) {
         futex_wake(&m->state, 1);
     }
 }
 
 void mutex_lock_unwatched(struct mutex *m) NO_THREAD_SAFETY_ANALYSIS
 {
-    if (!try_lock(m)) {
+    if (!mutex_try(m)) {
         lock_contended(m);
     }
 }
 
 void mutex_unlock_unwatched(struct mutex *m) NO_THREAD_SAFETY_ANALYSIS
 {
-    if (atomic_exchange_explicit(&m->state, 0, memory_order_release) == 2) {
+    if (mutex_free(m)) {
         futex_wake(&m->state, 1);
     }
 }

@@ -2,9 +2,14 @@
  *
  * state is 0 free, 1 held, 2 held and somebody may sleep for it. Who wants the
  * lock sets it to 2 before sleeping, so who releases a 1 need not wake anybody.
- * Acquire on the way in pairs with release on the way out. */
+ * Acquire on the way in pairs with release on the way out.
+ *
+ * While the process has one thread, which libc knows, plain loads and stores
+ * do: nobody is there to see them out of order or to come between. */
 #ifndef MORTISE_LOCKS_MUTEX_H
 #define MORTISE_LOCKS_MUTEX_H
+
+#include <sys/single_threaded.h>
 
 #include "base/error.h"
 #include "locks/lock_class.h"
@@ -34,15 +39,36 @@ void mutex_unlock_slow(struct mutex *m, const char *site);
 void mutex_wake(struct mutex *m);
 void mutex_watch_try(struct mutex *m, const char *site);
 
-static inline void mutex_lock_at(struct mutex *m, const char *site)
-    ACQUIRE(m) NO_THREAD_SAFETY_ANALYSIS
+/* Takes it if it is free. */
+static inline bool mutex_try(struct mutex *m)
 {
     unsigned unlocked = 0;
 
-    if (lock_watched() ||
-        __builtin_expect(!atomic_compare_exchange_strong_explicit(
-                             &m->state, &unlocked, 1, memory_order_acquire, memory_order_relaxed),
-                         0)) {
+    if (__libc_single_threaded) {
+        if (atomic_load_explicit(&m->state, memory_order_relaxed) != 0) {
+            return false;
+        }
+        atomic_store_explicit(&m->state, 1, memory_order_relaxed);
+        return true;
+    }
+    return atomic_compare_exchange_strong_explicit(&m->state, &unlocked, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+/* Frees it; true if somebody may sleep for it. */
+static inline bool mutex_free(struct mutex *m)
+{
+    if (__libc_single_threaded) {
+        atomic_store_explicit(&m->state, 0, memory_order_relaxed);
+        return false;
+    }
+    return atomic_exchange_explicit(&m->state, 0, memory_order_release) == 2;
+}
+
+static inline void mutex_lock_at(struct mutex *m, const char *site)
+    ACQUIRE(m) NO_THREAD_SAFETY_ANALYSIS
+{
+    if (lock_watched() || __builtin_expect(!mutex_try(m), 0)) {
         mutex_lock_slow(m, site);
     }
 }
@@ -51,10 +77,7 @@ static inline void mutex_lock_at(struct mutex *m, const char *site)
 NODISCARD static inline bool mutex_trylock_at(struct mutex *m, const char *site)
     TRY_ACQUIRE(true, m) NO_THREAD_SAFETY_ANALYSIS
 {
-    unsigned unlocked = 0;
-
-    if (!atomic_compare_exchange_strong_explicit(&m->state, &unlocked, 1, memory_order_acquire,
-                                                 memory_order_relaxed)) {
+    if (!mutex_try(m)) {
         return false;
     }
     if (lock_watched()) {
@@ -68,8 +91,7 @@ static inline void mutex_unlock_at(struct mutex *m, const char *site)
 {
     if (lock_watched()) {
         mutex_unlock_slow(m, site);
-    } else if (__builtin_expect(atomic_exchange_explicit(&m->state, 0, memory_order_release) == 2,
-                                0)) {
+    } else if (__builtin_expect(mutex_free(m), 0)) {
         mutex_wake(m);
     }
 }
