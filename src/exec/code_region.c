@@ -24,6 +24,8 @@
 #include "exec/tb_internal.h"
 #include "locks/region_lock.h"
 
+#define READY_CHUNK (64UL << 10) /* what is populated at a time */
+
 #define UNIT 16UL /* alignment of code and of metadata */
 
 /* The smallest TB there is: one unit of code and a struct tb. */
@@ -32,10 +34,12 @@
 struct code_region {
     uintptr_t start IMMUTABLE_AFTER_INIT; /* all addresses are RX ones */
     uintptr_t end IMMUTABLE_AFTER_INIT;
-    uintptr_t cursor GUARDED_BY(mmap_lock_cap);  /* code is below */
-    uintptr_t promise GUARDED_BY(mmap_lock_cap); /* metadata must stay above */
-    uintptr_t meta GUARDED_BY(mmap_lock_cap);    /* metadata is above */
-    unsigned users GUARDED_BY(region_lock_cap);  /* vCPUs with cpu->region here */
+    uintptr_t cursor GUARDED_BY(mmap_lock_cap);     /* code is below */
+    uintptr_t promise GUARDED_BY(mmap_lock_cap);    /* metadata must stay above */
+    uintptr_t meta GUARDED_BY(mmap_lock_cap);       /* metadata is above */
+    uintptr_t ready_code GUARDED_BY(mmap_lock_cap); /* memory is there below */
+    uintptr_t ready_meta GUARDED_BY(mmap_lock_cap); /* and above */
+    unsigned users GUARDED_BY(region_lock_cap);     /* vCPUs with cpu->region here */
 
     _Atomic(uint64_t) *tbs IMMUTABLE_AFTER_INIT; /* code offset << 32 | TB offset */
     atomic_uint tb_count;                        /* elements of tbs that may be read */
@@ -77,9 +81,18 @@ int code_region_init(uintptr_t rx, size_t region_size, size_t count, struct erro
         regions[i].tbs = tbs + i * region_tbs_max;
     }
     mmap_lock();
+    code_region_forget_memory();
     code_region_reset_all();
     mmap_unlock();
     return 0;
+}
+
+void code_region_forget_memory(void)
+{
+    for (size_t i = 0; i < region_count; i++) {
+        regions[i].ready_code = regions[i].start;
+        regions[i].ready_meta = regions[i].end;
+    }
 }
 
 static void forget_region(struct cpu *cpu, void *opaque)
@@ -148,6 +161,30 @@ static void change_region(struct cpu *cpu, size_t bytes) REQUIRES(mmap_lock_cap)
     region_unlock();
 }
 
+/* Has the kernel put memory under [start, start + len) in one go: a fault for
+ * each page would cost more than translating what goes into it. Where the
+ * kernel can't (before 5.14), the faults come. */
+static void make_ready(void *start, size_t len, int advice)
+{
+    (void)madvise(start, len, advice);
+}
+
+static void ready_ahead(struct code_region *r, size_t code, size_t meta) REQUIRES(mmap_lock_cap)
+{
+    while (r->ready_code < r->cursor + code && r->ready_code < r->end) {
+        size_t len = r->end - r->ready_code < READY_CHUNK ? r->end - r->ready_code : READY_CHUNK;
+        make_ready(code_rw(r->ready_code), len, MADV_POPULATE_WRITE);
+        make_ready((void *)r->ready_code, len, MADV_POPULATE_READ);
+        r->ready_code += len;
+    }
+    while (r->ready_meta > r->meta - meta && r->ready_meta > r->start) {
+        size_t left = r->ready_meta - r->start;
+        size_t len = left < READY_CHUNK ? left : READY_CHUNK;
+        r->ready_meta -= len;
+        make_ready(code_rw(r->ready_meta), len, MADV_POPULATE_WRITE);
+    }
+}
+
 uint8_t *code_region_reserve(struct cpu *cpu, size_t code, size_t meta)
 {
     /* Metadata comes in a few pieces, each rounded up. */
@@ -162,6 +199,7 @@ uint8_t *code_region_reserve(struct cpu *cpu, size_t code, size_t meta)
         cpu->full_at = tb_flush_count();
         return NULL;
     }
+    ready_ahead(r, code, meta);
     r->promise = r->cursor + code;
     return code_rw(r->cursor);
 }

@@ -44,6 +44,7 @@ void tb_reset(bool forked)
     if (forked) {
         tb_hash_discard();
         tb_chain_after_fork();
+        code_region_forget_memory();
     } else {
         tb_hash_reset();
     }

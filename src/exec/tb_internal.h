@@ -8,6 +8,8 @@
 /* code_region.c */
 NODISCARD int code_region_init(uintptr_t rx, size_t region_size, size_t count, struct error *err);
 void code_region_reset_all(void) REQUIRES(mmap_lock_cap);
+/* The regions' memory is new: nothing of it has been touched. */
+void code_region_forget_memory(void) REQUIRES(mmap_lock_cap);
 void code_region_release(struct cpu *cpu);
 void code_region_get_stats(struct code_cache_stats *stats);
 
