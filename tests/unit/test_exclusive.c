@@ -2,9 +2,9 @@
 #include "exec_fake.h"
 
 #ifdef MORTISE_SANITIZE
-#define ROUNDS 500
+#define ROUNDS 200
 #else
-#define ROUNDS 5000
+#define ROUNDS 1000
 #endif
 
 #define VCPUS  3

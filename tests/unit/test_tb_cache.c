@@ -5,7 +5,7 @@
 #ifdef MORTISE_SANITIZE
 #define RACE_FLUSHES 2
 #else
-#define RACE_FLUSHES 10
+#define RACE_FLUSHES 4
 #endif
 
 static struct fake_cpu *f;
