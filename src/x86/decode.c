@@ -64,7 +64,8 @@ static void decode_operands(struct x86_insn *in, const ZydisDecodedInstruction *
             use_gpr(in, op->mem.base);
             use_gpr(in, op->mem.index);
             if (op->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN) {
-                in->disp = op->mem.disp.value;
+                /* (Zydis 4.0 forgets it for [disp32 + index] with VEX.B; 8 bits may be scaled.) */
+                in->disp = zi->raw.disp.size == 32 ? zi->raw.disp.value : op->mem.disp.value;
                 in->vsib = op->mem.type == ZYDIS_MEMOP_TYPE_VSIB;
             }
         }

@@ -36,7 +36,7 @@ static uintptr_t prepare_entry(struct x86_cpu *cpu, const struct tb *tb)
 
 static uintptr_t light_special(struct x86_cpu *cpu, enum x86_special what)
 {
-    cpu->stop = X86_STOP_SPECIAL + what;
+    cpu->stop = (uint32_t)X86_STOP_SPECIAL + (uint32_t)what;
     return 0;
 }
 
@@ -150,10 +150,10 @@ static bool after_run(struct x86_cpu *cpu, enum x86_exit *result)
         cpu->insns_limit = 0;
         *result = cpu->signal_result;
         return false;
-    case X86_STOP_SPECIAL + X86_SPECIAL_EMULATE:
+    case (uint32_t)X86_STOP_SPECIAL + (uint32_t)X86_SPECIAL_EMULATE:
         cpu->insns_limit = 0;
         return x86_emulate(cpu, result);
-    case X86_STOP_SPECIAL + X86_SPECIAL_INTERRUPT:
+    case (uint32_t)X86_STOP_SPECIAL + (uint32_t)X86_SPECIAL_INTERRUPT:
         return true;
     default:
         cpu->insns_limit = 0;

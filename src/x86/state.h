@@ -53,7 +53,7 @@ enum x86_stop {
     X86_STOP_NEXT,      /* rip is where to go on; there was no TB for it, or chaining is off */
     X86_STOP_INTERRUPT, /* a request was pending */
     X86_STOP_SIGNAL,    /* a handler took the state; signal_result says why */
-    X86_STOP_SPECIAL,   /* and above */
+    X86_STOP_SPECIAL,   /* plus enum x86_special */
 };
 
 struct tb_exit;
