@@ -54,7 +54,7 @@ struct guest_sigaction {
 /* The dispositions, shared by a process's threads. */
 struct signal_actions {
     struct mutex lock;
-    struct guest_sigaction action[SIGNAL_MAX + 1] GUARDED_BY(lock);
+    struct guest_sigaction action[SIGNAL_MAX + 1] GUARDED_BY(&lock);
 };
 
 /* A signal that has reached the thread and waits for the CPU loop, or, one

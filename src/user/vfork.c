@@ -57,11 +57,17 @@ static int lend(const struct user_thread *t, struct lent *lent)
     return 0;
 }
 
+/* The child was killed in guest code, inside and in a read section. */
+static void leave_for_child(struct cpu *cpu) NO_THREAD_SAFETY_ANALYSIS
+{
+    cpu_exec_end(cpu);
+}
+
 static void take_back(struct user_thread *t, struct lent *lent)
 {
     struct x86_cpu *cpu = t->cpu;
     if (atomic_load_explicit(&cpu->cpu.inside, memory_order_relaxed)) {
-        cpu_exec_end(&cpu->cpu); /* the child was killed in guest code */
+        leave_for_child(&cpu->cpu);
     }
     memcpy(cpu->xsave, lent->xsave, x86_xsave_size());
     memcpy(cpu->gpr, lent->gpr, sizeof(lent->gpr));
