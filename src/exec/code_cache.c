@@ -26,7 +26,7 @@
 #define REGION_MAX       (1UL << 20)
 #define REGIONS_AT_LEAST 16
 #define CACHE_MIN        (256UL << 10)
-#define CACHE_MAX        (1UL << 30) /* keeps every rel32 between TBs in reach */
+#define CACHE_MAX        (2047UL << 20) /* keeps every rel32 between TBs in reach */
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -156,7 +156,7 @@ static int map_cache(uintptr_t rx_hint, size_t size, struct error *err)
 int code_cache_init(const struct code_cache_config *cfg, struct error *err)
 {
     if (cfg->size < CACHE_MIN || cfg->size > CACHE_MAX || cfg->stub_size > CACHE_MIN) {
-        return error_set(err, EINVAL, "code cache: size %zu is not between 256 KiB and 1 GiB",
+        return error_set(err, EINVAL, "code cache: size %zu is not between 256 KiB and 2047 MiB",
                          cfg->size);
     }
     size_t region = region_size_for(cfg->size);

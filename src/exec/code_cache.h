@@ -19,7 +19,7 @@
 #include "locks/mmap_lock.h"
 
 struct code_cache_config {
-    size_t size;       /* bytes, 256 KiB to 1 GiB; rounded up to whole regions */
+    size_t size;       /* bytes, 256 KiB to 2047 MiB; rounded up to whole regions */
     uintptr_t rx_hint; /* where the executable mapping should lie; 0: anywhere.
                           Fails with -EEXIST if something is mapped there */
     size_t stub_size;  /* bytes at the start reserved for generated stubs;

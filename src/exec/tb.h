@@ -90,13 +90,17 @@ struct tb {
  * may take it (see tb_flush_count). Lock-free; no vector registers used. */
 struct tb *tb_lookup(uint64_t pc, uint32_t flags);
 
-/* The table behind tb_lookup, for generated code that walks it itself: the
- * first TB for a pc (mode 0) is at buckets[(pc * TB_HASH_FACTOR) >> shift], an
- * array of pointers. Immutable after code_cache_init. */
-#define TB_HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+/* The table behind tb_lookup, for generated code that walks it itself: an
+ * array of 1 << bits pointers to the first TB of each bucket. The bucket of a
+ * pc (mode 0) is the low bits of the sum of pc >> TB_HASH_NEAR and
+ * pc >> TB_HASH_FAR: neighbours in the guest are neighbours in the table, so
+ * that a small program touches few of its pages. Immutable after
+ * code_cache_init. */
+#define TB_HASH_NEAR 2
+#define TB_HASH_FAR  17
 struct tb_hash_view {
     uintptr_t buckets;
-    unsigned shift;
+    unsigned bits;
 };
 struct tb_hash_view tb_hash_get_view(void);
 

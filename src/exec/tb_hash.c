@@ -23,12 +23,12 @@
 
 static struct {
     _Atomic(struct tb *) *bucket IMMUTABLE_AFTER_INIT;
-    unsigned shift IMMUTABLE_AFTER_INIT; /* 64 - log2 of the number of buckets */
+    unsigned bits IMMUTABLE_AFTER_INIT; /* log2 of the number of buckets */
 } hash;
 
 static size_t bucket_count(void)
 {
-    return 1UL << (64 - hash.shift);
+    return 1UL << hash.bits;
 }
 
 int tb_hash_init(size_t cache_size, struct error *err)
@@ -38,7 +38,7 @@ int tb_hash_init(size_t cache_size, struct error *err)
     while ((1UL << bits) < cache_size / TB_MEAN_SIZE) {
         bits++;
     }
-    hash.shift = 64 - bits;
+    hash.bits = bits;
     void *p = mmap(NULL, bucket_count() * sizeof(*hash.bucket), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
@@ -50,15 +50,14 @@ int tb_hash_init(size_t cache_size, struct error *err)
 
 static inline _Atomic(struct tb *) *bucket_of(uint64_t pc, uint32_t flags)
 {
-    /* Multiplicative hashing: the product's top bits depend on all of the key. */
-    uint64_t key = (pc ^ (uint64_t)flags << 48) * TB_HASH_FACTOR;
+    uint64_t key = (pc >> TB_HASH_NEAR) + (pc >> TB_HASH_FAR) + flags * 0x9e3779b9UL;
 
-    return &hash.bucket[key >> hash.shift];
+    return &hash.bucket[key & (bucket_count() - 1)];
 }
 
 struct tb_hash_view tb_hash_get_view(void)
 {
-    return (struct tb_hash_view){.buckets = (uintptr_t)hash.bucket, .shift = hash.shift};
+    return (struct tb_hash_view){.buckets = (uintptr_t)hash.bucket, .bits = hash.bits};
 }
 
 struct tb *tb_lookup(uint64_t pc, uint32_t flags)
