@@ -88,7 +88,9 @@ static void reset_vectors(struct x86_cpu *cpu)
 
 struct x86_cpu *x86_cpu_new(const struct x86_cpu *from)
 {
-    void *p = mmap(NULL, cpu_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* All of it is touched below; page by page would be slow. */
+    void *p = mmap(NULL, cpu_bytes(), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (p == MAP_FAILED) {
         return NULL;
     }

@@ -128,12 +128,15 @@ static void emit_reenter(struct emit *e)
  * dirty bit is set) and goes on; else it is a miss. Arithmetic flags stay. */
 static void emit_collide(struct emit *e, uintptr_t miss)
 {
-    static const uint8_t hash[] = {0xc4, 0xe2, 0xf3, 0xf6, 0xd1};  /* mulx rdx, rcx, rcx */
-    static const uint8_t shift[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xc9}; /* shrx rcx, rcx, rdx */
+    static const uint8_t shrx_rcx_rax_rdx[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xc8};
+    static const uint8_t shrx_rdx_rax_rdx[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xd0};
+    static const uint8_t shlx_rcx_rcx_rdx[] = {0xc4, 0xe2, 0xe9, 0xf7, 0xc9};
+    static const uint8_t shrx_rcx_rcx_rdx[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xc9};
     static const uint8_t not_rdx[] = {0x48, 0xf7, 0xd2};
     static const uint8_t xchg_rcx_rdx[] = {0x48, 0x87, 0xd1};
     static const uint8_t movzx_ecx_ax[] = {0x0f, 0xb7, 0xc8};
     const struct tb_hash_view view = tb_hash_get_view();
+    struct emit_mem sum = {.base = X86_RCX, .index = X86_RDX};
     struct emit_mem bucket = {.base = X86_RDX, .index = X86_RCX, .scale = 3};
     struct emit_mem tb_pc = {
         .base = X86_RCX, .index = X86_NONE, .disp = (int64_t)offsetof(struct tb, pc)};
@@ -148,11 +151,14 @@ static void emit_collide(struct emit *e, uintptr_t miss)
     size_t to_miss[2];
 
     emit_save_slot(e, X86_RDX);
-    emit_mov_reg_reg(e, X86_RDX, X86_RAX);
-    emit_mov_imm(e, X86_RCX, TB_HASH_FACTOR);
-    emit_bytes(e, hash, sizeof(hash));
-    emit_mov_imm(e, X86_RDX, view.shift);
-    emit_bytes(e, shift, sizeof(shift));
+    emit_mov_imm(e, X86_RDX, TB_HASH_FAR);
+    emit_bytes(e, shrx_rcx_rax_rdx, sizeof(shrx_rcx_rax_rdx));
+    emit_mov_imm(e, X86_RDX, TB_HASH_NEAR);
+    emit_bytes(e, shrx_rdx_rax_rdx, sizeof(shrx_rdx_rax_rdx));
+    emit_lea(e, X86_RCX, &sum);
+    emit_mov_imm(e, X86_RDX, 64 - view.bits); /* cut to the table's size */
+    emit_bytes(e, shlx_rcx_rcx_rdx, sizeof(shlx_rcx_rcx_rdx));
+    emit_bytes(e, shrx_rcx_rcx_rdx, sizeof(shrx_rcx_rcx_rdx));
     emit_mov_imm(e, X86_RDX, view.buckets);
     emit_mov_reg_mem(e, X86_RCX, &bucket);
     bytes2(e, 0xe3, 0); /* empty */
