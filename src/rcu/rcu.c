@@ -35,9 +35,9 @@
  * before step 1 of G + 1.
  *
  * Sleeping. After a while of spinning the updater marks the readers it waits
- * for, fences as in step 2, looks once more and sleeps on gp_futex. The reader
- * stores 0, then looks at its mark. By the fence between, one of the two
- * sees the other's store.
+ * for, fences as in step 2, looks once more and sleeps on gp_futex if one that is
+ * marked still blocks. The reader stores 0, then looks at its mark. By the
+ * fence between, one of the two sees the other's store.
  *
  * Signals. A handler that interrupts lock or unlock anywhere leaves ctr as it
  * was; if that was between the load of rcu_gp and the store, the store is of a
@@ -314,10 +314,22 @@ static struct rcu_reader *spin_for_readers(uint64_t gp, unsigned spins) REQUIRES
     return NULL;
 }
 
-/* Sleeps until one of the readers that block gp leaves its section. Readers
- * may come and go meanwhile. Those that still block are kicked anew each time:
- * a mark may be left from earlier, and a reader may be back under an aged
- * number, so neither says that a kick is on its way. */
+static bool marked_reader_blocks(uint64_t gp) REQUIRES(&rcu_lock)
+{
+    for (struct rcu_reader *reader = readers; reader; reader = reader->next) {
+        if (reader_blocks(reader, gp) &&
+            atomic_load_explicit(&reader->waiting, memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sleeps until one of the readers that block gp leaves its section; may return
+ * early. Readers come and go meanwhile, and one may enter under an aged number
+ * after we have looked at it, so only who is marked is worth sleeping for.
+ * Those that block are kicked each time: a mark may be left from earlier, and
+ * does not say that a kick is on its way. */
 static void sleep_for_readers(uint64_t gp) REQUIRES(&rcu_lock)
 {
     atomic_store_explicit(&gp_futex, 1, memory_order_relaxed);
@@ -330,7 +342,7 @@ static void sleep_for_readers(uint64_t gp) REQUIRES(&rcu_lock)
         }
     }
     fence_all_threads();
-    if (spin_for_readers(gp, 0)) {
+    if (marked_reader_blocks(gp)) {
         mutex_unlock(&rcu_lock);
         (void)futex_wait(&gp_futex, 1, 0);
         mutex_lock(&rcu_lock);
