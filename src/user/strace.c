@@ -232,6 +232,9 @@ static void put_call(struct line *line, const struct syscall_entry *entry, const
 {
     put(line, "%d %s(", (int)gettid(), entry->name);
     for (size_t i = 0; entry->format[i] != '\0'; i++) {
+        if (i > 0 && entry->format[i - 1] == 'O' && !(a[i - 1] & (O_CREAT | __O_TMPFILE))) {
+            break; /* no mode without a new file */
+        }
         put(line, "%s", i ? ", " : "");
         put_arg(line, entry->format[i], a, i, ret);
     }
@@ -280,6 +283,9 @@ void strace_leave(struct user_thread *t, const struct syscall_entry *entry, uint
 {
     (void)t;
     struct line line = {.length = 0};
+    if (nr == SYS_exit) {
+        return; /* the thread ends only now */
+    }
     put_call(&line, entry, a, ret);
     put_result(&line, nr, ret);
     log_printf("%s\n", line.text);

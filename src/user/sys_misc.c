@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "user/copy.h"
 #include "user/host_syscall_asm.h"
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -32,8 +33,9 @@ static int64_t refuse_prctl(const char *name)
 
 int64_t sys_prctl(struct user_thread *t, const uint64_t a[6])
 {
-    (void)t;
     switch (a[0]) {
+    case PR_GET_TID_ADDRESS: /* the kernel knows the emulator's */
+        return guest_write(a[1], &t->clear_child_tid, sizeof(t->clear_child_tid));
     case PR_SET_SECCOMP:
         return refuse_prctl("PR_SET_SECCOMP"); /* it would filter the emulator's calls */
     case PR_SET_SYSCALL_USER_DISPATCH:
