@@ -39,8 +39,8 @@ enum cpu_exit_request {
 extern struct mutex exclusive_mutex;
 
 struct cpu {
-    unsigned index; /* immutable after cpu_register; unique among live vCPUs */
-    int host_tid;   /* immutable once the thread runs (cpu_attach_thread); for tgkill */
+    unsigned index IMMUTABLE_AFTER_INIT; /* by cpu_register; unique among live vCPUs */
+    int host_tid IMMUTABLE_AFTER_INIT;   /* by cpu_attach_thread; for tgkill */
 
     /* Bits set by anybody. WORK, EXCLUSIVE and RCU are cleared by
      * cpu_process_work and cpu_exec_start, the others by the environment on
@@ -52,8 +52,8 @@ struct cpu {
     /* Host addresses of checked TB entries (tb->checked), or the address of
      * the miss stub. Filled by the vCPU's thread, reset by whoever invalidates
      * a TB. Allocated and freed by the embedding guest CPU. */
-    _Atomic(uintptr_t) *jump_cache;
-    uintptr_t jump_cache_miss; /* immutable after cpu_register: the empty value */
+    _Atomic(uintptr_t) *jump_cache IMMUTABLE_AFTER_INIT;
+    uintptr_t jump_cache_miss IMMUTABLE_AFTER_INIT; /* the empty value */
 
     /* Bit n: entries from n * CPU_JUMP_CACHE_ENTRIES / 64 on may differ from
      * the miss value. Set by the vCPU's thread before it fills an entry,
@@ -63,7 +63,7 @@ struct cpu {
     /* What it translates into. Changes under the region lock; for its thread
      * only under the mmap_lock. See code_region.c. */
     struct code_region *region;
-    uint64_t full_at; /* its thread: tb_flush_count when it last found the cache full */
+    uint64_t full_at OWNED_BY(vcpu); /* tb_flush_count when it last found the cache full */
 
     ck_stack_t work; /* lock-free: pushed by anybody, emptied by the vCPU's thread */
     struct cpu_work *work_ready OWNED_BY(vcpu); /* taken off `work`, in order, not yet run */

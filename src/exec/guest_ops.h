@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "locks/annotations.h"
+
 struct cpu;
 
 struct guest_ops {
@@ -26,7 +28,7 @@ struct code_source_ops {
     void (*protect)(uint64_t start, size_t len);
 };
 
-extern const struct guest_ops *guest_ops;
-extern const struct code_source_ops *code_source;
+extern const struct guest_ops *guest_ops IMMUTABLE_AFTER_INIT;
+extern const struct code_source_ops *code_source IMMUTABLE_AFTER_INIT;
 
 #endif

@@ -33,12 +33,13 @@ extern struct spinlock tb_chain_lock;
  * crosses an 8-byte boundary, so that it is patched by one atomic store.
  * The translator fills exits by assigning whole structs. */
 struct tb_exit {
-    uint64_t pc;      /* guest target; immutable */
-    uintptr_t field;  /* RX address of the rel32; immutable */
-    uintptr_t stub;   /* RX address of the unchained target; immutable */
-    uintptr_t inside; /* not 0: the target lies in `from` itself, at this RX address, and
-                         the translator has patched the field so; invalidation undoes it */
-    struct tb *from;  /* immutable */
+    uint64_t pc IMMUTABLE_AFTER_INIT;     /* guest target */
+    uintptr_t field IMMUTABLE_AFTER_INIT; /* RX address of the rel32 */
+    uintptr_t stub IMMUTABLE_AFTER_INIT;  /* RX address of the unchained target */
+    /* Not 0: the target lies in `from` itself, at this RX address, and the
+     * translator has patched the field so; invalidation undoes it. */
+    uintptr_t inside IMMUTABLE_AFTER_INIT;
+    struct tb *from IMMUTABLE_AFTER_INIT;
     struct tb *to GUARDED_BY(tb_chain_lock); /* chained to, or NULL */
     /* In to->incoming; link_incoming is the pointer that points here. */
     struct tb_exit *next_incoming GUARDED_BY(tb_chain_lock);
@@ -63,20 +64,22 @@ struct tb_restart {
 };
 
 struct tb {
-    uint64_t pc;                    /* guest address */
-    uint32_t flags;                 /* guest mode: part of the key */
-    uint32_t size;                  /* guest bytes covered from pc; at most 2 pages touched */
-    uintptr_t host;                 /* RX address to jump to when the guest is known to be at pc */
-    uintptr_t checked;              /* RX address for jump caches: checks the pc first */
-    _Atomic(struct tb *) hash_next; /* next in its bucket; see tb_hash.c */
-    uint32_t host_size;             /* bytes of code, from code_start on */
-    uint16_t insns;
-    uint16_t exit_count;
-    uint16_t restart_count;
+    uint64_t pc IMMUTABLE_AFTER_INIT;    /* guest address */
+    uint32_t flags IMMUTABLE_AFTER_INIT; /* guest mode: part of the key */
+    uint32_t size IMMUTABLE_AFTER_INIT;  /* guest bytes from pc on, on at most 2 pages */
+    /* RX addresses to jump to: where the guest is known to be at pc; and for
+     * jump caches, where the pc is checked first. */
+    uintptr_t host IMMUTABLE_AFTER_INIT;
+    uintptr_t checked IMMUTABLE_AFTER_INIT;
+    _Atomic(struct tb *) hash_next;          /* next in its bucket; see tb_hash.c */
+    uint32_t host_size IMMUTABLE_AFTER_INIT; /* bytes of code, from code_start on */
+    uint16_t insns IMMUTABLE_AFTER_INIT;
+    uint16_t exit_count IMMUTABLE_AFTER_INIT;
+    uint16_t restart_count IMMUTABLE_AFTER_INIT;
     uint16_t pad;
-    struct tb_exit *exits;
-    struct tb_restart *restarts; /* ascending host_off, relative to code_start */
-    uintptr_t code_start;        /* RX address of the first byte; host_off counts from it */
+    struct tb_exit *exits IMMUTABLE_AFTER_INIT;
+    struct tb_restart *restarts IMMUTABLE_AFTER_INIT; /* ascending host_off */
+    uintptr_t code_start IMMUTABLE_AFTER_INIT;        /* RX address of the first byte of code */
 
     atomic_bool invalid; /* set under the chain lock; never cleared */
     struct tb_exit *incoming GUARDED_BY(tb_chain_lock); /* jumps that lead here */
