@@ -141,10 +141,10 @@ static void put_owner(const struct lock_base *base)
     int tid = atomic_load_explicit(&base->owner_tid, memory_order_relaxed);
 
     if (tid == 0) {
-        put("  nobody holds it exclusively\n");
+        put("  the lock itself is not held exclusively now\n");
         return;
     }
-    put("  it is held by ");
+    put("  the lock itself is held by ");
     put_other_thread(tid);
     put(", taken at %s\n",
         lockdep_site_name(atomic_load_explicit(&base->owner_site, memory_order_relaxed)));

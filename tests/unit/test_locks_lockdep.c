@@ -318,10 +318,10 @@ static void test_a_release_by_a_non_owner_names_the_owner(void **unused)
     (void)unused;
     assert_reported(foreign_release, "release by a thread that does not hold the lock\n");
     assert_names("alpha", 1);
-    assert_says("it is held by thread holder");
+    assert_says("the lock itself is held by thread holder");
     assert_names("taken at", 0);
     assert_reported(free_release, "release by a thread that does not hold the lock\n");
-    assert_says("nobody holds it");
+    assert_says("the lock itself is not held exclusively now");
 }
 
 static void *forget_to_unlock(void *unused) NO_THREAD_SAFETY_ANALYSIS
