@@ -129,8 +129,20 @@ static bool loads_fs_gs(const ZydisDecodedInstruction *zi)
            (zi->mnemonic == ZYDIS_MNEMONIC_POP && zi->opcode_map == ZYDIS_OPCODE_MAP_0F);
 }
 
+/* Knights Corner's instructions (branches on mask registers among them): no
+ * CPU that runs Mortise has them. */
+static bool is_knights_corner(const ZydisDecodedInstruction *zi)
+{
+    return zi->encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX ||
+           (zi->meta.isa_set >= ZYDIS_ISA_SET_KNCE &&
+            zi->meta.isa_set <= ZYDIS_ISA_SET_KNC_PF_HINT);
+}
+
 static enum x86_insn_class classify(const ZydisDecodedInstruction *zi)
 {
+    if (is_knights_corner(zi)) {
+        return X86_INSN_ILLEGAL;
+    }
     switch (zi->mnemonic) {
     case ZYDIS_MNEMONIC_SYSCALL:
         return X86_INSN_SYSCALL;
