@@ -125,6 +125,9 @@ static unsigned put_modrm(struct rng *r, const struct form *f, bool sequence, ui
  * 16 bits and Intel ignores the prefix; the engine does the latter. */
 static bool vendors_differ(const ZydisDecodedInstruction *zi)
 {
+    if (zi->mnemonic == ZYDIS_MNEMONIC_INT && zi->raw.prefix_count) {
+        return true; /* some hypervisors report faults of it behind the prefixes */
+    }
     return (zi->attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) &&
            (zi->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE ||
             zi->meta.category == ZYDIS_CATEGORY_RET) &&
@@ -132,7 +135,8 @@ static bool vendors_differ(const ZydisDecodedInstruction *zi)
 }
 
 /* What the engine refuses although the host may do it: far returns, IRET,
- * and a segment override on implicit memory operands. And what it does not
+ * and a segment override on implicit memory operands (Zydis does not report
+ * it for CLZERO). And what it does not
  * wrap at 4 GiB as it should: bit strings with 32-bit addresses, where the
  * operand is rip-relative or has a segment base. */
 static bool not_in_engine(const ZydisDecodedInstruction *zi)
@@ -148,6 +152,7 @@ static bool not_in_engine(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_IRETQ:
         return true;
     case ZYDIS_MNEMONIC_CLZERO:
+        return zi->raw.prefix_count > 0;
     case ZYDIS_MNEMONIC_XLAT:
     case ZYDIS_MNEMONIC_MASKMOVQ:
     case ZYDIS_MNEMONIC_MASKMOVDQU:
