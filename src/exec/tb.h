@@ -52,6 +52,8 @@ struct tb_exit {
  * the next entry's. */
 enum tb_restart_kind {
     TB_RESTART_PC,   /* guest pc = tb->pc + guest_off */
+    TB_RESTART_RUN,  /* the same plus the host's offset from host_off: a run of
+                        instructions as long as their copies */
     TB_RESTART_RAX,  /* guest pc = what the host's RAX holds now */
     TB_RESTART_EXIT, /* guest pc = tb->exits[guest_off].pc */
 };

@@ -67,6 +67,8 @@ static uint64_t guest_pc(const ucontext_t *uc, const struct tb *tb, const struct
         return host_reg(uc, REG_RAX);
     case TB_RESTART_EXIT:
         return tb->exits[r->guest_off].pc;
+    case TB_RESTART_RUN:
+        return tb->pc + r->guest_off + (host_reg(uc, REG_RIP) - tb->code_start - r->host_off);
     default:
         return tb->pc + r->guest_off;
     }

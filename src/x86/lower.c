@@ -25,6 +25,19 @@ void x86_restart_at(struct translation *t, const struct x86_insn *in, uint16_t s
     restart(t, TB_RESTART_PC, (uint16_t)(in->pc - t->pc), saved);
 }
 
+void x86_restart_run(struct translation *t, const struct x86_insn *in)
+{
+    uint16_t guest_off = (uint16_t)(in->pc - t->pc);
+    if (t->restart_count) {
+        const struct tb_restart *last = &t->restarts[t->restart_count - 1];
+        if (last->kind == TB_RESTART_RUN &&
+            t->e.len - last->host_off == (size_t)(guest_off - last->guest_off)) {
+            return;
+        }
+    }
+    restart(t, TB_RESTART_RUN, guest_off, 0);
+}
+
 void x86_restart_after(struct translation *t, const struct x86_insn *in, uint16_t saved)
 {
     restart(t, TB_RESTART_PC, (uint16_t)(x86_insn_next(in) - t->pc), saved);
@@ -174,7 +187,11 @@ static bool is_lea(const struct x86_insn *in)
 
 void x86_lower(struct translation *t, const struct x86_insn *in)
 {
-    x86_restart_at(t, in, 0);
+    if (in->cls == X86_INSN_COPY || in->cls == X86_INSN_LEA_RIP) {
+        x86_restart_run(t, in);
+    } else {
+        x86_restart_at(t, in, 0);
+    }
     switch (in->cls) {
     case X86_INSN_COPY:
         if (in->mem == X86_MEM_AS_IS) {

@@ -50,7 +50,11 @@ bool x86_insn_ends_tb(const struct x86_insn *in);
 /* From here on the guest is about to execute `in`, with the registers of
  * the mask in their slots. */
 void x86_restart_at(struct translation *t, const struct x86_insn *in, uint16_t saved);
-/* As above, about to execute what follows `in`. */
+/* As above with nothing saved; what is emitted next for `in` is one host
+ * instruction (or begins with one and says more about the rest). Goes on
+ * with the point before it while guest and host advance alike. */
+void x86_restart_run(struct translation *t, const struct x86_insn *in);
+/* As x86_restart_at, about to execute what follows `in`. */
 void x86_restart_after(struct translation *t, const struct x86_insn *in, uint16_t saved);
 /* The guest's pc is in the host's RAX; RAX itself and `saved` in slots. */
 void x86_restart_rax(struct translation *t, uint16_t saved);
