@@ -120,6 +120,12 @@ static int load(struct x86_cpu *cpu, const struct exec_target *target,
     return 0;
 }
 
+/* "/dev/fd/3": what fexecve'd programs are called, which is no name. */
+static bool is_bare_descriptor(const char *path)
+{
+    return strncmp(path, "/dev/fd/", 8) == 0 && !strchr(path + 8, '/');
+}
+
 int user_run(const struct user_options *options)
 {
     struct error err = {.text = ""};
@@ -148,7 +154,7 @@ int user_run(const struct user_options *options)
     if (rc < 0) {
         return fail(options->program, &err, 126);
     }
-    identity_set_name(options->exec_fd >= 0 ? user_process.exe : options->program);
+    identity_set_name(is_bare_descriptor(options->program) ? user_process.exe : options->program);
     user_process.kernel_knows = identity_set_memory(&user_process.stack);
     exec_target_free(&target);
     user_cpu_loop(t);

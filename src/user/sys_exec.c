@@ -202,9 +202,18 @@ static int64_t exec_path(struct user_thread *t, uint64_t guest_path, bool follow
     if (n <= 0) {
         return n < 0 ? n : -ENOENT;
     }
-    const char *name = path.kind == PATH_EXE && follow ? user_process.exe : path.buf;
-    struct request r = {AT_FDCWD, name, follow, -1, name};
-    return execute(t, &r, argv, env);
+    struct request r = {AT_FDCWD, path.buf, follow, -1, path.buf};
+    if (path.kind == PATH_EXE && follow) {
+        r.fd = open(user_process.exe, O_RDONLY | O_CLOEXEC);
+        if (r.fd < 0) {
+            return -errno;
+        }
+    }
+    int64_t rc = execute(t, &r, argv, env);
+    if (r.fd >= 0) {
+        close(r.fd);
+    }
+    return rc;
 }
 
 int64_t sys_execve(struct user_thread *t, const uint64_t a[6])
@@ -233,19 +242,19 @@ int64_t sys_execveat(struct user_thread *t, const uint64_t a[6])
     char path[PATH_MAX], name[PATH_MAX + 32];
     int dirfd = (int)a[0];
     uint64_t flags = a[4];
-    if ((flags & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
-        return -EINVAL;
-    }
     ssize_t n = guest_read_string(path, a[1], sizeof(path));
     if (n < 0) {
         return n;
     }
+    if (n == 0 && !(flags & AT_EMPTY_PATH)) {
+        return -ENOENT;
+    }
+    if ((flags & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
+        return -EINVAL;
+    }
     bool follow = (flags & AT_SYMLINK_NOFOLLOW) == 0;
     if (path[0] == '/' || (dirfd == AT_FDCWD && n > 0)) {
         return exec_path(t, a[1], follow, a[2], a[3]);
-    }
-    if (n == 0 && !(flags & AT_EMPTY_PATH)) {
-        return -ENOENT;
     }
     if (dirfd == AT_FDCWD) {
         return -EACCES; /* the current directory */
