@@ -174,6 +174,11 @@ bool lockdep_holds(const struct lock_base *base)
     return false;
 }
 
+unsigned lockdep_held_count(void)
+{
+    return state.depth;
+}
+
 void lockdep_rcu_enter(void)
 {
     if (state.rcu_depth++ == 0) {

@@ -34,6 +34,9 @@ void lockdep_may_block(const char *what, const char *site);
 /* Whether the calling thread holds it, in any way. */
 bool lockdep_holds(const struct lock_base *base);
 
+/* How many locks the calling thread holds; 0 without lockdep. */
+unsigned lockdep_held_count(void);
+
 #else
 
 static inline void lockdep_rcu_enter(void)
@@ -52,6 +55,11 @@ static inline void lockdep_rcu_wait(const char *what, const char *site)
 static inline void lockdep_may_block(const char *what, const char *site)
 {
     (void)what, (void)site;
+}
+
+static inline unsigned lockdep_held_count(void)
+{
+    return 0;
 }
 
 #endif

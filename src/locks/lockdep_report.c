@@ -24,7 +24,7 @@ void lockdep_set_hook(lockdep_hook_fn *hook, void *opaque)
 
 #ifdef MORTISE_LOCKDEP
 
-/* Where the program was loaded; from the linker. */
+/* Where the program was loaded. The linker's name, NOLINTNEXTLINE(readability-identifier-naming) */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 static atomic_flag reporting = ATOMIC_FLAG_INIT;
