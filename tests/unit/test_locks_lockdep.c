@@ -42,7 +42,7 @@ LOCK_CLASS_DEFINE(twist_class, RANK_LEAF);
 
 static struct mutex alpha = MUTEX_INIT(&alpha_class);
 static struct mutex beta = MUTEX_INIT(&beta_class);
-static struct mutex gamma_ = MUTEX_INIT(&gamma_class);
+static struct mutex third = MUTEX_INIT(&gamma_class);
 static struct mutex row[2] = {MUTEX_INIT(&row_class), MUTEX_INIT(&row_class)};
 static struct mutex ladder[2] = {MUTEX_INIT(&ladder_class), MUTEX_INIT(&ladder_class)};
 static struct rwlock table = RWLOCK_INIT(&table_class);
@@ -150,8 +150,8 @@ static void *beta_gamma(void *unused) NO_THREAD_SAFETY_ANALYSIS
 {
     (void)unused;
     AT(2, mutex_lock(&beta));
-    AT(3, mutex_lock(&gamma_));
-    mutex_unlock(&gamma_);
+    AT(3, mutex_lock(&third));
+    mutex_unlock(&third);
     mutex_unlock(&beta);
     return NULL;
 }
@@ -170,7 +170,7 @@ static void three_threads(void) NO_THREAD_SAFETY_ANALYSIS
 {
     run_thread("first", alpha_beta);
     run_thread("second", beta_gamma);
-    AT(4, mutex_lock(&gamma_));
+    AT(4, mutex_lock(&third));
     AT(5, mutex_lock(&alpha));
 }
 
@@ -192,7 +192,7 @@ static void nested_chain(void) NO_THREAD_SAFETY_ANALYSIS
 {
     AT(0, mutex_lock(&alpha));
     AT(1, mutex_lock(&beta));
-    AT(2, mutex_lock(&gamma_));
+    AT(2, mutex_lock(&third));
     mutex_unlock(&beta); /* not the last one taken: any order will do */
     mutex_unlock(&alpha);
     AT(3, mutex_lock(&alpha)); /* gamma, then alpha */

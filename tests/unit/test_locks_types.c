@@ -238,7 +238,7 @@ static void test_a_condition_is_seen_by_who_waits_for_it(void **unused)
 static void test_a_timed_wait_ends_at_its_time_and_holds_the_mutex(void **unused)
 {
     struct mailbox box = {MUTEX_INIT(&test_class), COND_INIT, 0};
-    const uint64_t until = now_ns() + 20 * 1000000u;
+    const uint64_t until = now_ns() + UINT64_C(20000000);
     bool in_time = true;
 
     (void)unused;
