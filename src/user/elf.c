@@ -9,10 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE_SIZE   4096UL
-#define PAGE_MASK   (~(PAGE_SIZE - 1))
-#define MAX_ALIGN   (1UL << 30)
-#define PHDRS_BYTES 65536 /* what the kernel reads at most */
+#define PAGE_SIZE     4096UL
+#define PAGE_MASK     (~(PAGE_SIZE - 1))
+#define MAX_ALIGN     (1UL << 30)
+#define PHDRS_AT_ONCE 16
+#define PHDRS_BYTES   65536 /* what the kernel reads at most */
 
 /* What the machine numbers that users meet are called. */
 static const struct {
@@ -189,6 +190,22 @@ static void find_phdrs(const Elf64_Ehdr *h, struct elf_image *image)
     }
 }
 
+static int take_header(elf_read_fn *read, void *opaque, const Elf64_Phdr *ph, unsigned index,
+                       uint64_t file_size, struct elf_image *image, struct error *err)
+{
+    switch (ph->p_type) {
+    case PT_LOAD:
+        return add_segment(ph, index, file_size, image, err);
+    case PT_INTERP:
+        return image->has_interp ? 0 : read_interp(read, opaque, ph, image, err);
+    case PT_GNU_STACK:
+        image->exec_stack = (ph->p_flags & PF_X) != 0;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
 int elf_parse(elf_read_fn *read, void *opaque, uint64_t file_size, struct elf_image *image,
               struct error *err)
 {
@@ -207,24 +224,18 @@ int elf_parse(elf_read_fn *read, void *opaque, uint64_t file_size, struct elf_im
         return error_set(err, ENOEXEC, "truncated ELF file: it ends within the ELF header");
     }
     int rc = parse_header(&h, image, err);
-    for (unsigned i = 0; rc == 0 && i < h.e_phnum; i++) {
-        Elf64_Phdr ph;
-        if (h.e_phoff > file_size) {
-            return error_set(err, ENOEXEC,
-                             "truncated ELF file: it ends before the program headers");
-        }
-        rc = read_all(read, opaque, h.e_phoff + i * sizeof(ph), &ph, sizeof(ph),
+    if (rc == 0 && h.e_phoff > file_size) {
+        rc = error_set(err, ENOEXEC, "truncated ELF file: it ends before the program headers");
+    }
+    for (unsigned i = 0; rc == 0 && i < h.e_phnum;) {
+        Elf64_Phdr ph[PHDRS_AT_ONCE];
+        unsigned n = h.e_phnum - i < PHDRS_AT_ONCE ? h.e_phnum - i : PHDRS_AT_ONCE;
+        rc = read_all(read, opaque, h.e_phoff + i * sizeof(ph[0]), ph, n * sizeof(ph[0]),
                       "the program headers", err);
-        if (rc < 0) {
-            break;
+        for (unsigned k = 0; rc == 0 && k < n; k++) {
+            rc = take_header(read, opaque, &ph[k], i + k, file_size, image, err);
         }
-        if (ph.p_type == PT_LOAD) {
-            rc = add_segment(&ph, i, file_size, image, err);
-        } else if (ph.p_type == PT_INTERP && !image->has_interp) {
-            rc = read_interp(read, opaque, &ph, image, err);
-        } else if (ph.p_type == PT_GNU_STACK) {
-            image->exec_stack = (ph.p_flags & PF_X) != 0;
-        }
+        i += n;
     }
     if (rc < 0) {
         return rc;
