@@ -7,6 +7,10 @@ include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# Assertions are for our own bugs and stay on in release: no NDEBUG.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+
 option(MORTISE_LOCKDEP "check every lock acquisition at run time" OFF)
 set(MORTISE_SANITIZE "" CACHE STRING "sanitizers, as -fsanitize= takes them")
 
