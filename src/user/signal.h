@@ -127,8 +127,10 @@ void signals_deliver(struct user_thread *t);
 /* A fault at the guest's current instruction; trapno, err and cr2 are set. */
 void signals_force(struct user_thread *t, const siginfo_t *info);
 
-/* Ends the process by the signal's default action. */
-_Noreturn void signals_die(struct user_thread *t, int sig);
+/* Ends the process by the signal's default action. It does not return; that
+ * is not declared, because ASan then looks at the whole stack, which it does
+ * not know in a vfork child. */
+void signals_die(struct user_thread *t, int sig);
 
 /* Makes the lock of a table of dispositions. */
 void signals_init_actions(struct signal_actions *actions);

@@ -79,6 +79,7 @@ static void frame_failed(struct user_thread *t, int sig)
     }
     if (sig == SIGSEGV) {
         signals_die(t, SIGSEGV);
+        return;
     }
     memset(&info, 0, sizeof(info));
     info.si_signo = SIGSEGV;
