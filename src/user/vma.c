@@ -78,6 +78,9 @@ static void add_at(struct vma_set *set, size_t i, const struct vma *range)
 
 static void drop(struct vma_set *set, size_t from, size_t to)
 {
+    if (from == to) {
+        return;
+    }
     for (size_t i = from; i < to; i++) {
         free(set->v[i]);
     }
