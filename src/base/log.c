@@ -30,6 +30,7 @@ static const struct {
     {"unimp", LOG_UNIMP, "what the guest asked for and is not implemented"},
     {"cpu", LOG_CPU, "registers before each block entered from the dispatcher"},
     {"nochain", LOG_NOCHAIN, "do not chain translated blocks"},
+    {"aio", LOG_AIO, "event loops: fallbacks, and descriptors that went away"},
 };
 
 /* All immutable after log_start, but for log_after_fork, when there is one

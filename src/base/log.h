@@ -20,6 +20,7 @@ enum log_category {
     LOG_UNIMP = 1 << 7,   /* guest asked for what is not implemented */
     LOG_CPU = 1 << 8,     /* registers before each TB entered from the dispatcher */
     LOG_NOCHAIN = 1 << 9, /* do not chain TBs */
+    LOG_AIO = 1 << 10,    /* event loops: fallbacks and descriptors that went away */
 };
 
 /* Turns "in_asm,exec" into a mask. -EINVAL and a sentence for an unknown

@@ -1,0 +1,205 @@
+/* Contexts: making, holding and freeing them, and who their home is. All
+ * contexts are in one list, for those who have news for each of them. */
+#include "aio/aio.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aio/context.h"
+#include "base/log.h"
+
+LOCK_CLASS_DEFINE(aio_contexts_class, RANK_LEAF);
+static struct mutex contexts_lock = MUTEX_INIT(&aio_contexts_class);
+static struct aio_link contexts GUARDED_BY(&contexts_lock) = {&contexts, &contexts};
+
+/* Its address is the thread's mark. */
+static _Thread_local struct aio_context *current;
+
+void aio_bug(const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    log_printf("mortise: %s\n", text);
+    abort();
+}
+
+void *aio_alloc(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (!memory) {
+        aio_bug("out of memory");
+    }
+    return memory;
+}
+
+int aio_monitor_parse(const char *text, enum aio_monitor *monitor, struct error *err)
+{
+    static const char *const names[] = {
+        [AIO_MONITOR_AUTO] = "auto",
+        [AIO_MONITOR_POLL] = "poll",
+        [AIO_MONITOR_EPOLL] = "epoll",
+        [AIO_MONITOR_IO_URING] = "io_uring",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *monitor = (enum aio_monitor)i;
+            return 0;
+        }
+    }
+    return error_set(err, EINVAL,
+                     "no way to wait for descriptors is called \"%s\"; there are auto, poll, "
+                     "epoll, io_uring",
+                     text);
+}
+
+/* Nobody else knows ctx. */
+static void init_fields(struct aio_context *ctx, const char *name) NO_THREAD_SAFETY_ANALYSIS
+{
+    static struct lock_class aio_handlers_class = {.name = "aio_handlers_class", .rank = RANK_LEAF};
+
+    atomic_init(&ctx->refs, 1);
+    snprintf(ctx->name, sizeof(ctx->name), "%s", name);
+    ck_stack_init(&ctx->bhs);
+    ck_stack_init(&ctx->coroutines);
+    for (int i = 0; i < AIO_CLOCK_COUNT; i++) {
+        aio_timer_list_init(&ctx->timers[i]);
+    }
+    mutex_init(&ctx->handlers_lock, &aio_handlers_class);
+    aio_link_init(&ctx->handlers);
+    aio_link_init(&ctx->dead);
+    aio_link_init(&ctx->changes);
+    ctx->poll_version = UINT32_MAX;
+    aio_co_start(ctx);
+}
+
+int aio_context_new(const char *name, enum aio_monitor monitor, struct aio_context **out,
+                    struct error *err)
+{
+    struct aio_context *ctx = calloc(1, sizeof(*ctx));
+    int ret;
+
+    if (!ctx) {
+        return error_set(err, ENOMEM, "cannot make event loop %s: out of memory", name);
+    }
+    init_fields(ctx, name);
+    ret = event_notifier_init(&ctx->notifier, false, err);
+    if (ret == 0) {
+        ret = aio_handlers_start(ctx, monitor, err);
+        if (ret < 0) {
+            event_notifier_cleanup(&ctx->notifier);
+        }
+    }
+    if (ret < 0) {
+        error_prefix(err, "cannot make event loop %s", name);
+        aio_bh_delete(ctx->co_bh);
+        aio_bhs_free_all(ctx);
+        free(ctx);
+        return ret;
+    }
+    mutex_lock(&contexts_lock);
+    aio_list_append(&contexts, &ctx->all);
+    mutex_unlock(&contexts_lock);
+    *out = ctx;
+    return 0;
+}
+
+void aio_context_ref(struct aio_context *ctx)
+{
+    atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
+}
+
+static void context_free(struct aio_context *ctx)
+{
+    if (atomic_load_explicit(&ctx->home, memory_order_relaxed)) {
+        aio_bug("event loop %s is freed while a thread is in it", ctx->name);
+    }
+    aio_thread_pool_stop(ctx);
+    mutex_lock(&contexts_lock);
+    aio_link_remove(&ctx->all);
+    mutex_unlock(&contexts_lock);
+    aio_bh_delete(ctx->co_bh);
+    aio_bhs_free_all(ctx);
+    aio_handlers_stop(ctx);
+    event_notifier_cleanup(&ctx->notifier);
+    free(ctx->pollers);
+    free(ctx);
+}
+
+void aio_context_unref(struct aio_context *ctx)
+{
+    /* Each release pairs with the acquire of the last: it sees all uses. */
+    if (atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) == 1) {
+        context_free(ctx);
+    }
+}
+
+const char *aio_context_name(const struct aio_context *ctx)
+{
+    return ctx->name;
+}
+
+void aio_context_enter(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
+{
+    const void *nobody = NULL;
+
+    /* acquire pairs with the release in leave: the home's data change hands. */
+    if (!atomic_compare_exchange_strong_explicit(&ctx->home, &nobody, &current,
+                                                 memory_order_acquire, memory_order_relaxed)) {
+        aio_bug("event loop %s has a home already", ctx->name);
+    }
+    if (!current) {
+        current = ctx;
+    }
+}
+
+void aio_context_leave(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
+{
+    aio_context_assert_home(ctx);
+    if (ctx->depth > 0) {
+        aio_bug("event loop %s is left from within", ctx->name);
+    }
+    if (current == ctx) {
+        current = NULL;
+    }
+    atomic_store_explicit(&ctx->home, NULL, memory_order_release);
+}
+
+bool aio_context_is_home(const struct aio_context *ctx)
+{
+    return atomic_load_explicit(&ctx->home, memory_order_relaxed) == &current;
+}
+
+void aio_context_assert_home(struct aio_context *ctx)
+{
+    if (!aio_context_is_home(ctx)) {
+        aio_bug("event loop %s is used by a thread that is not its home", ctx->name);
+    }
+}
+
+struct aio_context *aio_context_current(void)
+{
+    return current;
+}
+
+void aio_context_set_wait_lock(struct aio_context *ctx, struct mutex *lock)
+{
+    ctx->wait_lock = lock;
+}
+
+void aio_notify_all(void)
+{
+    mutex_lock(&contexts_lock);
+    for (struct aio_link *link = contexts.next; link != &contexts; link = link->next) {
+        aio_notify(AIO_CONTAINER(link, struct aio_context, all));
+    }
+    mutex_unlock(&contexts_lock);
+}

@@ -1,0 +1,69 @@
+/* Running the callbacks of what was found ready. A round has a list of its own
+ * on its stack; a handler is in at most one list and moves to the round that
+ * found it last, so that a nested round does not leave a handler behind for
+ * the outer one to call for nothing. Only the home thread is here. */
+#include <poll.h>
+
+#include "aio/context.h"
+#include "aio/fdmon.h"
+#include "aio/trace.h"
+
+void aio_ready_add(struct aio_link *ready, struct aio_handler *h, unsigned revents)
+{
+    h->revents |= revents;
+    aio_link_remove(&h->ready);
+    aio_list_append(ready, &h->ready);
+}
+
+static bool silent(struct aio_handler *h)
+{
+    if (atomic_load_explicit(&h->removed, memory_order_relaxed)) {
+        return true;
+    }
+    return h->want != 0 && atomic_load_explicit(&h->events, memory_order_relaxed) == 0;
+}
+
+static bool dispatch(struct aio_context *ctx, struct aio_handler *h)
+{
+    unsigned revents = h->revents;
+    bool poll_ready = h->poll_ready;
+    bool progress = false;
+    uint64_t begun;
+
+    h->revents = 0;
+    h->poll_ready = false;
+    if (silent(h)) {
+        return false;
+    }
+    begun = aio_trace_begin();
+    if (h->edge && !ctx->fdmon->edge && (revents & POLLIN)) {
+        (void)event_notifier_test_and_clear(h->notifier);
+    }
+    if (poll_ready && h->ops.io_poll_ready) {
+        h->ops.io_poll_ready(h->opaque);
+        progress = true;
+    }
+    if ((revents & (POLLIN | POLLHUP | POLLERR | POLLRDHUP)) && h->ops.io_read && !silent(h)) {
+        h->ops.io_read(h->opaque);
+        progress = !h->internal;
+    }
+    if ((revents & (POLLOUT | POLLERR)) && h->ops.io_write && !silent(h)) {
+        h->ops.io_write(h->opaque);
+        progress = true;
+    }
+    if (progress) {
+        aio_trace_end_value(AIO_TRACE_HANDLER, ctx, "fd", h->fd, begun);
+    }
+    return progress;
+}
+
+bool aio_ready_run(struct aio_context *ctx, struct aio_link *ready)
+{
+    struct aio_link *link;
+    bool progress = false;
+
+    while ((link = aio_list_pop(ready))) {
+        progress |= dispatch(ctx, AIO_CONTAINER(link, struct aio_handler, ready));
+    }
+    return progress;
+}

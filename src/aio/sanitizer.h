@@ -1,0 +1,37 @@
+/* Which sanitizer this is built with, and what the room tells it. */
+#ifndef MORTISE_AIO_SANITIZER_H
+#define MORTISE_AIO_SANITIZER_H
+
+#if defined(__SANITIZE_THREAD__)
+#define AIO_TSAN 1
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define AIO_ASAN 1
+#endif
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define AIO_TSAN 1
+#endif
+#if __has_feature(address_sanitizer)
+#define AIO_ASAN 1
+#endif
+#endif
+
+/* Edges of happens-before through code that TSan does not see. */
+#ifdef AIO_TSAN
+void __tsan_acquire(void *addr);
+void __tsan_release(void *addr);
+#define AIO_TSAN_ACQUIRE(p) __tsan_acquire(p)
+#define AIO_TSAN_RELEASE(p) __tsan_release(p)
+#else
+#define AIO_TSAN_ACQUIRE(p) ((void)(p))
+#define AIO_TSAN_RELEASE(p) ((void)(p))
+#endif
+
+#ifdef AIO_ASAN
+#define AIO_NO_ASAN __attribute__((no_sanitize("address")))
+#else
+#define AIO_NO_ASAN
+#endif
+
+#endif
