@@ -103,6 +103,7 @@ enum x86_where x86_context_take(struct x86_cpu *cpu, ucontext_t *uc, enum x86_ex
     cpu->rflags = host_reg(uc, REG_EFL) & ~(uint64_t)X86_RF;
     cpu->stop = X86_STOP_SIGNAL;
     cpu->signal_result = why;
+    cpu->insns_limit = 0;
     uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)(X86_TF | X86_DF | X86_AC);
     /* The guest's stack pointer may not be canonical: AMD CPUs don't return to that. */
     uc->uc_mcontext.gregs[REG_RSP] = (greg_t)cpu->host_rsp;

@@ -71,7 +71,8 @@ enum x86_where x86_context_where(struct x86_cpu *cpu, const ucontext_t *uc, uint
 
 /* For X86_IN_GUEST: takes the guest's registers out of the context into
  * *cpu and changes the context so that, when the handler returns,
- * x86_cpu_exec returns `why` (vector state travels in the registers). For
+ * x86_cpu_exec returns `why` (vector state travels in the registers);
+ * insns_limit is 0 then, and the handler may set it. For
  * the other places: makes sure that x86_cpu_exec returns
  * X86_EXIT_INTERRUPT before running another guest instruction (the caller
  * has set a bit in exit_request). Returns where it was. Signal-safe. */

@@ -146,8 +146,7 @@ static bool after_run(struct x86_cpu *cpu, enum x86_exit *result)
         return true;
     case X86_STOP_INTERRUPT:
         return true; /* the top of the loop looks at the requests */
-    case X86_STOP_SIGNAL:
-        cpu->insns_limit = 0;
+    case X86_STOP_SIGNAL: /* the handler has set insns_limit */
         *result = cpu->signal_result;
         return false;
     case (uint32_t)X86_STOP_SPECIAL + (uint32_t)X86_SPECIAL_EMULATE:
