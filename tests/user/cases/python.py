@@ -19,7 +19,6 @@ MODULES = {
     "test_posix": (False, 300),
     "test_faulthandler": (False, 300),
     "test_fork1": (False, 120),
-    "test_socket": (False, 600),
     "test_select": (False, 120),
     "test_zlib": (False, 120),
     "test_hashlib": (False, 300),
