@@ -4,9 +4,9 @@
  * this is right.
  *
  * Threads. A thread is registered by its first read section, or explicitly,
- * and unregistered when it exits, or explicitly. The first read section of a
- * thread takes a lock; a thread whose signal handlers use RCU registers
- * explicitly, before they can run.
+ * and unregistered when it exits, or explicitly. Both take a lock; a thread
+ * whose signal handlers use RCU does both explicitly, before they can run and
+ * when they no longer can.
  *
  * Signals. rcu_read_lock, rcu_read_unlock and rcu_read_held may be called by
  * signal handlers of a registered thread, at any point. Nothing else may.
@@ -152,7 +152,8 @@ struct rcu_head {
 /* fn(head) will run on the reclaimer's thread after a grace period. Takes no
  * lock and never waits; may be called in a section and by fn. Callbacks of
  * one thread run in the order of its calls. fn may take locks, but must not
- * call rcu_barrier, and should not wait for long: others queue behind it. */
+ * call rcu_barrier, and should not wait for long: others queue behind it.
+ * Nothing holds back who calls faster than the callbacks run. */
 void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *head));
 
 /* Waits until every callback queued before has run. Not in a section, not by
