@@ -26,7 +26,7 @@ int main(int argc, char **argv)
         }
     }
     uint32_t sum = 0;
-    long rounds = kernel_work(argc, argv, 200);
+    long rounds = kernel_work(argc, argv, 120);
     for (long i = 0; i < rounds; i++) {
         multiply();
         a[i % SIDE][0] += 0.25;

@@ -68,7 +68,8 @@ int main(void)
     printf("%u %u %u\n", numbers[0], numbers[25000], numbers[49999]);
 
     printf("%llu\n", (unsigned long long)ackermann(2, 500));
-    printf("%.12f %.12f %.12Lf\n", integrate(sin, 0, 3, 20000), integrate(exp, -1, 1, 20000), sqrtl(2.0L));
+    printf("%.12f %.12f %.12Lf\n", integrate(sin, 0, 3, 20000), integrate(exp, -1, 1, 20000),
+           sqrtl(2.0L));
     printf("%a %g %g %d\n", fma(0.1, 10, -1), nextafter(1, 2), fmod(-7.5, 2), (int)lrint(2.5));
 
     pthread_t threads[4];
@@ -94,9 +95,11 @@ int main(void)
         printf("%d\n", 1 / zero);
     printf("signal %d code %d\n", (int)seen, code);
 
-    unsigned char *code_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *code_page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < 5; i++) {
-        const unsigned char body[] = {0xb8, (unsigned char)(40 + i), 0, 0, 0, 0xc3}; /* mov eax, 40 + i; ret */
+        const unsigned char body[] = {0xb8, (unsigned char)(40 + i), 0, 0, 0,
+                                      0xc3}; /* mov eax, 40 + i; ret */
         memcpy(code_page, body, sizeof body);
         int (*made)(void);
         memcpy(&made, &code_page, sizeof made);
