@@ -57,8 +57,8 @@ void *coroutine_prepare_asm(void *stack_top, struct coroutine *co)
 {
     uintptr_t *sp = stack_top;
 
-    *--sp = 0; /* keeps the ABI's alignment at a function's entry: 16n + 8 */
-    *--sp = 0; /* where coroutine_main believes to return to */
+    /* Where coroutine_main believes to return to; at 16n + 8, as the ABI has it. */
+    *--sp = 0;
     sp--;
     *sp = 0;               /* rbp */
     *--sp = (uintptr_t)co; /* rbx */

@@ -1,0 +1,263 @@
+/* Adaptive polling, and the trace that shows it, against each monitor. */
+#include "aio_test.h"
+
+#include "aio/timer.h"
+#include "aio/trace.h"
+
+static int fds[2];
+
+/* A device whose requests are a flag in memory, and whose doorbell is a pipe
+ * that is not rung while it is being polled. */
+struct device {
+    atomic_bool request;
+    bool polled;
+    int begins, ends, looks, polled_requests, rung;
+    int appear_after; /* looks until a request appears; 0: never */
+};
+
+static bool device_poll(void *opaque)
+{
+    struct device *d = opaque;
+
+    assert_true(d->polled || d->ends > 0);
+    d->looks++;
+    if (d->appear_after && d->looks >= d->appear_after) {
+        atomic_store(&d->request, true);
+        d->appear_after = 0;
+    }
+    return atomic_load(&d->request);
+}
+
+static void device_ready(void *opaque)
+{
+    struct device *d = opaque;
+
+    atomic_store(&d->request, false);
+    d->polled_requests++;
+}
+
+static void device_begin(void *opaque)
+{
+    struct device *d = opaque;
+
+    assert_false(d->polled);
+    d->polled = true;
+    d->begins++;
+}
+
+static void device_end(void *opaque)
+{
+    struct device *d = opaque;
+
+    assert_true(d->polled);
+    d->polled = false;
+    d->ends++;
+}
+
+static void device_rung(void *opaque)
+{
+    struct device *d = opaque;
+    char c;
+
+    assert_int_equal(read(fds[0], &c, 1), 1);
+    d->rung++;
+}
+
+static const struct aio_fd_ops device_ops = {
+    .io_read = device_rung,
+    .io_poll = device_poll,
+    .io_poll_ready = device_ready,
+    .io_poll_begin = device_begin,
+    .io_poll_end = device_end,
+};
+
+static int setup(void **state)
+{
+    if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0) {
+        return -1;
+    }
+    return test_setup(state);
+}
+
+static int teardown(void **state)
+{
+    aio_clear_fd_handler(test_ctx, fds[0]);
+    close(fds[0]);
+    close(fds[1]);
+    return test_teardown(state);
+}
+
+static void nothing(void *opaque)
+{
+    (void)opaque;
+}
+
+/* A wait of a little time, in which nothing comes. */
+static void wait_a_little(int64_t ns)
+{
+    struct aio_timer t;
+
+    aio_timer_init(&t, test_ctx, AIO_CLOCK_HOST, nothing, NULL);
+    aio_timer_mod(&t, aio_clock_get_ns(AIO_CLOCK_HOST) + ns);
+    while (aio_timer_pending(&t)) {
+        (void)test_round(true);
+    }
+}
+
+static void params(int64_t max, int64_t grow, int64_t shrink)
+{
+    assert_int_equal(aio_context_set_poll_params(test_ctx, max, grow, shrink, NULL), 0);
+    (void)test_round(false);
+}
+
+static void test_no_polling_unless_asked_for(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, &d, NULL), 0);
+    wait_a_little(100000);
+    assert_int_equal(d.looks, 0);
+    assert_int_equal(aio_context_poll_ns(test_ctx), 0);
+}
+
+static void test_nothing_is_polled_where_nothing_can_be(void **state)
+{
+    static const struct aio_fd_ops ops = {.io_read = device_rung};
+    struct device d = {.request = false};
+
+    (void)state;
+    params(50000000, 0, 0);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &ops, &d, NULL), 0);
+    for (int i = 0; i < 5; i++) {
+        wait_a_little(50000);
+    }
+    assert_int_equal(aio_context_poll_ns(test_ctx), 0);
+}
+
+/* Waits that end soon make the polling time grow until it catches them. */
+static void test_time_grows_until_polling_finds_it(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    params(INT64_C(1000000000), 4, 0);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, &d, NULL), 0);
+    for (int i = 0; i < 200 && aio_context_poll_ns(test_ctx) < 20000000; i++) {
+        wait_a_little(500000);
+        if (aio_context_poll_ns(test_ctx) > 1000000) {
+            break;
+        }
+    }
+    assert_true(aio_context_poll_ns(test_ctx) > 0);
+    assert_true(d.looks > 0);
+    d.looks = 0;
+    d.appear_after = 3;
+    while (d.polled_requests == 0) {
+        (void)test_round(true);
+    }
+    assert_int_equal(d.polled_requests, 1);
+    assert_int_equal(d.rung, 0);
+}
+
+/* A request that is made just as polling ends is found by the last look. */
+static void test_request_made_as_polling_ends_is_found(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    params(1000000, 0, 0);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, &d, NULL), 0);
+    for (int i = 0; i < 1000 && d.looks == 0; i++) {
+        wait_a_little(20000);
+    }
+    if (d.polled) {
+        params(0, 0, 0); /* polling ends with the next wait */
+        atomic_store(&d.request, true);
+        while (d.polled_requests == 0) {
+            assert_true(test_round(true));
+        }
+    }
+    assert_int_equal(d.begins, d.ends);
+}
+
+static void test_long_waits_make_the_time_shrink(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    params(1000000, 2, 2);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, &d, NULL), 0);
+    for (int i = 0; i < 100 && aio_context_poll_ns(test_ctx) == 0; i++) {
+        wait_a_little(50000);
+    }
+    for (int i = 0; i < 100 && aio_context_poll_ns(test_ctx) > 0; i++) {
+        wait_a_little(3000000);
+    }
+    assert_int_equal(aio_context_poll_ns(test_ctx), 0);
+}
+
+static void test_negative_parameters_are_refused(void **state)
+{
+    struct error err = {""};
+
+    (void)state;
+    assert_int_equal(aio_context_set_poll_params(test_ctx, -1, 0, 0, &err), -EINVAL);
+    assert_int_equal(aio_context_set_poll_params(test_ctx, 0, -1, 0, &err), -EINVAL);
+    assert_true(err.text[0] != '\0');
+}
+
+static void quick_bh(void *opaque)
+{
+    (void)opaque;
+}
+
+static void test_trace_shows_what_the_loop_did(void **state)
+{
+    struct device d = {.request = false};
+    struct aio_timer t;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    static const struct aio_fd_ops ops = {.io_read = device_rung};
+
+    (void)state;
+    assert_int_equal(aio_trace_start(1024, NULL), 0);
+    assert_int_equal(aio_trace_start(99999, NULL), -EBUSY);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &ops, &d, NULL), 0);
+    aio_bh_schedule_oneshot(test_ctx, quick_bh, NULL);
+    aio_timer_init(&t, test_ctx, AIO_CLOCK_HOST, nothing, NULL);
+    aio_timer_mod(&t, aio_clock_get_ns(AIO_CLOCK_HOST) + 1000);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    while (d.rung == 0 || aio_timer_pending(&t)) {
+        (void)test_round(true);
+    }
+    aio_trace_stop();
+    assert_true(aio_trace_count() >= 3);
+    assert_int_equal(aio_trace_write_json(file, NULL), 0);
+    fclose(file);
+    assert_non_null(strstr(text, "\"traceEvents\":["));
+    assert_non_null(strstr(text, "\"name\":\"quick_bh\",\"cat\":\"bh\",\"ph\":\"X\""));
+    assert_non_null(strstr(text, "\"cat\":\"handler\""));
+    assert_non_null(strstr(text, "\"late_ns\":"));
+    assert_non_null(strstr(text, "\"context\":\"test\""));
+    assert_non_null(strstr(text, "]}"));
+    free(text);
+}
+
+#define POLL_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        POLL_TEST(test_no_polling_unless_asked_for),
+        POLL_TEST(test_nothing_is_polled_where_nothing_can_be),
+        POLL_TEST(test_time_grows_until_polling_finds_it),
+        POLL_TEST(test_request_made_as_polling_ends_is_found),
+        POLL_TEST(test_long_waits_make_the_time_shrink),
+        POLL_TEST(test_negative_parameters_are_refused),
+        POLL_TEST(test_trace_shows_what_the_loop_did),
+    };
+
+    return test_each_monitor(tests, sizeof(tests) / sizeof(tests[0]));
+}
