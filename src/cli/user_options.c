@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "user/limits.h"
 
 #define MIN_CACHE (1UL << 20)
 #define MAX_CACHE (2047UL << 20)
@@ -37,6 +38,7 @@ enum option_id {
     OPT_GDB,
     OPT_REEXEC,
     OPT_EXEC_FD,
+    OPT_LIMITS,
 };
 
 /* name, argument, id, environment variable, kept across execve, meaning. A
@@ -75,6 +77,7 @@ static const struct description {
     {"g", "PORT", OPT_GDB, NULL, false, NULL},
     {"reexec", NULL, OPT_REEXEC, NULL, false, NULL},
     {"execfd", "FD", OPT_EXEC_FD, NULL, false, NULL},
+    {"limits", "LIST", OPT_LIMITS, NULL, false, NULL},
 };
 
 #define OPTIONS (sizeof(descriptions) / sizeof(descriptions[0]))
@@ -232,6 +235,11 @@ static enum user_options_verdict apply(struct user_command *command, const struc
             return bad_value(d, value, "a file descriptor");
         }
         o->exec_fd = (int)number;
+        break;
+    case OPT_LIMITS:
+        if (!limits_import(value)) {
+            return bad_value(d, value, "resource limits");
+        }
         break;
     default:
         break;

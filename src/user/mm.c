@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "user/host_syscall_asm.h"
+#include "user/limits.h"
 #include "user/smc.h"
 
 #include <sys/syscall.h>
@@ -125,7 +126,7 @@ static void identify(struct vma *vma, const struct mm_request *r) REQUIRES(mmap_
 static int64_t map_near(const struct mm_request *r, int prot) REQUIRES(mmap_lock_cap)
 {
     bool file = !(r->flags & MAP_ANONYMOUS) && (r->flags & MAP_PRIVATE);
-    if (!file && !(r->prot & PROT_EXEC)) {
+    if ((!file && !(r->prot & PROT_EXEC)) || (r->flags & MAP_32BIT)) {
         return -ENOMEM;
     }
     uint64_t at = vma_gap_from_top(&guest_vmas, mm_layout.files_low, mm_layout.files_high, r->size,
@@ -136,12 +137,29 @@ static int64_t map_near(const struct mm_request *r, int prot) REQUIRES(mmap_lock
     return host_mmap(at, r->size, prot, r->flags | MAP_FIXED_NOREPLACE, r->fd, r->offset);
 }
 
+/* The guest's own RLIMIT_AS: the host's would count the emulator too. */
+bool mm_limit_reached(uint64_t more)
+{
+    uint64_t limit = limits_address_space();
+    if (limit == UINT64_MAX) {
+        return false;
+    }
+    uint64_t total = 0;
+    for (size_t i = 0; i < guest_vmas.count; i++) {
+        total += guest_vmas.v[i]->end - guest_vmas.v[i]->start;
+    }
+    return more > limit || total > limit - more;
+}
+
 int64_t mm_map(const struct mm_request *r)
 {
     int prot = mm_host_prot(r->prot);
     uint32_t flags = r->flags | (lock_future ? (uint32_t)MAP_LOCKED : 0);
     int64_t at = -ENOMEM;
 
+    if (mm_limit_reached(r->size)) {
+        return -ENOMEM;
+    }
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (r->addr > ELF_ADDRESS_LIMIT || r->size > ELF_ADDRESS_LIMIT - r->addr) {
             return -ENOMEM;

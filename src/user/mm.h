@@ -58,6 +58,9 @@ struct mm_request {
 /* mmap: the address, or -errno. */
 int64_t mm_map(const struct mm_request *request) REQUIRES(mmap_lock_cap);
 
+/* Whether that many bytes more would exceed the guest's RLIMIT_AS. */
+bool mm_limit_reached(uint64_t more) REQUIRES(mmap_lock_cap);
+
 /* munmap of whole pages. What isn't the guest's stays. */
 int mm_unmap(uint64_t start, uint64_t end) REQUIRES(mmap_lock_cap);
 

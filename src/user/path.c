@@ -26,7 +26,15 @@ void path_look(struct guest_path *path, int dirfd, uint64_t guest)
     if (guest_read_string(path->buf, guest, sizeof(path->buf)) <= 0) {
         return;
     }
-    path->kind = proc_path_kind(dirfd, path->buf);
+    int pid = 0;
+    path->kind = proc_path_kind(dirfd, path->buf, &pid);
+    if (path->kind == PATH_EXE) {
+        path->exe = pid == 0 ? user_process.exe : path->prefixed;
+        if (pid != 0 && !proc_peer_exe(pid, path->prefixed)) {
+            path->kind = PATH_PLAIN;
+        }
+        return;
+    }
     if (path->kind == PATH_PLAIN && path_in_sysroot(path->buf, path->prefixed)) {
         path->host = (uint64_t)path->prefixed;
     }

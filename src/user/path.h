@@ -11,6 +11,7 @@
 struct guest_path {
     uint64_t host;       /* what to pass to the kernel */
     enum path_kind kind; /* for other kinds than PATH_PLAIN, host is still the guest's own path */
+    const char *exe;     /* PATH_EXE: the program's path */
     char buf[PATH_MAX];
     char prefixed[PATH_MAX];
 };

@@ -29,31 +29,33 @@ static enum path_kind kind_of_name(const char *name)
     return PATH_PLAIN;
 }
 
-/* Whether a component names this process or one of its threads. */
-static bool names_us(const char *component, size_t length)
+/* The process that a component names: 0 for this one (or a thread of it, as
+ * far as it is the calling one), -1 for none. */
+static int process_of(const char *component, size_t length)
 {
     if ((length == 4 && strncmp(component, "self", 4) == 0) ||
         (length == 11 && strncmp(component, "thread-self", 11) == 0)) {
-        return true;
+        return 0;
     }
-    if (length == 0 || length > 10) {
-        return false;
+    if (length == 0 || length > 9) {
+        return -1;
     }
-    long id = 0;
+    int id = 0;
     for (size_t i = 0; i < length; i++) {
         if (!isdigit((unsigned char)component[i])) {
-            return false;
+            return -1;
         }
         id = id * 10 + (component[i] - '0');
     }
-    return id == getpid() || id == gettid();
+    return id == getpid() || id == gettid() ? 0 : id;
 }
 
 /* A path below /proc/: "self/maps", "123/task/124/maps". */
-static enum path_kind kind_below_proc(const char *rest)
+static enum path_kind kind_below_proc(const char *rest, int *pid)
 {
     size_t length = strcspn(rest, "/");
-    if (!names_us(rest, length) || rest[length] != '/') {
+    *pid = process_of(rest, length);
+    if (*pid < 0 || rest[length] != '/') {
         return PATH_PLAIN;
     }
     rest += length + 1;
@@ -65,11 +67,12 @@ static enum path_kind kind_below_proc(const char *rest)
         }
         rest += length + 1;
     }
-    return kind_of_name(rest);
+    enum path_kind kind = kind_of_name(rest);
+    return *pid == 0 || kind == PATH_EXE ? kind : PATH_PLAIN;
 }
 
 /* A path relative to a directory in /proc. */
-static enum path_kind kind_relative(int dirfd, const char *path)
+static enum path_kind kind_relative(int dirfd, const char *path, int *pid)
 {
     char link[32], full[2 * PATH_MAX];
     if (dirfd == AT_FDCWD) {
@@ -89,20 +92,20 @@ static enum path_kind kind_relative(int dirfd, const char *path)
     }
     size_t length = strlen(full);
     snprintf(full + length, sizeof(full) - length, "/%s", path);
-    return kind_below_proc(full + 6);
+    return kind_below_proc(full + 6, pid);
 }
 
-enum path_kind proc_path_kind(int dirfd, const char *path)
+enum path_kind proc_path_kind(int dirfd, const char *path, int *pid)
 {
     enum path_kind kind = PATH_PLAIN;
     if (path[0] == '/') {
         if (strncmp(path, "/proc/", 6) == 0) {
-            kind = kind_below_proc(path + 6);
+            kind = kind_below_proc(path + 6, pid);
         }
     } else {
         const char *slash = strrchr(path, '/');
         if (kind_of_name(slash ? slash + 1 : path) != PATH_PLAIN) {
-            kind = kind_relative(dirfd, path);
+            kind = kind_relative(dirfd, path, pid);
         }
     }
     return kind >= PATH_CMDLINE && user_process.kernel_knows ? PATH_PLAIN : kind;

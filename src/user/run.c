@@ -15,6 +15,7 @@
 #include "user/code_source.h"
 #include "user/exec_check.h"
 #include "user/identity.h"
+#include "user/limits.h"
 #include "user/load.h"
 #include "user/process.h"
 #include "user/stack.h"
@@ -132,6 +133,7 @@ int user_run(const struct user_options *options)
     static struct exec_target target;
 
     user_process.options = options;
+    limits_init();
     int rc = exec_resolve(AT_FDCWD, options->program, true, options->exec_fd, options->argv,
                           &target, &err);
     if (rc < 0) {

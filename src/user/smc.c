@@ -4,8 +4,11 @@
  * also from the SIGSEGV handler, so no memory is allocated on that path. */
 #include "user/smc.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
+#include "base/log.h"
 #include "exec/tb.h"
 #include "user/mm.h"
 #include "user/page_set.h"
@@ -19,11 +22,9 @@ static void publish_count(void) REQUIRES(mmap_lock_cap)
     atomic_store_explicit(&smc_protected_count, protected_pages.count, memory_order_relaxed);
 }
 
-static void host_protect(uint64_t page, int prot)
+static bool host_protect(uint64_t page, int prot)
 {
-    /* Can only fail for want of memory in the kernel; then the fault comes
-     * again and is tried again. */
-    (void)mprotect((void *)page, GUEST_PAGE_SIZE, prot);
+    return mprotect((void *)page, GUEST_PAGE_SIZE, prot) == 0;
 }
 
 static void unprotect_page(uint64_t page) REQUIRES(mmap_lock_cap)
@@ -31,7 +32,8 @@ static void unprotect_page(uint64_t page) REQUIRES(mmap_lock_cap)
     if (page_set_remove(&protected_pages, page)) {
         const struct vma *vma = vma_find(&guest_vmas, page);
         if (vma) {
-            host_protect(page, mm_host_prot(vma->prot));
+            /* If this fails the store faults again and is tried again. */
+            (void)host_protect(page, mm_host_prot(vma->prot));
         }
     }
 }
@@ -77,8 +79,22 @@ static void release_page(uint64_t page) REQUIRES(mmap_lock_cap)
 static void protect_page(uint64_t page) REQUIRES(mmap_lock_cap)
 {
     const struct vma *vma = vma_find(&guest_vmas, page);
-    if (vma && (vma->prot & PROT_WRITE) && page_set_add(&protected_pages, page)) {
-        host_protect(page, mm_host_prot(vma->prot) & ~PROT_WRITE);
+    if (!vma || !(vma->prot & PROT_WRITE) || !page_set_add(&protected_pages, page)) {
+        return;
+    }
+    int prot = mm_host_prot(vma->prot) & ~PROT_WRITE;
+    if (host_protect(page, prot)) {
+        return;
+    }
+    /* Single pages have cut the host's mappings into more than it allows
+     * (vm.max_map_count): start over with none. */
+    (void)page_set_remove(&protected_pages, page);
+    smc_unprotect_range(0, ELF_ADDRESS_LIMIT);
+    if (host_protect(page, prot)) {
+        (void)page_set_add(&protected_pages, page);
+    } else {
+        log_printf("mortise: code at 0x%llx can't be watched for changes: %s\n",
+                   (unsigned long long)page, strerror(errno));
     }
 }
 
@@ -113,6 +129,9 @@ bool smc_handle_write_fault(uint64_t addr)
         /* Another thread may have released it since the fault. */
         const struct vma *vma = vma_find(&guest_vmas, page);
         ours = vma && (vma->prot & PROT_WRITE);
+        if (ours) {
+            (void)host_protect(page, mm_host_prot(vma->prot));
+        }
     }
     mmap_unlock();
     return ours;

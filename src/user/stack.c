@@ -16,6 +16,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "user/limits.h"
+
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
@@ -35,7 +37,10 @@
 uint64_t stack_default_size(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_STACK, &limit) != 0) {
+    uint64_t kept;
+    if (limits_stack(&kept)) {
+        limit.rlim_cur = kept;
+    } else if (getrlimit(RLIMIT_STACK, &limit) != 0) {
         return DEFAULT_SIZE;
     }
     if (limit.rlim_cur == RLIM_INFINITY) {

@@ -11,14 +11,13 @@
 #include "user/copy.h"
 #include "user/host_syscall_asm.h"
 #include "user/path.h"
-#include "user/process.h"
 
 static int64_t open_path(int dirfd, uint64_t name, uint64_t flags, uint64_t mode)
 {
     struct guest_path path;
     path_look(&path, dirfd, name);
     if (path.kind == PATH_EXE && !(flags & O_NOFOLLOW)) {
-        path.host = (uint64_t)user_process.exe;
+        path.host = (uint64_t)path.exe;
     } else if (path.kind > PATH_EXE && !(flags & O_PATH)) {
         return proc_open(path.kind, (int)flags);
     }
@@ -54,7 +53,7 @@ int64_t sys_openat2(struct user_thread *t, const uint64_t a[6])
 static uint64_t asked_path(struct guest_path *path, uint64_t dirfd, uint64_t name, bool link)
 {
     path_look(path, (int)dirfd, name);
-    return path->kind == PATH_EXE && !link ? (uint64_t)user_process.exe : path->host;
+    return path->kind == PATH_EXE && !link ? (uint64_t)path->exe : path->host;
 }
 
 int64_t sys_stat(struct user_thread *t, const uint64_t a[6])
@@ -121,9 +120,9 @@ static int64_t read_link(int dirfd, uint64_t name, uint64_t buf, uint64_t size)
         if ((int)size <= 0) {
             return -EINVAL;
         }
-        size_t n = strlen(user_process.exe);
+        size_t n = strlen(path.exe);
         n = n < size ? n : size;
-        return guest_write(buf, user_process.exe, n) < 0 ? -EFAULT : (int64_t)n;
+        return guest_write(buf, path.exe, n) < 0 ? -EFAULT : (int64_t)n;
     }
     return host_syscall(SYS_readlinkat, (uint64_t)(int64_t)dirfd, path.host, buf, size, 0, 0);
 }

@@ -1,17 +1,22 @@
 /* Resource limits. Those on address space and data would count the
  * emulator's memory, and one on the stack would cut the emulator's own: the
  * guest is told what it has set, the host's stay as they are. */
-#include "user/sys_misc.h"
+#include "user/limits.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "locks/fork.h"
 #include "locks/mutex.h"
 #include "user/copy.h"
 #include "user/host_syscall_asm.h"
+#include "user/sys_misc.h"
 
 LOCK_CLASS_DEFINE(limits_class, RANK_LEAF);
 static struct mutex limits_lock = MUTEX_INIT(&limits_class);
@@ -25,6 +30,71 @@ static bool is_kept(uint64_t resource)
 {
     return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK ||
            resource == RLIMIT_RSS;
+}
+
+/* kept[RLIMIT_AS]'s soft value, for every mmap to look at. */
+static _Atomic(uint64_t) address_space = UINT64_MAX;
+
+static void keep(uint64_t resource, const struct rlimit64 *limit) REQUIRES(limits_lock)
+{
+    kept[resource].set = true;
+    kept[resource].limit = *limit;
+    if (resource == RLIMIT_AS) {
+        atomic_store_explicit(&address_space, limit->rlim_cur, memory_order_relaxed);
+    }
+}
+
+void limits_init(void)
+{
+    locks_fork_add_mutex(&limits_lock);
+}
+
+uint64_t limits_address_space(void)
+{
+    return atomic_load_explicit(&address_space, memory_order_relaxed);
+}
+
+bool limits_stack(uint64_t *size)
+{
+    mutex_lock(&limits_lock);
+    bool set = kept[RLIMIT_STACK].set;
+    *size = kept[RLIMIT_STACK].limit.rlim_cur;
+    mutex_unlock(&limits_lock);
+    return set;
+}
+
+void limits_export(char text[LIMITS_TEXT])
+{
+    size_t length = 0;
+    text[0] = '\0';
+    mutex_lock(&limits_lock);
+    for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
+        if (kept[i].set && length < LIMITS_TEXT - 64) {
+            int n = snprintf(text + length, LIMITS_TEXT - length, "%u=%" PRIx64 ":%" PRIx64 ",", i,
+                             (uint64_t)kept[i].limit.rlim_cur, (uint64_t)kept[i].limit.rlim_max);
+            length += (size_t)n;
+        }
+    }
+    mutex_unlock(&limits_lock);
+}
+
+bool limits_import(const char *text)
+{
+    while (*text != '\0') {
+        unsigned resource;
+        uint64_t soft, hard;
+        int length = 0;
+        if (sscanf(text, "%u=%" SCNx64 ":%" SCNx64 ",%n", &resource, &soft, &hard, &length) != 3 ||
+            length == 0 || !is_kept(resource)) {
+            return false;
+        }
+        struct rlimit64 limit = {.rlim_cur = soft, .rlim_max = hard};
+        mutex_lock(&limits_lock);
+        keep(resource, &limit);
+        mutex_unlock(&limits_lock);
+        text += length;
+    }
+    return true;
 }
 
 static int64_t prlimit_self(uint64_t resource, uint64_t new_limit, uint64_t old_limit)
@@ -46,8 +116,7 @@ static int64_t prlimit_self(uint64_t resource, uint64_t new_limit, uint64_t old_
         } else if (new.rlim_max > old.rlim_max && geteuid() != 0) {
             ret = -EPERM;
         } else {
-            kept[resource].set = true;
-            kept[resource].limit = new;
+            keep(resource, &new);
         }
     }
     mutex_unlock(&limits_lock);

@@ -36,6 +36,11 @@ int64_t sys_mmap(struct user_thread *t, const uint64_t a[6])
     if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && PAGE_OFFSET(a[0]) != 0) {
         return -EINVAL;
     }
+    if (flags & MAP_HUGETLB) { /* the kernel maps whole huge pages */
+        unsigned shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+        uint64_t huge = 1UL << (shift ? shift : 21);
+        size = (size + huge - 1) & ~(huge - 1);
+    }
     /* A stack that grows by itself would grow behind the tracker's back. */
     flags &= ~(uint32_t)MAP_GROWSDOWN;
     struct mm_request r = {.addr = PAGE_DOWN(a[0]),

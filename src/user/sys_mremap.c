@@ -18,6 +18,12 @@
 #define MADV_DONTNEED_LOCKED 24
 #endif
 
+static bool is_unmapped(uint64_t page)
+{
+    unsigned char in_core;
+    return host_syscall(SYS_mincore, page, GUEST_PAGE_SIZE, (uint64_t)&in_core, 0, 0, 0) == -ENOMEM;
+}
+
 /* After the host has moved [from, from + size) to `to` and made it `new_size`
  * long: the tracker follows. The last range grows. */
 static void track_move(uint64_t from, uint64_t size, uint64_t to, uint64_t new_size, bool keep)
@@ -43,7 +49,7 @@ static void track_move(uint64_t from, uint64_t size, uint64_t to, uint64_t new_s
     }
     for (i = 0; i < moved.count; i++) {
         struct vma piece = *moved.v[i];
-        if (i + 1 == moved.count) {
+        if (i + 1 == moved.count || piece.end > to + new_size) {
             piece.end = to + new_size;
         }
         vma_insert(&guest_vmas, &piece);
@@ -57,6 +63,9 @@ static int64_t do_mremap(uint64_t old, uint64_t old_size, uint64_t new_size, uin
     bool fixed = (flags & MREMAP_FIXED) != 0;
     if (!vma_covers(&guest_vmas, old, old + (old_size ? old_size : 1))) {
         return -EFAULT;
+    }
+    if (new_size > old_size && mm_limit_reached(new_size - old_size)) {
+        return -ENOMEM;
     }
     if (fixed) {
         if (PAGE_OFFSET(target) != 0 || target > ELF_ADDRESS_LIMIT ||
@@ -78,8 +87,11 @@ static int64_t do_mremap(uint64_t old, uint64_t old_size, uint64_t new_size, uin
     mm_drop_code(old, old + old_size);
     int64_t at = host_syscall(SYS_mremap, old, old_size, new_size, flags, target, 0);
     if (at < 0) {
-        if (fixed) {
+        if (fixed && is_unmapped(target)) { /* the kernel had come that far */
+            vma_remove(&guest_vmas, target, target + new_size);
+        } else if (fixed) {
             mm_unclaim(target, target + new_size);
+            smc_reprotect(target, target + new_size);
         }
         return at;
     }
