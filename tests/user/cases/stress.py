@@ -32,7 +32,7 @@ STRESSORS = {
     "matrix": (300, []),
     "str": (800, []),
     "qsort": (4, []),
-    "far-branch": (100, []),
+    "far-branch": (10, []),
     "switch": (20000, []),
     "pipe": (100000, []),
     "eventfd": (5000, []),
