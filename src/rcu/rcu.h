@@ -64,19 +64,26 @@ void rcu_read_lock_slow(void);
 void rcu_read_unlock_slow(void);
 void rcu_wake_grace_period(void);
 
+/* The lower two fields of a ctr as one number, for one comparison: the depth,
+ * negative if RCU_SLOW is set. */
+static inline int rcu_fast_depth(uint64_t ctr)
+{
+    return (int16_t)(ctr % RCU_GP_STEP);
+}
+
 /* Enters a read section. */
 static inline void rcu_read_lock(void) ACQUIRE_SHARED(rcu_cap) NO_THREAD_SAFETY_ANALYSIS
 {
     uint64_t ctr = atomic_load_explicit(&rcu_self.ctr, memory_order_relaxed);
 
-    if (__builtin_expect(ctr == 0, 1)) {
+    if (__builtin_expect(rcu_fast_depth(ctr) == 0, 1)) {
         /* acquire pairs with the release in synchronize_rcu: who enters under a
          * new number sees what was unpublished before it. release pairs with
          * the acquire in reader_blocks: who is seen under a new number has
          * finished its earlier sections. */
         atomic_store_explicit(&rcu_self.ctr, atomic_load_explicit(&rcu_gp, memory_order_acquire),
                               memory_order_release);
-    } else if (!(ctr & RCU_SLOW)) {
+    } else if (rcu_fast_depth(ctr) > 0) {
         atomic_store_explicit(&rcu_self.ctr, ctr + 1, memory_order_relaxed);
     } else {
         rcu_read_lock_slow();
@@ -94,7 +101,7 @@ static inline void rcu_read_unlock(void) RELEASE_SHARED(rcu_cap) NO_THREAD_SAFET
 
     lockdep_rcu_exit();
     atomic_signal_fence(memory_order_seq_cst);
-    if (__builtin_expect((ctr & (RCU_SLOW | RCU_NEST_MASK)) == 1, 1)) {
+    if (__builtin_expect(rcu_fast_depth(ctr) == 1, 1)) {
         /* release pairs with the acquire in reader_blocks: the section's loads
          * come before whatever is freed because of this store. */
         atomic_store_explicit(&rcu_self.ctr, 0, memory_order_release);
@@ -104,7 +111,7 @@ static inline void rcu_read_unlock(void) RELEASE_SHARED(rcu_cap) NO_THREAD_SAFET
         if (__builtin_expect(atomic_load_explicit(&rcu_self.waiting, memory_order_relaxed), 0)) {
             rcu_wake_grace_period();
         }
-    } else if (ctr != 0 && !(ctr & RCU_SLOW)) {
+    } else if (rcu_fast_depth(ctr) > 1) {
         atomic_store_explicit(&rcu_self.ctr, ctr - 1, memory_order_relaxed);
     } else {
         rcu_read_unlock_slow();
