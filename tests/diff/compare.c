@@ -36,9 +36,20 @@ static bool general_protection(const struct diff_result *r)
     return r->outcome == OUTCOME_FAULT && r->signo == SIGSEGV && r->code == SI_KERNEL;
 }
 
+/* (SIGILL: hypervisors that look into every #GP may not know the instruction.) */
 static bool bad_stack_fault(const struct diff_result *r)
 {
-    return general_protection(r) && !canonical(r->gpr[4]);
+    return !canonical(r->gpr[4]) && r->outcome == OUTCOME_FAULT &&
+           (r->signo == SIGILL || general_protection(r));
+}
+
+/* An effective address that is not canonical, but with a segment's base is:
+ * some CPUs fault on it, others take the sum. */
+static bool bad_offset(const struct diff_case *c, const struct diff_result *native,
+                       const struct diff_result *engine)
+{
+    return (c->use_fs || c->use_gs) && general_protection(native) &&
+           engine->outcome == OUTCOME_FAULT && engine->signo == SIGSEGV && engine->addr >> 47 != 0;
 }
 
 static bool bad_branch(const struct diff_result *native, const struct diff_result *engine)
@@ -55,7 +66,8 @@ static uint64_t flags_of(const struct diff_result *r)
 bool results_equal(const struct diff_case *c, struct diff_result *native,
                    struct diff_result *engine)
 {
-    if (bad_stack_fault(native) || bad_stack_fault(engine) || bad_branch(native, engine)) {
+    if (bad_stack_fault(native) || bad_stack_fault(engine) || bad_branch(native, engine) ||
+        bad_offset(c, native, engine)) {
         return true;
     }
     if (!same_end(native, engine)) {

@@ -134,19 +134,34 @@ static bool vendors_differ(const ZydisDecodedInstruction *zi)
            !(zi->attributes & ZYDIS_ATTRIB_HAS_REX && zi->raw.rex.W);
 }
 
-/* What the engine refuses although the host may do it: far returns, IRET,
- * and a segment override on implicit memory operands (Zydis does not report
- * it for CLZERO). And what it does not
- * wrap at 4 GiB as it should: bit strings with 32-bit addresses, where the
- * operand is rip-relative or has a segment base. */
-static bool not_in_engine(const ZydisDecodedInstruction *zi)
+/* 32-bit addresses that are computed partly by the operation (bit strings,
+ * gathers): the engine does not wrap the sum at 4 GiB when it has to replace
+ * the operand. */
+static bool wraps_late(const ZydisDecodedInstruction *zi)
 {
+    if (zi->address_width != 32) {
+        return false;
+    }
     switch (zi->mnemonic) {
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
     case ZYDIS_MNEMONIC_BTC:
-        return zi->address_width == 32 && zi->opcode != 0xba;
+        return zi->opcode != 0xba;
+    default:
+        return (zi->meta.category == ZYDIS_CATEGORY_AVX2GATHER ||
+                zi->meta.category == ZYDIS_CATEGORY_GATHER ||
+                zi->meta.category == ZYDIS_CATEGORY_SCATTER) &&
+               (zi->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS));
+    }
+}
+
+/* What the engine refuses although the host may do it: far returns, IRET,
+ * and a segment override on implicit memory operands (Zydis does not report
+ * it for CLZERO). */
+static bool not_in_engine(const ZydisDecodedInstruction *zi)
+{
+    switch (zi->mnemonic) {
     case ZYDIS_MNEMONIC_IRET:
     case ZYDIS_MNEMONIC_IRETD:
     case ZYDIS_MNEMONIC_IRETQ:
@@ -190,7 +205,7 @@ bool gen_insn(struct rng *r, struct form *f, bool sequence, struct insn *in)
         }
         const char *why;
         if (in->zi.mnemonic != f->mnemonic || insn_compare_level(&in->zi, &why) == COMPARE_NEVER ||
-            vendors_differ(&in->zi) || not_in_engine(&in->zi)) {
+            vendors_differ(&in->zi) || wraps_late(&in->zi) || not_in_engine(&in->zi)) {
             continue;
         }
         in->form = f;

@@ -218,6 +218,7 @@ static const struct exception exceptions[] = {
     {ZYDIS_MNEMONIC_SGDT, COMPARE_END, "host CPU's table"},
     {ZYDIS_MNEMONIC_SIDT, COMPARE_END, "host CPU's table"},
     {ZYDIS_MNEMONIC_XSAVEOPT, COMPARE_NO_MEMORY, "what it leaves out is the CPU's choice"},
+    {ZYDIS_MNEMONIC_XSAVEOPT64, COMPARE_NO_MEMORY, "what it leaves out is the CPU's choice"},
 };
 
 enum compare_level insn_compare_level(const ZydisDecodedInstruction *zi, const char **why)
