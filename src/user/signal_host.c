@@ -16,17 +16,20 @@
 
 #define PF_WRITE 2 /* page fault error code */
 
-const char signal_own_kick_mark;
-
 /* The kernel's signal set is shorter than libc's. */
 SIGNAL_HANDLER_CODE static void set_context_mask(ucontext_t *uc, uint64_t mask)
 {
     memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
 }
 
+/* Room is kept for the others when signal 64 is sent to a guest that blocks
+ * it; of them there is one of each at the most. */
+#define KICK_QUEUE (SIGNAL_QUEUE - 8)
+
 SIGNAL_HANDLER_CODE static struct queued_signal *find_free(struct thread_signals *s, int sig)
 {
     struct queued_signal *free_entry = NULL;
+    unsigned used = 0;
     for (unsigned i = 0; i < SIGNAL_QUEUE; i++) {
         int held = atomic_load_explicit(&s->queue[i].sig, memory_order_relaxed);
         if (held == sig && sig < SIGNAL_RT_FIRST) {
@@ -35,8 +38,9 @@ SIGNAL_HANDLER_CODE static struct queued_signal *find_free(struct thread_signals
         if (!held && !free_entry) {
             free_entry = &s->queue[i];
         }
+        used += held != 0;
     }
-    return free_entry;
+    return sig == SIGNAL_KICK && used >= KICK_QUEUE ? NULL : free_entry;
 }
 
 SIGNAL_HANDLER_CODE void signals_enqueue(struct thread_signals *s, int sig, const siginfo_t *info)
@@ -97,16 +101,13 @@ SIGNAL_HANDLER_CODE void host_signal_kick(int sig, siginfo_t *info, void *contex
     if (!t) {
         return;
     }
-    bool requested = atomic_load_explicit(&t->cpu->cpu.exit_request, memory_order_relaxed) != 0;
-    if (info->si_code == SI_TKILL && (requested || info->si_pid == getpid())) {
-        if (!safe_syscall_kicked(uc) && requested) {
+    if (info->si_code == SI_TKILL) {
+        if (!safe_syscall_kicked(uc) &&
+            atomic_load_explicit(&t->cpu->cpu.exit_request, memory_order_relaxed)) {
             x86_context_take(t->cpu, uc, X86_EXIT_INTERRUPT);
         }
     } else {
-        if (info->si_code == SI_QUEUE && info->si_ptr == &signal_own_kick_mark) {
-            info->si_code = SI_TKILL;
-            info->si_ptr = NULL;
-        }
+        signal_unmark(info);
         sent_to_guest(t, sig, info, uc);
     }
     errno = saved_errno;

@@ -28,7 +28,11 @@ void host_signal_restorer(void);
 /* Our handlers for SIGNAL_ALWAYS_SET. */
 void signals_install_always(void);
 
-/* Our handlers (signal_host.c). */
+/* Our handlers (signal_host.c), and what the kernel enters them by
+ * (signal_host_asm.c). */
+void host_signal_guest_entry(int sig, siginfo_t *info, void *context);
+void host_signal_fault_entry(int sig, siginfo_t *info, void *context);
+void host_signal_kick_entry(int sig, siginfo_t *info, void *context);
 void host_signal_guest(int sig, siginfo_t *info, void *context);
 void host_signal_fault(int sig, siginfo_t *info, void *context);
 void host_signal_kick(int sig, siginfo_t *info, void *context);
@@ -45,9 +49,18 @@ bool safe_syscall_kicked(ucontext_t *uc);
 /* Whether a fault is user/copy.h's; `apply`: continues there with -EFAULT. */
 bool copy_fixup(ucontext_t *uc, bool apply);
 
-/* Marks a signal 64 that the guest sent by tkill: it cannot be told from
- * the engine's kick otherwise. */
-extern const char signal_own_kick_mark;
+/* A signal 64 that comes by tkill is the engine's kick. The guest's own tkill
+ * of it is sent as a queued signal with this value. */
+#define SIGNAL_TKILL_MARK ((uintptr_t)0x6d6f727469736536)
+
+/* If it is such a one, gives it the look of what the guest has sent. */
+static inline void signal_unmark(siginfo_t *info)
+{
+    if (info->si_code == SI_QUEUE && (uintptr_t)info->si_ptr == SIGNAL_TKILL_MARK) {
+        info->si_code = SI_TKILL;
+        info->si_ptr = NULL;
+    }
+}
 
 /* Frames (signal_frame.c). signal_frame_push makes the guest enter the
  * handler; -EFAULT: the stack cannot take it. signal_frame_pop undoes it,

@@ -202,10 +202,7 @@ int64_t sys_rt_sigtimedwait(struct user_thread *t, const uint64_t a[USER_SYSCALL
             return r;
         }
         if (!is_kick(r, &info)) {
-            if (info.si_code == SI_QUEUE && info.si_ptr == &signal_own_kick_mark) {
-                info.si_code = SI_TKILL;
-                info.si_ptr = NULL;
-            }
+            signal_unmark(&info);
             return a[1] && guest_write(a[1], &info, sizeof(info)) < 0 ? -EFAULT : r;
         }
     }

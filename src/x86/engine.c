@@ -23,10 +23,11 @@
 
 unsigned x86_translate_max_insns = X86_TB_MAX_INSNS;
 
-/* The environment's handler of the signal looks at exit_request. */
+/* The environment's handler of the signal looks at exit_request. By the
+ * thread's id alone: a vfork child, in this memory, is another process. */
 static void kick(struct cpu *cpu)
 {
-    syscall(SYS_tgkill, getpid(), cpu->host_tid, KICK_SIGNAL);
+    syscall(SYS_tkill, cpu->host_tid, KICK_SIGNAL);
 }
 
 static const struct guest_ops x86_guest_ops = {.kick = kick};
