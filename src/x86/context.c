@@ -49,7 +49,7 @@ static const struct tb_restart collide_rest = {
 static const struct tb_restart *locate(const ucontext_t *uc, const struct tb **tb)
 {
     uintptr_t pc = host_reg(uc, REG_RIP);
-    if (pc >= x86_stubs.collide && pc < x86_stubs.collide_end) {
+    if (pc >= x86_stubs.give_up && pc < x86_stubs.collide_end) {
         *tb = NULL;
         return pc == x86_stubs.collide ? &collide_first : &collide_rest;
     }

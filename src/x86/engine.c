@@ -55,9 +55,9 @@ int x86_engine_init(const struct x86_engine_config *cfg, struct error *err)
 
 void x86_engine_after_fork(struct x86_cpu *self)
 {
+    cpu_list_after_fork(self ? &self->cpu : NULL);
     code_cache_after_fork();
     x86_stubs_generate();
-    cpu_list_after_fork(self ? &self->cpu : NULL);
 }
 
 size_t x86_xsave_size(void)

@@ -47,7 +47,7 @@ uintptr_t x86_light_exit(struct x86_cpu *cpu, uintptr_t arg, uint32_t kind)
         return light_special(cpu, (enum x86_special)arg);
     }
     if (kind == X86_STUB_CHAIN) {
-        exit = (struct tb_exit *)(void *)code_rw(arg);
+        exit = (struct tb_exit *)(void *)code_rw(code_cache_rx_start() + arg);
         cpu->rip = exit->pc;
     } else {
         cpu->rip = arg;
@@ -145,7 +145,7 @@ static bool after_run(struct x86_cpu *cpu, enum x86_exit *result)
         cpu->insns_limit = 0;
         return true;
     case X86_STOP_INTERRUPT:
-        return true; /* the top of the loop looks at the requests */
+        return true;      /* the top of the loop looks at the requests */
     case X86_STOP_SIGNAL: /* the handler has set insns_limit */
         *result = cpu->signal_result;
         return false;

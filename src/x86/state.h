@@ -70,7 +70,9 @@ struct x86_cpu {
     uint64_t slot[X86_GPRS]; /* a GPR's value while the host register is borrowed */
     uint64_t entry;          /* where re-entry jumps to */
     uint64_t host_rsp;       /* C stack while guest code runs */
-    uint64_t scratch[4];
+    uint64_t scratch[2];
+    uint32_t exit;       /* offset in the code cache of the exit being taken */
+    uint32_t collisions; /* in the jump cache, times 32, mod 256 */
     uint64_t xsave_mask; /* state components saved on a full exit */
     void *xsave;         /* 64-byte aligned, x86_xsave_size bytes, standard format */
 

@@ -53,12 +53,14 @@ static void emit_clean_flags(struct emit *e)
     emit_u8(e, 0x9d);
 }
 
-/* From guest registers to C's: RAX is `arg`; its guest value and, if
- * rcx_in_slot, RCX's are in their slots. Ends in a call. */
-static void emit_light_exit(struct emit *e, enum x86_stub_kind kind, bool rcx_in_slot)
+/* From guest registers to C's. The guest's RAX is in its slot and RAX is
+ * C's argument, but for X86_STUB_CHAIN, whose argument is cpu->exit; for
+ * X86_STUB_MISS RCX is in its slot too. Ends in a call. */
+static void emit_light_exit(struct emit *e, enum x86_stub_kind kind)
 {
+    bool rax_in_slot = kind != X86_STUB_CHAIN, rcx_in_slot = kind == X86_STUB_MISS;
     for (uint8_t r = 0; r < X86_GPRS; r++) {
-        if (r != X86_RAX && !(r == X86_RCX && rcx_in_slot)) {
+        if (!(r == X86_RAX && rax_in_slot) && !(r == X86_RCX && rcx_in_slot)) {
             emit_store_state(e, OFF(gpr) + 8UL * r, r);
         }
     }
@@ -67,9 +69,14 @@ static void emit_light_exit(struct emit *e, enum x86_stub_kind kind, bool rcx_in
     emit_u8(e, 0x9c);                             /* pushfq */
     emit_op_mem(e, 0, false, 0x8f, 0, &flags, 0); /* pop gs:[rflags] */
     emit_clean_flags(e);
-    emit_mov_reg_reg(e, X86_RBX, X86_RAX);
-    emit_load_state(e, X86_RCX, OFF(slot) + 8UL * X86_RAX);
-    emit_store_state(e, OFF(gpr) + 8UL * X86_RAX, X86_RCX);
+    if (rax_in_slot) {
+        emit_mov_reg_reg(e, X86_RBX, X86_RAX);
+        emit_load_state(e, X86_RCX, OFF(slot) + 8UL * X86_RAX);
+        emit_store_state(e, OFF(gpr) + 8UL * X86_RAX, X86_RCX);
+    } else {
+        struct emit_mem exit = emit_gs(OFF(exit));
+        emit_op_mem(e, 0, false, 0x8b, X86_RBX, &exit, 0); /* mov ebx, gs:[exit] */
+    }
     if (rcx_in_slot) {
         emit_load_state(e, X86_RCX, OFF(slot) + 8UL * X86_RCX);
         emit_store_state(e, OFF(gpr) + 8UL * X86_RCX, X86_RCX);
@@ -122,16 +129,28 @@ static void emit_reenter(struct emit *e)
     emit_op_mem(e, 0, false, 0xff, 4, &entry, 0); /* jmp gs:[entry] */
 }
 
+/* A short jump back to a place in the same stub. */
+static void emit_short_jump(struct emit *e, uint8_t opcode, size_t to)
+{
+    if (e->len + 2 - to > 128) {
+        e->overflow = true;
+    }
+    bytes2(e, opcode, (uint8_t)(to - (e->len + 2)));
+}
+
 /* An indirect jump hit another TB's entry in the jump cache. Looks at the
- * first TB in the target's hash bucket and, if it is the one, puts it into
- * the cache as tb_jump_cache_set does (the entry was used before, so its
- * dirty bit is set) and goes on; else it is a miss. Arithmetic flags stay. */
-static void emit_collide(struct emit *e, uintptr_t miss)
+ * first TB in the target's hash bucket and, if it is the one, goes on there,
+ * at times putting it into the cache as tb_jump_cache_set does (the entry was
+ * used before, so its dirty bit is set); else it is a miss. Returns where it begins. Arithmetic
+ * flags stay. */
+static uintptr_t emit_collide(struct emit *e, uintptr_t miss)
 {
     static const uint8_t shrx_rcx_rax_rdx[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xc8};
     static const uint8_t shrx_rdx_rax_rdx[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xd0};
     static const uint8_t shlx_rcx_rcx_rdx[] = {0xc4, 0xe2, 0xe9, 0xf7, 0xc9};
     static const uint8_t shrx_rcx_rcx_rdx[] = {0xc4, 0xe2, 0xeb, 0xf7, 0xc9};
+    static const uint8_t lea_ecx_rcx_32[] = {0x8d, 0x49, 0x20};
+    static const uint8_t movzx_ecx_cl[] = {0x0f, 0xb6, 0xc9};
     static const uint8_t not_rdx[] = {0x48, 0xf7, 0xd2};
     static const uint8_t xchg_rcx_rdx[] = {0x48, 0x87, 0xd1};
     static const uint8_t movzx_ecx_ax[] = {0x0f, 0xb7, 0xc8};
@@ -148,8 +167,12 @@ static void emit_collide(struct emit *e, uintptr_t miss)
     struct emit_mem entry = emit_gs(OFF(jump_cache)), target = emit_gs(OFF(scratch) + 8);
     entry.index = X86_RCX;
     entry.scale = 3;
-    size_t to_miss[2];
+    struct emit_mem count = emit_gs(OFF(collisions));
 
+    size_t give_up = e->len;
+    emit_restore_slot(e, X86_RDX);
+    emit_jmp(e, miss);
+    uintptr_t start = emit_pc(e);
     emit_save_slot(e, X86_RDX);
     emit_mov_imm(e, X86_RDX, TB_HASH_FAR);
     emit_bytes(e, shrx_rcx_rax_rdx, sizeof(shrx_rcx_rax_rdx));
@@ -161,35 +184,45 @@ static void emit_collide(struct emit *e, uintptr_t miss)
     emit_bytes(e, shrx_rcx_rcx_rdx, sizeof(shrx_rcx_rcx_rdx));
     emit_mov_imm(e, X86_RDX, view.buckets);
     emit_mov_reg_mem(e, X86_RCX, &bucket);
-    bytes2(e, 0xe3, 0); /* empty */
-    to_miss[0] = e->len;
+    emit_short_jump(e, 0xe3, give_up); /* jrcxz: empty */
     emit_mov_reg_mem(e, X86_RDX, &tb_pc);
     emit_bytes(e, not_rdx, sizeof(not_rdx));
     emit_lea(e, X86_RDX, &minus_pc); /* RAX - pc */
     emit_bytes(e, xchg_rcx_rdx, sizeof(xchg_rcx_rdx));
     bytes2(e, 0xe3, 2);
-    bytes2(e, 0xeb, 0); /* another pc */
-    to_miss[1] = e->len;
+    emit_short_jump(e, 0xeb, give_up);                       /* another pc */
+    emit_op_mem(e, 0x0f, false, 0xb6, X86_RCX, &invalid, 0); /* movzx ecx, byte */
+    bytes2(e, 0xe3, 2);
+    emit_short_jump(e, 0xeb, give_up);
     emit_store_state(e, OFF(scratch), X86_RDX);
     emit_mov_reg_mem(e, X86_RDX, &checked);
     emit_store_state(e, OFF(scratch) + 8, X86_RDX);
+    /* Two hot targets that share an entry would push each other out time and
+     * again, which costs a locked instruction: only one collision in eight
+     * changes the entry. */
+    emit_op_mem(e, 0x0f, false, 0xb6, X86_RCX, &count, 0); /* movzx ecx, byte */
+    emit_bytes(e, lea_ecx_rcx_32, sizeof(lea_ecx_rcx_32));
+    emit_op_mem(e, 0, false, 0x88, X86_RCX, &count, 0); /* mov byte, cl */
+    emit_bytes(e, movzx_ecx_cl, sizeof(movzx_ecx_cl));
+    bytes2(e, 0xe3, 2);
+    bytes2(e, 0xeb, 0);
+    size_t keep = e->len;
     emit_bytes(e, movzx_ecx_ax, sizeof(movzx_ecx_ax));
     emit_op_mem(e, 0, true, 0x87, X86_RDX, &entry, 0); /* xchg: a full fence */
     emit_load_state(e, X86_RDX, OFF(scratch));
-    emit_op_mem(e, 0x0f, false, 0xb6, X86_RCX, &invalid, 0); /* movzx ecx, byte */
+    emit_op_mem(e, 0x0f, false, 0xb6, X86_RCX, &invalid, 0);
     bytes2(e, 0xe3, 0);
     size_t valid = e->len;
     emit_bytes(e, movzx_ecx_ax, sizeof(movzx_ecx_ax));
     emit_mov_imm(e, X86_RDX, miss);
     emit_mov_mem_reg(e, &entry, X86_RDX);
-    for (unsigned i = 0; i < 2; i++) {
-        e->rw[to_miss[i] - 1] = (uint8_t)(e->len - to_miss[i]);
-    }
-    emit_restore_slot(e, X86_RDX);
-    emit_jmp(e, miss);
+    emit_u8(e, 0xe9); /* jmp to where it gives up */
+    emit_u32(e, (uint32_t)(give_up - (e->len + 4)));
     e->rw[valid - 1] = (uint8_t)(e->len - valid);
+    e->rw[keep - 1] = (uint8_t)(e->len - keep);
     emit_restore_slot(e, X86_RDX);
     emit_op_mem(e, 0, false, 0xff, 4, &target, 0);
+    return start;
 }
 
 /* jnz back */
@@ -233,21 +266,21 @@ void x86_stubs_generate(void)
 
     align16(&e);
     s.chain = emit_pc(&e);
-    emit_light_exit(&e, X86_STUB_CHAIN, false);
+    emit_light_exit(&e, X86_STUB_CHAIN);
     emit_if_going_on(&e, go_on);
     emit_jmp(&e, leave);
 
     align16(&e);
     s.miss = emit_pc(&e);
-    emit_light_exit(&e, X86_STUB_MISS, true);
+    emit_light_exit(&e, X86_STUB_MISS);
     emit_if_going_on(&e, go_on);
     emit_jmp(&e, leave);
 
     align16(&e);
-    s.collide = s.collide_end = s.miss;
+    s.give_up = s.collide = s.collide_end = s.miss;
     if (x86_host.bmi2) {
-        s.collide = emit_pc(&e);
-        emit_collide(&e, s.miss);
+        s.give_up = emit_pc(&e);
+        s.collide = emit_collide(&e, s.miss);
         s.collide_end = emit_pc(&e);
     }
 
@@ -256,7 +289,7 @@ void x86_stubs_generate(void)
     emit_save_slot(&e, X86_RAX);
     emit_mov_imm(&e, X86_RAX, X86_SPECIAL_INTERRUPT);
     s.special = emit_pc(&e);
-    emit_light_exit(&e, X86_STUB_SPECIAL, false);
+    emit_light_exit(&e, X86_STUB_SPECIAL);
     emit_if_going_on(&e, go_on);
     emit_jmp(&e, leave);
 

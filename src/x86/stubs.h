@@ -12,7 +12,7 @@
 
 /* Why C is called from a light exit; the argument besides. */
 enum x86_stub_kind {
-    X86_STUB_CHAIN,   /* a direct jump not chained yet: its struct tb_exit (RX address) */
+    X86_STUB_CHAIN,   /* a direct jump not chained yet: its struct tb_exit's cache offset */
     X86_STUB_MISS,    /* an indirect jump missed the jump cache: the target */
     X86_STUB_SPECIAL, /* cpu->rip is set: enum x86_special */
 };
@@ -32,6 +32,7 @@ struct x86_stubs {
     uintptr_t chain;                    /* jumped to with RAX = exit; RAX's value is in its slot */
     uintptr_t miss;    /* RAX = target; RAX's and RCX's values are in their slots */
     uintptr_t collide; /* as miss, when the entry was another TB's; for checked entries */
+    uintptr_t give_up; /* the way from collide to miss lies from here to collide */
     uintptr_t collide_end;
     uintptr_t special;   /* EAX = enum x86_special; RAX's value in its slot, rip set */
     uintptr_t interrupt; /* instead of a TB's entry: all registers are the guest's, rip set */

@@ -132,7 +132,7 @@ static size_t checked_entry_size(uint64_t pc)
  * decode stay so. */
 static size_t alignment_of(uint64_t pc)
 {
-    return pc % 64 == 0 ? 64 : pc % 32 == 0 ? 32 : 16;
+    return pc % 64 == 0 ? 64 : pc % 32 == 0 ? 32 : pc % 16 == 0 ? 16 : 1;
 }
 
 static int find_insn(const struct translation *t, uint64_t pc)
@@ -186,10 +186,9 @@ static void finish_exits(struct translation *t, struct tb *tb, struct tb_exit *e
         t->exits[i].from = tb;
         t->exits[i].stub = emit_pc(e);
         x86_restart_exit(t, i, 0);
-        emit_save_slot(e, X86_RAX);
-        x86_restart_exit(t, i, 1u << X86_RAX);
-        struct emit_mem m = {.rip = true, .disp = (int64_t)code_rx(&exits[i])};
-        emit_lea(e, X86_RAX, &m);
+        struct emit_mem m = emit_gs(offsetof(struct x86_cpu, exit));
+        emit_op_mem(e, 0, false, 0xc7, 0, &m, 4); /* mov dword gs:[exit], offset */
+        emit_u32(e, (uint32_t)(code_rx(&exits[i]) - code_cache_rx_start()));
         emit_jmp(e, x86_stubs.chain);
         int inside = find_insn(t, t->exits[i].pc);
         if (inside >= 0 && t->insn_count > 1 && !log_on(LOG_NOCHAIN)) {
