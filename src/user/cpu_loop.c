@@ -128,7 +128,7 @@ void cpu_loop_run(struct user_thread *t)
 {
     while (!t->signals.ended) {
         handle_exit(t, x86_cpu_exec(t->cpu));
-        if (has_signal_work(&t->signals)) {
+        if (!t->signals.ended && has_signal_work(&t->signals)) {
             signals_deliver(t);
         }
     }

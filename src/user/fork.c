@@ -46,6 +46,7 @@ static void store_word(uint64_t addr, uint32_t value)
 static void in_child(struct user_thread *t, const struct clone_request *rq)
 {
     threads_after_fork_child(t);
+    t->signals.vfork_child = false;               /* its memory is its own */
     for (unsigned i = 0; i < SIGNAL_QUEUE; i++) { /* pending signals are not inherited */
         atomic_store_explicit(&t->signals.queue[i].sig, 0, memory_order_relaxed);
     }

@@ -55,7 +55,7 @@ void signals_set_host_action(int sig, const struct guest_sigaction *act)
         return;
     }
     if (act->handler != (uintptr_t)SIG_DFL && act->handler != (uintptr_t)SIG_IGN) {
-        install(sig, host_signal_guest, child_flags);
+        install(sig, host_signal_guest_entry, child_flags);
         return;
     }
     const struct host_sigaction plain = {
@@ -70,9 +70,9 @@ void signals_install_always(void)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        install(faults[i], host_signal_fault, 0);
+        install(faults[i], host_signal_fault_entry, 0);
     }
-    install(SIGNAL_KICK, host_signal_kick, 0);
+    install(SIGNAL_KICK, host_signal_kick_entry, 0);
 }
 
 void signals_init_actions(struct signal_actions *actions)

@@ -2,13 +2,21 @@
  * interrupt and the return to user mode. */
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "user/host_syscall_asm.h"
 #include "user/signal_internal.h"
 
 static bool ignored_by_default(int sig)
 {
     return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT;
+}
+
+static bool stops_by_default(int sig)
+{
+    return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
 static bool is_handler(const struct guest_sigaction *act)
@@ -97,7 +105,12 @@ static void deliver(struct user_thread *t, const siginfo_t *info)
         return;
     }
     if (act.handler == (uintptr_t)SIG_DFL) {
-        if (!ignored_by_default(sig)) {
+        if (stops_by_default(sig)) {
+            /* Had a handler when it came. The host's action is the default by
+             * now, and acts when the mask has been applied. */
+            host_syscall(SYS_tgkill, (uint64_t)getpid(), (uint64_t)gettid(), (uint64_t)sig, 0, 0,
+                         0);
+        } else if (!ignored_by_default(sig)) {
             signals_die(t, sig);
         }
         return;

@@ -9,7 +9,8 @@
 #include "user/copy.h"
 #include "user/smc.h"
 
-#define IOV_LIMIT 1024
+#define IOV_LIMIT   1024
+#define SMALL_WRITE 256 /* an address, resource usage, a siginfo */
 
 static void prepare_vector(uint64_t vector, uint64_t count)
 {
@@ -40,6 +41,11 @@ void smc_prepare_syscall(const char *format, const uint64_t *args)
         switch (format[i]) {
         case 'B':
             smc_prepare_write(args[i], args[i + 1]);
+            break;
+        case 'w':
+            if (args[i] != 0) {
+                smc_prepare_write(args[i], SMALL_WRITE);
+            }
             break;
         case 'V':
             prepare_vector(args[i], args[i + 1]);

@@ -18,6 +18,7 @@
 #include "user/copy.h"
 #include "user/exec_check.h"
 #include "user/host_syscall_asm.h"
+#include "user/limits.h"
 #include "user/path.h"
 #include "user/process.h"
 
@@ -123,7 +124,7 @@ static int check(const struct request *r, bool *script)
 /* The command line of the next emulator. `fd_text` holds a number if the
  * program goes over as an open file. */
 static int build_argv(struct pointers *argv, const struct request *r, const char *fd_text,
-                      uint64_t guest_argv)
+                      const char *limits, uint64_t guest_argv)
 {
     char *argv0 = NULL;
     if (guest_argv != 0 && guest_read(&argv0, guest_argv, sizeof(argv0)) < 0) {
@@ -137,15 +138,20 @@ static int build_argv(struct pointers *argv, const struct request *r, const char
     for (char **kept = user_process.options->kept; rc == 0 && *kept; kept++) {
         rc = add(argv, *kept);
     }
-    const char *const rest[] = {
-        "-0", argv0 ? argv0 : "", fd_text[0] ? "-execfd" : NULL, fd_text, "--", r->name,
+    const struct {
+        const char *option, *value;
+        bool given;
+    } rest[] = {
+        {"-0", argv0 ? argv0 : "", true},
+        {"-execfd", fd_text, fd_text[0] != '\0'},
+        {"-limits", limits, limits[0] != '\0'},
+        {"--", r->name, true},
     };
     for (size_t i = 0; rc == 0 && i < sizeof(rest) / sizeof(rest[0]); i++) {
-        if (!rest[i]) {
-            i++; /* -execfd and its value */
-            continue;
+        if (rest[i].given) {
+            rc = add(argv, (char *)(uintptr_t)rest[i].option);
+            rc = rc < 0 ? rc : add(argv, (char *)(uintptr_t)rest[i].value);
         }
-        rc = add(argv, (char *)(uintptr_t)rest[i]);
     }
     if (rc == 0 && argv0) {
         rc = add_guest(argv, guest_argv, 1);
@@ -153,14 +159,51 @@ static int build_argv(struct pointers *argv, const struct request *r, const char
     return rc < 0 ? rc : add(argv, NULL);
 }
 
+/* What is allocated for one execve. */
+struct exec_lists {
+    struct pointers argv, env, ours;
+};
+
+static void free_lists(struct exec_lists *lists)
+{
+    for (size_t i = 0; i < lists->ours.count; i++) {
+        free(lists->ours.v[i]);
+    }
+    free(lists->ours.v);
+    free(lists->argv.v);
+    free(lists->env.v);
+    free(lists);
+}
+
+void exec_free_abandoned(struct user_thread *t)
+{
+    if (t->exec_lists) {
+        free_lists(t->exec_lists);
+        t->exec_lists = NULL;
+    }
+}
+
+/* The kernel's names for this program. The first has gone when the first
+ * thread has ended before the others. */
+static int64_t execute_self(char *const *argv, char *const *env)
+{
+    static const char *const names[] = {"/proc/self/exe", "/proc/thread-self/exe"};
+    int64_t rc = -ENOENT;
+    for (size_t i = 0; rc == -ENOENT && i < sizeof(names) / sizeof(names[0]); i++) {
+        rc = host_syscall(SYS_execve, (uint64_t)names[i], (uint64_t)argv, (uint64_t)env, 0, 0, 0);
+    }
+    return rc;
+}
+
 static int64_t execute(struct user_thread *t, const struct request *r, uint64_t guest_argv,
                        uint64_t guest_env)
 {
-    struct pointers argv = {0}, env = {0}, ours = {0};
+    struct exec_lists *lists = calloc(1, sizeof(*lists));
+    char limits[LIMITS_TEXT];
     char fd_text[16] = "";
     int passed = -1;
     bool script;
-    int64_t rc = check(r, &script);
+    int64_t rc = lists ? check(r, &script) : -ENOMEM;
     if (rc == 0 && r->fd >= 0 && !script) {
         passed = fcntl(r->fd, F_DUPFD, 3);
         if (passed < 0) {
@@ -170,26 +213,25 @@ static int64_t execute(struct user_thread *t, const struct request *r, uint64_t 
         }
     }
     if (rc == 0) {
-        rc = build_argv(&argv, r, fd_text, guest_argv);
+        limits_export(limits);
+        rc = build_argv(&lists->argv, r, fd_text, limits, guest_argv);
     }
     if (rc == 0) {
-        rc = build_env(&env, &ours, guest_env);
+        rc = build_env(&lists->env, &lists->ours, guest_env);
     }
     if (rc == 0) {
         user_signals_before_exec(t);
-        rc = host_syscall(SYS_execve, (uint64_t)"/proc/self/exe", (uint64_t)argv.v, (uint64_t)env.v,
-                          0, 0, 0);
+        t->exec_lists = lists; /* in a vfork child they stay behind in the parent */
+        rc = execute_self(lists->argv.v, lists->env.v);
+        t->exec_lists = NULL;
         user_signals_exec_failed(t);
     }
     if (passed >= 0) {
         close(passed);
     }
-    for (size_t i = 0; i < ours.count; i++) {
-        free(ours.v[i]);
+    if (lists) {
+        free_lists(lists);
     }
-    free(ours.v);
-    free(argv.v);
-    free(env.v);
     return rc;
 }
 
@@ -204,7 +246,7 @@ static int64_t exec_path(struct user_thread *t, uint64_t guest_path, bool follow
     }
     struct request r = {AT_FDCWD, path.buf, follow, -1, path.buf};
     if (path.kind == PATH_EXE && follow) {
-        r.fd = open(user_process.exe, O_RDONLY | O_CLOEXEC);
+        r.fd = open(path.exe, O_RDONLY | O_CLOEXEC);
         if (r.fd < 0) {
             return -errno;
         }

@@ -6,4 +6,8 @@
 
 user_syscall_fn sys_execve, sys_execveat;
 
+/* In the parent of a vfork child that has executed a program: frees what the
+ * child had allocated for that. */
+void exec_free_abandoned(struct user_thread *t);
+
 #endif

@@ -6,6 +6,11 @@
 
 int64_t sys_exit(struct user_thread *t, const uint64_t a[USER_SYSCALL_ARGS])
 {
+    signals_block_host(t); /* what comes from now on is for the other threads */
+    if (signals_next(&t->signals, t->signals.mask)) {
+        signals_apply_mask(t);
+        return -USER_ERESTARTNOINTR;
+    }
     t->signals.exit_status = (int)a[0];
     t->signals.ended = true; /* the CPU loop sees it */
     return 0;

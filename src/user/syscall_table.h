@@ -21,7 +21,9 @@ enum syscall_kind {
  *   M mmap flags        S signal
  *   b, B  bytes that the kernel reads / writes; the next argument is their number
  *   v, V  an iovec array likewise; the next argument is its length
- *   m     a msghdr that the kernel writes to */
+ *   m     a msghdr that the kernel writes to
+ *   w     a pointer to some bytes that the kernel writes, after it has done
+ *         what can't be done again */
 struct syscall_entry {
     const char *name;
     const char *format;

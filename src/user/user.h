@@ -23,6 +23,7 @@ struct user_thread {
     uint64_t rseq;        /* what rseq was told, 0: none */
     uint32_t rseq_size, rseq_sig;
     struct thread_signals signals;
+    struct exec_lists *exec_lists; /* while the host executes; see sys_exec.c */
 };
 
 /* The guest thread that this host thread runs, or NULL. */

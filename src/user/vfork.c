@@ -18,6 +18,7 @@
 #include "exec/tb.h"
 #include "user/cpu_loop.h"
 #include "user/host_syscall_asm.h"
+#include "user/sys_exec.h"
 #include "user/threads.h"
 #include "user/vfork_asm.h"
 
@@ -77,8 +78,12 @@ static void take_back(struct user_thread *t, struct lent *lent)
     cpu->gs_base = lent->gs_base;
     cpu->insns_limit = 0;
     cpu->cpu.host_tid = lent->host_tid;
+    exec_free_abandoned(t);
     *t = lent->thread;
     current_thread = t;
+    /* A signal that was on its way to the child when it ended. */
+    atomic_fetch_and_explicit(&cpu->cpu.exit_request, ~(unsigned)CPU_EXIT_SIGNAL,
+                              memory_order_relaxed);
     free(lent->xsave);
 }
 
