@@ -216,24 +216,26 @@ static unsigned long torture_run(void)
 #define LATE_SECTIONS 5000u
 #define LATE_BYTES    (1u << 20)
 #else
-#define LATE_SECTIONS 200000u
+#define LATE_SECTIONS 300000u
 #define LATE_BYTES    (64u << 20)
 #endif
 #define LATE_STORES   40
 #define LATE_MULTIPLY 400
+#define LATE_RING     8
 
+/* Goes round a ring, so that what is poisoned stays so for a while. */
 static void *late_updater(void *opaque)
 {
-    struct torture_object *spare = torture_object_new(0);
+    struct torture_object *ring = opaque;
 
-    (void)opaque;
-    while (atomic_load_explicit(&torture.readers_left, memory_order_relaxed)) {
-        __atomic_store_n(&spare->value, 0, __ATOMIC_RELAXED);
-        spare = rcu_exchange_pointer(torture.slots[0], spare);
+    for (unsigned i = 1; atomic_load_explicit(&torture.readers_left, memory_order_relaxed); i++) {
+        struct torture_object *object = &ring[i % LATE_RING];
+
+        __atomic_store_n(&object->value, 0, __ATOMIC_RELAXED);
+        object = rcu_exchange_pointer(torture.slots[0], object);
         synchronize_rcu();
-        __atomic_store_n(&spare->value, TORTURE_POISON, __ATOMIC_RELAXED);
+        __atomic_store_n(&object->value, TORTURE_POISON, __ATOMIC_RELAXED);
     }
-    free(spare);
     return NULL;
 }
 
@@ -259,13 +261,14 @@ static bool late_section(void)
 static unsigned long torture_run_late(void)
 {
     volatile unsigned char *cold = calloc(1, LATE_BYTES);
+    struct torture_object *ring = calloc(LATE_RING, sizeof(*ring));
     unsigned long bad = 0;
     uint64_t random = 1;
     pthread_t updater;
 
-    torture.slots[0] = torture_object_new(0);
+    torture.slots[0] = ring;
     atomic_store(&torture.readers_left, 1);
-    if (!cold || pthread_create(&updater, NULL, late_updater, NULL) != 0) {
+    if (!cold || !ring || pthread_create(&updater, NULL, late_updater, ring) != 0) {
         abort();
     }
     for (unsigned i = 0; i < LATE_SECTIONS; i++) {
@@ -277,7 +280,7 @@ static unsigned long torture_run_late(void)
     }
     atomic_store(&torture.readers_left, 0);
     pthread_join(updater, NULL);
-    free(torture.slots[0]);
+    free(ring);
     free((void *)cold);
     return bad;
 }
