@@ -57,6 +57,22 @@ static void fetch_fault(struct user_thread *t, uint64_t addr)
           PF_USER | PF_FETCH | (present ? PF_PRESENT : 0));
 }
 
+/* The guest touched memory of the emulator (the guard below its stack, the
+ * code cache): to the guest nothing is mapped there. */
+static void hide_emulator_memory(struct thread_signals *s)
+{
+    if (s->fault.si_signo != SIGSEGV || s->fault.si_code != SEGV_ACCERR) {
+        return;
+    }
+    mmap_lock();
+    bool mapped = vma_find(&guest_vmas, (uint64_t)(uintptr_t)s->fault.si_addr) != NULL;
+    mmap_unlock();
+    if (!mapped) {
+        s->fault.si_code = SEGV_MAPERR;
+        s->err &= ~(uint64_t)PF_PRESENT;
+    }
+}
+
 static void do_syscall(struct user_thread *t)
 {
     struct x86_cpu *cpu = t->cpu;
@@ -89,6 +105,7 @@ static void handle_exit(struct user_thread *t, enum x86_exit why)
     case X86_EXIT_INTERRUPT:
         break;
     case X86_EXIT_FAULT:
+        hide_emulator_memory(&t->signals);
         signals_force(t, &t->signals.fault);
         break;
     case X86_EXIT_NOCODE:
