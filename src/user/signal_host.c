@@ -93,6 +93,22 @@ SIGNAL_HANDLER_CODE static void sent_to_guest(struct user_thread *t, int sig, co
     }
 }
 
+/* The engine wants the thread out of guest code. */
+SIGNAL_HANDLER_CODE static void kicked(struct user_thread *t, ucontext_t *uc)
+{
+    if (!safe_syscall_kicked(uc) &&
+        atomic_load_explicit(&t->cpu->cpu.exit_request, memory_order_relaxed)) {
+        x86_context_take(t->cpu, uc, X86_EXIT_INTERRUPT);
+    }
+}
+
+/* Pairs with the engine's kick. */
+SIGNAL_HANDLER_CODE static bool was_kicked_by_trap(struct user_thread *t, int sig)
+{
+    return sig == SIGTRAP &&
+           atomic_exchange_explicit(&t->cpu->kicked_by_trap, false, memory_order_acquire);
+}
+
 SIGNAL_HANDLER_CODE void host_signal_kick(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
@@ -102,10 +118,7 @@ SIGNAL_HANDLER_CODE void host_signal_kick(int sig, siginfo_t *info, void *contex
         return;
     }
     if (info->si_code == SI_TKILL) {
-        if (!safe_syscall_kicked(uc) &&
-            atomic_load_explicit(&t->cpu->cpu.exit_request, memory_order_relaxed)) {
-            x86_context_take(t->cpu, uc, X86_EXIT_INTERRUPT);
-        }
+        kicked(t, uc);
     } else {
         signal_unmark(info);
         sent_to_guest(t, sig, info, uc);
@@ -217,13 +230,14 @@ SIGNAL_HANDLER_CODE static void fault(int sig, siginfo_t *info, ucontext_t *uc)
 
 SIGNAL_HANDLER_CODE void host_signal_fault(int sig, siginfo_t *info, void *context)
 {
+    struct user_thread *t = current_thread;
     int saved_errno = errno;
-    if (info->si_code <= 0) {
-        if (current_thread) {
-            sent_to_guest(current_thread, sig, info, context);
-        }
-    } else {
+    if (info->si_code > 0) {
         fault(sig, info, context);
+    } else if (t && was_kicked_by_trap(t, sig)) {
+        kicked(t, context);
+    } else if (t) {
+        sent_to_guest(t, sig, info, context);
     }
     errno = saved_errno;
 }

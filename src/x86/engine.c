@@ -3,6 +3,7 @@
 
 #include <asm/prctl.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,10 +25,15 @@
 unsigned x86_translate_max_insns = X86_TB_MAX_INSNS;
 
 /* The environment's handler of the signal looks at exit_request. By the
- * thread's id alone: a vfork child, in this memory, is another process. */
+ * thread's id alone: a vfork child, in this memory, is another process. A
+ * real-time signal needs room in the user's queue; if the guest has filled
+ * that, one comes in its place that doesn't. */
 static void kick(struct cpu *cpu)
 {
-    syscall(SYS_tkill, cpu->host_tid, KICK_SIGNAL);
+    if (syscall(SYS_tkill, cpu->host_tid, KICK_SIGNAL) < 0 && errno == EAGAIN) {
+        atomic_store_explicit(&x86_cpu_of(cpu)->kicked_by_trap, true, memory_order_release);
+        syscall(SYS_tkill, cpu->host_tid, SIGTRAP);
+    }
 }
 
 static const struct guest_ops x86_guest_ops = {.kick = kick};

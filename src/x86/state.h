@@ -90,6 +90,10 @@ struct x86_cpu {
     uint64_t insns_limit;
     struct cpu cpu;
 
+    /* The kick came as SIGTRAP, because the kernel had no room to queue signal
+     * 64. Set by who kicks, taken by the handler. */
+    atomic_bool kicked_by_trap;
+
     void *env; /* the environment's (src/user: struct user_thread) */
 
     _Atomic(uintptr_t) jump_cache[CPU_JUMP_CACHE_ENTRIES];
