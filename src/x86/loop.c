@@ -52,6 +52,12 @@ uintptr_t x86_light_exit(struct x86_cpu *cpu, uintptr_t arg, uint32_t kind)
     } else {
         cpu->rip = arg;
     }
+    if (kind == X86_STUB_MISS && (cpu->rflags & X86_TF)) { /* the jump itself was the step */
+        cpu->stop = X86_STOP_SIGNAL;
+        cpu->signal_result = X86_EXIT_STEP;
+        cpu->insns_limit = 0;
+        return 0;
+    }
     cpu->stop = X86_STOP_NEXT;
     cpu->last_exit = exit;
     cpu->missed = kind == X86_STUB_MISS;
