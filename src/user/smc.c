@@ -17,8 +17,28 @@ atomic_size_t smc_protected_count;
 
 static struct page_set protected_pages GUARDED_BY(mmap_lock_cap);
 
+/* Bounds of what is protected, never too narrow: lets most buffers of system
+ * calls be seen to be elsewhere without a lock. Written under the mmap_lock,
+ * read at any time; who reads an old value is caught by EFAULT. */
+static _Atomic(uint64_t) protected_low = UINT64_MAX;
+static _Atomic(uint64_t) protected_high;
+
+static void widen_bounds(uint64_t page) REQUIRES(mmap_lock_cap)
+{
+    if (page < atomic_load_explicit(&protected_low, memory_order_relaxed)) {
+        atomic_store_explicit(&protected_low, page, memory_order_relaxed);
+    }
+    if (page + GUEST_PAGE_SIZE > atomic_load_explicit(&protected_high, memory_order_relaxed)) {
+        atomic_store_explicit(&protected_high, page + GUEST_PAGE_SIZE, memory_order_relaxed);
+    }
+}
+
 static void publish_count(void) REQUIRES(mmap_lock_cap)
 {
+    if (protected_pages.count == 0) {
+        atomic_store_explicit(&protected_low, UINT64_MAX, memory_order_relaxed);
+        atomic_store_explicit(&protected_high, 0, memory_order_relaxed);
+    }
     atomic_store_explicit(&smc_protected_count, protected_pages.count, memory_order_relaxed);
 }
 
@@ -82,6 +102,7 @@ static void protect_page(uint64_t page) REQUIRES(mmap_lock_cap)
     if (!vma || !(vma->prot & PROT_WRITE) || !page_set_add(&protected_pages, page)) {
         return;
     }
+    widen_bounds(page);
     int prot = mm_host_prot(vma->prot) & ~PROT_WRITE;
     if (host_protect(page, prot)) {
         return;
@@ -92,6 +113,7 @@ static void protect_page(uint64_t page) REQUIRES(mmap_lock_cap)
     smc_unprotect_range(0, ELF_ADDRESS_LIMIT);
     if (host_protect(page, prot)) {
         (void)page_set_add(&protected_pages, page);
+        widen_bounds(page);
     } else {
         log_printf("mortise: code at 0x%llx can't be watched for changes: %s\n",
                    (unsigned long long)page, strerror(errno));
@@ -177,6 +199,10 @@ void smc_prepare_write(uint64_t start, uint64_t len)
     if (len == 0 || start > ELF_ADDRESS_LIMIT || len > ELF_ADDRESS_LIMIT - start) {
         return;
     }
+    if (start + len <= atomic_load_explicit(&protected_low, memory_order_relaxed) ||
+        start >= atomic_load_explicit(&protected_high, memory_order_relaxed)) {
+        return;
+    }
     mmap_lock();
     smc_unprotect_range(start, start + len);
     mmap_unlock();
@@ -241,6 +267,7 @@ bool smc_page_watched(uint64_t page)
 void smc_mark_protected(uint64_t page)
 {
     (void)page_set_add(&protected_pages, page);
+    widen_bounds(page);
     publish_count();
 }
 
