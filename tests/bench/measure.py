@@ -48,5 +48,5 @@ def measure(benchmark, prefix, directory):
         rates = re.findall(benchmark.rate, outputs.decode() + error.decode(), re.M)
         if not rates:
             raise Failed("no rate in the output")
-        wall = cpu = 1e6 / float(rates[-1])
+        wall = cpu = benchmark.units / float(rates[-1])
     return Sample(wall, cpu, hashlib.sha256(outputs).hexdigest() if benchmark.check else "")

@@ -129,13 +129,13 @@ def main():
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one program")
     args = parser.parse_args()
     prefix = [os.path.abspath(args.mortise), "user", *shlex.split(args.options)]
-    end = time.monotonic() + args.minutes * 60
     passed = failed = 0
     peaks, sizes = {}, []
     with tempfile.TemporaryDirectory(prefix="mortise-soak-") as directory:
         work = pathlib.Path(directory)
         chosen = programs(work)
         wanted = {name: run(argv, work, args.timeout)[:2] for name, argv in chosen}
+        end = time.monotonic() + args.minutes * 60
         long_lived = subprocess.Popen(
             [*prefix, "/usr/bin/python3", "-c", LONG_LIVED, str(args.minutes * 60)],
             stdout=subprocess.PIPE, start_new_session=True,
@@ -160,7 +160,7 @@ def main():
                     if verdict == "FAIL ":
                         ending = "did not end" if status is None else f"status {status}, natively {wanted[name][0]}"
                         print(f"      {ending}; rerun: {shlex.join(prefix + argv)}")
-            output, _ = long_lived.communicate(timeout=120)
+            output, _ = long_lived.communicate(timeout=args.timeout)
             good = output == b"done\n" and long_lived.returncode == 0
         except subprocess.TimeoutExpired:
             good = False
