@@ -28,6 +28,8 @@
 #define CACHE_MIN        (256UL << 10)
 #define CACHE_MAX        (2047UL << 20) /* keeps every rel32 between TBs in reach */
 
+#define FORK_COPY_MAX (16UL << 20) /* about 5 ms of copying */
+
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
@@ -40,6 +42,10 @@ static struct {
     uintptr_t rw_start IMMUTABLE_AFTER_INIT;
     size_t size IMMUTABLE_AFTER_INIT;
 } cache;
+
+/* What the child of a fork will map, or -1; between before_fork and its other
+ * half only. Owned by the forking thread, which holds the mmap_lock. */
+static int fork_copy = -1;
 
 /* A memfd of that size, or a negative errno. MFD_EXEC says that it is meant
  * to be executed, for kernels set up to deny that otherwise; older kernels do
@@ -77,15 +83,10 @@ static void *map_at(uintptr_t addr, size_t size, int prot, int flags, int fd)
     return mmap((void *)addr, size, prot, flags, fd, 0);
 }
 
-/* Maps new memory at both addresses, over whatever is there. 0 or a negative
- * errno. */
-static int map_both(uintptr_t rx, uintptr_t rw, size_t size)
+/* Maps the memfd at both addresses, over whatever is there, and closes it. 0
+ * or a negative errno. */
+static int map_both(int fd, uintptr_t rx, uintptr_t rw, size_t size)
 {
-    int fd = memfd_open(size);
-
-    if (fd < 0) {
-        return fd;
-    }
     int ret = 0;
     if (map_at(rw, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd) == MAP_FAILED) {
         ret = -errno;
@@ -138,7 +139,8 @@ static int map_cache(uintptr_t rx_hint, size_t size, struct error *err)
     }
     ret = reserve_space(0, size, &rw);
     if (ret == 0) {
-        ret = map_both(rx, rw, size);
+        int fd = memfd_open(size);
+        ret = fd < 0 ? fd : map_both(fd, rx, rw, size);
         if (ret < 0) {
             munmap((void *)rw, size);
         }
@@ -168,6 +170,7 @@ int code_cache_init(const struct code_cache_config *cfg, struct error *err)
     if (ret < 0) {
         return ret;
     }
+    tb_chain_hold_across_fork();
     ret = code_region_init(cache.rx_start + stubs, region, count, err);
     if (ret == 0) {
         ret = tb_hash_init(size, err);
@@ -175,14 +178,67 @@ int code_cache_init(const struct code_cache_config *cfg, struct error *err)
     return ret;
 }
 
-void code_cache_after_fork(void)
+/* Copies a piece of the cache into the memfd behind opaque; the kernel does,
+ * so that no page of the copy is faulted in here. */
+static bool copy_piece(uintptr_t rx, size_t len, void *opaque)
 {
-    if (map_both(cache.rx_start, cache.rw_start, cache.size) < 0) {
+    const int *fd = opaque;
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n =
+            pwrite(*fd, code_rw(rx + done), len - done, (off_t)(rx - cache.rx_start + done));
+        if (n <= 0) {
+            return false;
+        }
+        done += (size_t)n;
+    }
+    return true;
+}
+
+void code_cache_before_fork(void)
+{
+    fork_copy = -1;
+    if (code_region_used() > FORK_COPY_MAX) {
+        return;
+    }
+    int fd = memfd_open(cache.size);
+    if (fd < 0) {
+        return;
+    }
+    if (!copy_piece(cache.rx_start, code_region_stubs_size(), &fd) ||
+        !code_region_for_each_piece(copy_piece, &fd)) {
+        close(fd);
+        return;
+    }
+    fork_copy = fd;
+}
+
+void code_cache_after_fork_parent(void)
+{
+    if (fork_copy >= 0) {
+        close(fork_copy);
+        fork_copy = -1;
+    }
+}
+
+bool code_cache_after_fork_child(void)
+{
+    bool kept = fork_copy >= 0;
+    int fd = kept ? fork_copy : memfd_open(cache.size);
+
+    fork_copy = -1;
+    if (fd < 0 || map_both(fd, cache.rx_start, cache.rw_start, cache.size) < 0) {
         exec_out_of_memory("code cache of a forked process");
     }
     mmap_lock();
-    tb_reset(true);
+    if (kept) {
+        code_region_keep_after_fork(current_cpu);
+    } else {
+        tb_reset(true);
+    }
     mmap_unlock();
+    return kept;
 }
 
 uintptr_t code_cache_rx_start(void)

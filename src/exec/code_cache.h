@@ -29,13 +29,21 @@ struct code_cache_config {
 /* Maps the cache. Once, before vCPUs exist. */
 NODISCARD int code_cache_init(const struct code_cache_config *cfg, struct error *err);
 
-/* After fork(2) in the child: the mappings are shared with the parent, so
- * they are replaced, at the same addresses, by new empty memory; all
- * regions are free, all TBs are gone (tb_hash emptied). The caller
- * generates its stubs anew. After cpu_list_after_fork, so that only the jump
- * cache of the vCPU that is left is touched. Aborts with a message if memory
- * cannot be had. */
-void code_cache_after_fork(void);
+/* fork(2). Parent and child must not share the cache. Before it, what is in
+ * use of it is copied to new memory, if that is not too much, so that the
+ * child need not translate everything again; the child maps the copy.
+ *
+ *   code_cache_before_fork();       with the locks that locks_before_fork takes
+ *   code_cache_after_fork_parent(); or, in the child, code_cache_after_fork_child(),
+ *                                   with none of them
+ *
+ * The child's mappings are at the same addresses. It returns true if the
+ * stubs and all TBs are there; false if there was no copy: all is gone, and
+ * the caller generates its stubs anew. Aborts with a message if memory cannot
+ * be had. */
+void code_cache_before_fork(void) REQUIRES(mmap_lock_cap);
+void code_cache_after_fork_parent(void);
+bool code_cache_after_fork_child(void) EXCLUDES(mmap_lock_cap);
 
 /* Bounds of the two mappings, and translation between them. */
 uintptr_t code_cache_rx_start(void);

@@ -95,6 +95,39 @@ void code_region_forget_memory(void)
     }
 }
 
+size_t code_region_used(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < region_count; i++) {
+        n += regions[i].cursor - regions[i].start + regions[i].end - regions[i].meta;
+    }
+    return n;
+}
+
+size_t code_region_stubs_size(void)
+{
+    return regions[0].start - code_cache_rx_start();
+}
+
+bool code_region_for_each_piece(bool (*fn)(uintptr_t rx, size_t len, void *opaque), void *opaque)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < region_count; i++) {
+        const struct code_region *r = &regions[i];
+        ok = fn(r->start, r->cursor - r->start, opaque) && fn(r->meta, r->end - r->meta, opaque);
+    }
+    return ok;
+}
+
+void code_region_keep_after_fork(struct cpu *self)
+{
+    region_lock();
+    for (size_t i = 0; i < region_count; i++) {
+        regions[i].users = self && self->region == &regions[i];
+    }
+    region_unlock();
+}
+
 static void forget_region(struct cpu *cpu, void *opaque)
 {
     (void)opaque;

@@ -16,6 +16,7 @@
 #include <assert.h>
 
 #include "exec/tb_internal.h"
+#include "locks/fork.h"
 
 LOCK_CLASS_DEFINE(tb_chain_lock_class, RANK_LEAF);
 struct spinlock tb_chain_lock = SPINLOCK_INIT(&tb_chain_lock_class);
@@ -92,6 +93,11 @@ bool tb_chain_sever(struct tb *tb)
     }
     spinlock_unlock(&tb_chain_lock);
     return first;
+}
+
+void tb_chain_hold_across_fork(void)
+{
+    locks_fork_add_spinlock(&tb_chain_lock);
 }
 
 void tb_chain_after_fork(void)

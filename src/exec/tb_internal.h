@@ -8,6 +8,14 @@
 /* code_region.c */
 NODISCARD int code_region_init(uintptr_t rx, size_t region_size, size_t count, struct error *err);
 void code_region_reset_all(void) REQUIRES(mmap_lock_cap);
+/* For the copy that a forked child gets: bytes in use, the pieces they lie in
+ * (fn returns false to stop; so does the walk), what lies before the first
+ * region, and, in the child, the same regions with one user at most. */
+size_t code_region_used(void) REQUIRES(mmap_lock_cap);
+size_t code_region_stubs_size(void);
+bool code_region_for_each_piece(bool (*fn)(uintptr_t rx, size_t len, void *opaque), void *opaque)
+    REQUIRES(mmap_lock_cap);
+void code_region_keep_after_fork(struct cpu *self) REQUIRES(mmap_lock_cap);
 /* The regions' memory is new: nothing of it has been touched. */
 void code_region_forget_memory(void) REQUIRES(mmap_lock_cap);
 void code_region_release(struct cpu *cpu);
@@ -31,6 +39,7 @@ size_t tb_page_for_each_in(uint64_t first, uint64_t last, void (*fn)(struct tb *
 
 /* tb_chain.c: marks the TB invalid and undoes all jumps into and out of it.
  * False if it was invalid already. */
+void tb_chain_hold_across_fork(void);
 bool tb_chain_sever(struct tb *tb) REQUIRES(mmap_lock_cap);
 /* In the child of a fork: the lock may have been held, by a thread that is no more. */
 void tb_chain_after_fork(void);

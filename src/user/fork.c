@@ -79,17 +79,19 @@ int64_t fork_process(struct user_thread *t, const struct clone_request *rq)
     }
     rcu_before_fork();
     locks_before_fork();
+    x86_engine_before_fork();
     int64_t pid = host_fork(rq);
     if (pid == 0) {
         locks_after_fork_child();
         rcu_after_fork_child();
-        x86_engine_after_fork(t->cpu);
+        x86_engine_after_fork_child(t->cpu);
         user_mm_after_fork_child();
         log_after_fork();
         in_child(t, rq);
     } else {
         locks_after_fork_parent();
         rcu_after_fork_parent();
+        x86_engine_after_fork_parent();
         if (pid > 0) {
             in_parent(rq, (pid_t)pid);
         }

@@ -59,11 +59,22 @@ int x86_engine_init(const struct x86_engine_config *cfg, struct error *err)
     return 0;
 }
 
-void x86_engine_after_fork(struct x86_cpu *self)
+void x86_engine_before_fork(void)
+{
+    code_cache_before_fork();
+}
+
+void x86_engine_after_fork_parent(void)
+{
+    code_cache_after_fork_parent();
+}
+
+void x86_engine_after_fork_child(struct x86_cpu *self)
 {
     cpu_list_after_fork(self ? &self->cpu : NULL);
-    code_cache_after_fork();
-    x86_stubs_generate();
+    if (!code_cache_after_fork_child()) {
+        x86_stubs_generate();
+    }
 }
 
 size_t x86_xsave_size(void)

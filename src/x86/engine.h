@@ -10,6 +10,7 @@
 #include <ucontext.h>
 
 #include "base/error.h"
+#include "locks/mmap_lock.h"
 #include "x86/state.h"
 
 struct x86_engine_config {
@@ -21,9 +22,12 @@ struct x86_engine_config {
 /* Detects the host CPU, maps the code cache, generates the stubs. Once. */
 NODISCARD int x86_engine_init(const struct x86_engine_config *cfg, struct error *err);
 
-/* In the child of fork(2), after code_cache_after_fork's conditions hold:
- * new cache, new stubs; `self` is the one CPU left. */
-void x86_engine_after_fork(struct x86_cpu *self);
+/* Around fork(2): before it with the locks of locks_before_fork held, after
+ * it with none of them. In the child `self` is the one CPU left, and it has a
+ * code cache of its own. */
+void x86_engine_before_fork(void) REQUIRES(mmap_lock_cap);
+void x86_engine_after_fork_parent(void);
+void x86_engine_after_fork_child(struct x86_cpu *self);
 
 /* A CPU with all registers zero, MXCSR and the x87 control word at their
  * power-up values, registered with exec. `from` (may be NULL) is copied:

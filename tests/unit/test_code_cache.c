@@ -320,7 +320,7 @@ static void child_after_fork(void)
 {
     uintptr_t rx = code_cache_rx_start();
 
-    code_cache_after_fork();
+    CHECK(!code_cache_after_fork_child());
     CHECK(code_cache_rx_start() == rx);
     CHECK(!tb_lookup(0x5000, 0));
     CHECK(!tb_from_host(parents_tb->host));
@@ -334,6 +334,45 @@ static void child_after_fork(void)
     CHECK(tb && tb_lookup(0x6000, 0) == tb);
     *parents_code = 0x90;
     CHECK(*(volatile const uint8_t *)code_rx(parents_code) == 0x90);
+}
+
+static void child_with_copy(void)
+{
+    CHECK(code_cache_after_fork_child());
+    CHECK(tb_lookup(0x5000, 0) == parents_tb);
+    CHECK(tb_from_host(parents_tb->host) == parents_tb);
+    CHECK(*parents_code == 0xcc);
+    CHECK(forker->cpu.jump_cache[0x5000] == parents_tb->checked);
+    CHECK(fake_stats().regions_used == 1);
+
+    struct tb *tb = fake_tb(&forker->cpu, 0x6000, 4, 1);
+    CHECK(tb && tb_lookup(0x6000, 0) == tb);
+    tb_chain(&tb->exits[0], parents_tb);
+    CHECK(fake_exit_target(&tb->exits[0]) == parents_tb->host);
+    *parents_code = 0x90;
+    CHECK(*(volatile const uint8_t *)code_rx(parents_code) == 0x90);
+    CHECK(fake_invalidate(0x5000, 0x5001) == 1);
+    CHECK(fake_exit_target(&tb->exits[0]) == tb->exits[0].stub);
+}
+
+static void test_a_forked_child_keeps_a_copy_that_was_made_for_it(void **state)
+{
+    (void)state;
+    forker = fake_cpu_new();
+    parents_tb = fake_tb(&forker->cpu, 0x5000, 4, 1);
+    parents_code = code_rw(parents_tb->code_start);
+    tb_jump_cache_set(&forker->cpu, parents_tb);
+
+    mmap_lock();
+    code_cache_before_fork();
+    mmap_unlock();
+    fake_run_in_child(child_with_copy, &forker->cpu);
+    code_cache_after_fork_parent();
+
+    assert_int_equal(*parents_code, 0xcc);
+    assert_ptr_equal(tb_lookup(0x5000, 0), parents_tb);
+    assert_null(tb_lookup(0x6000, 0));
+    fake_cpu_free(forker);
 }
 
 static void test_a_forked_child_has_an_empty_cache_of_its_own(void **state)
@@ -370,6 +409,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_region_left_behind_is_filled_up, setup),
         cmocka_unit_test_setup(test_every_host_byte_leads_to_its_tb, setup),
         cmocka_unit_test_setup(test_lookups_go_on_while_regions_grow, setup),
+        cmocka_unit_test_setup(test_a_forked_child_keeps_a_copy_that_was_made_for_it, setup),
         cmocka_unit_test_setup(test_a_forked_child_has_an_empty_cache_of_its_own, setup),
     };
     int failed = cmocka_run_group_tests_name("code cache, sizes", before_init, NULL, NULL);
