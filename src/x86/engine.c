@@ -6,12 +6,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "exec/code_cache.h"
 #include "exec/guest_ops.h"
+#include "x86/cpu_memory.h"
 #include "x86/host.h"
 #include "x86/stubs.h"
 #include "x86/translate.h"
@@ -106,15 +106,12 @@ static void reset_vectors(struct x86_cpu *cpu)
 
 struct x86_cpu *x86_cpu_new(const struct x86_cpu *from)
 {
-    /* All of it is touched below; page by page would be slow. */
-    void *p = mmap(NULL, cpu_bytes(), PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (p == MAP_FAILED) {
+    struct x86_cpu *cpu = x86_cpu_memory_take(cpu_bytes());
+    if (!cpu) {
         return NULL;
     }
-    struct x86_cpu *cpu = p;
     cpu->self = (uint64_t)(uintptr_t)cpu;
-    cpu->xsave = (char *)p + (cpu_bytes() - x86_host.xsave_size);
+    cpu->xsave = (char *)cpu + (cpu_bytes() - x86_host.xsave_size);
     cpu->xsave_mask = x86_host.xcr0;
     cpu->rflags = X86_IF | 2;
     reset_vectors(cpu);
@@ -126,9 +123,6 @@ struct x86_cpu *x86_cpu_new(const struct x86_cpu *from)
         cpu->gs_base = from->gs_base;
         memcpy(cpu->xsave, from->xsave, x86_host.xsave_size);
     }
-    for (size_t i = 0; i < CPU_JUMP_CACHE_ENTRIES; i++) {
-        atomic_store_explicit(&cpu->jump_cache[i], x86_stubs.miss, memory_order_relaxed);
-    }
     cpu->cpu.jump_cache = cpu->jump_cache;
     cpu->cpu.jump_cache_miss = x86_stubs.miss;
     cpu_register(&cpu->cpu);
@@ -138,7 +132,7 @@ struct x86_cpu *x86_cpu_new(const struct x86_cpu *from)
 void x86_cpu_free(struct x86_cpu *cpu)
 {
     cpu_unregister(&cpu->cpu);
-    munmap(cpu, cpu_bytes());
+    x86_cpu_memory_give(cpu, cpu_bytes());
 }
 
 void x86_cpu_attach(struct x86_cpu *cpu)
