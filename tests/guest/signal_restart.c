@@ -25,12 +25,12 @@ static void handler(int sig, siginfo_t *info, void *context)
     seen++;
 }
 
-/* Waits until the process sleeps in the kernel. */
+/* Waits until the process sleeps in the kernel, and not only for a moment. */
 static void wait_asleep(pid_t pid)
 {
     char path[64], text[256];
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    for (;;) {
+    for (int asleep = 0; asleep < 5;) {
         int fd = open(path, O_RDONLY);
         ssize_t n = read(fd, text, sizeof(text) - 1);
         close(fd);
@@ -39,10 +39,8 @@ static void wait_asleep(pid_t pid)
         }
         text[n] = 0;
         char *paren = strrchr(text, ')');
-        if (paren && paren[2] == 'S') {
-            return;
-        }
-        usleep(1000);
+        asleep = paren && paren[2] == 'S' ? asleep + 1 : 0;
+        usleep(5000);
     }
 }
 
@@ -56,10 +54,9 @@ static pid_t helper(int times)
     if (pid == 0) {
         for (int i = 0; i < times; i++) {
             wait_asleep(me);
-            usleep(20000);
             kill(me, SIGUSR1);
-            usleep(20000);
         }
+        usleep(100000);
         if (write(pipe_fd[1], "x", 1) != 1) {
             _exit(1);
         }
@@ -119,7 +116,7 @@ static long call_epoll(void)
 
 static long call_nanosleep(void)
 {
-    struct timespec t = {.tv_sec = 0, .tv_nsec = 300000000};
+    struct timespec t = {.tv_sec = 30};
     return nanosleep(&t, NULL);
 }
 
@@ -127,7 +124,7 @@ static long call_clock_nanosleep(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += 1;
+    t.tv_sec += 30;
     int r = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
     errno = r;
     return r ? -1 : 0;
@@ -137,7 +134,7 @@ static int word;
 
 static long call_futex_timed(void)
 {
-    struct timespec t = {.tv_sec = 0, .tv_nsec = 300000000};
+    struct timespec t = {.tv_sec = 30};
     return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &t, NULL, 0);
 }
 
@@ -158,7 +155,7 @@ static long call_recv(void)
     int s[2];
     char c;
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
-    struct timeval tv = {.tv_usec = 400000};
+    struct timeval tv = {.tv_sec = 30};
     setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
     long r = recv(s[0], &c, 1, 0);
     int saved = errno;
@@ -171,7 +168,7 @@ static long call_recv(void)
 static long call_sigtimedwait(void)
 {
     sigset_t set;
-    struct timespec t = {.tv_nsec = 300000000};
+    struct timespec t = {.tv_sec = 30};
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
     return sigtimedwait(&set, NULL, &t);
