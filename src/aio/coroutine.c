@@ -29,7 +29,8 @@ __attribute__((noinline)) static void thread_start(void)
     state.self = &state.leader;
 }
 
-__attribute__((noinline)) static struct coroutine *get_self(void)
+/* For functions that are not in line, and so end before a switch. */
+static inline struct coroutine *self_before_switch(void)
 {
     if (__builtin_expect(!state.self, 0)) {
         thread_start();
@@ -37,13 +38,17 @@ __attribute__((noinline)) static struct coroutine *get_self(void)
     return state.self;
 }
 
-__attribute__((noinline)) static void set_self(struct coroutine *co)
+__attribute__((noinline)) static struct coroutine *get_self(void)
 {
-    state.self = co;
+    return self_before_switch();
 }
 
+/* Each function between a caller and the switch is a return that the processor
+ * predicts wrongly. */
+#define IN_LINE __attribute__((always_inline)) static inline
+
 /* Moves what self has woken to the thread that it stops on. */
-__attribute__((noinline)) static void hand_over_woken(struct coroutine *self)
+static void hand_over_woken(struct coroutine *self)
 {
     if (state.woken_last) {
         state.woken_last->wake_next = self->wake_first;
@@ -115,16 +120,24 @@ static void check_enter(const struct coroutine *co)
     }
 }
 
-static void enter_one(struct coroutine *co)
+/* Makes co the running coroutine; returns who was. */
+__attribute__((noinline)) static struct coroutine *begin_enter(struct coroutine *co)
 {
-    struct coroutine *self = get_self();
+    struct coroutine *self = self_before_switch();
 
     check_enter(co);
     co->caller = self;
     co->held = lockdep_held_count();
     /* release pairs with the acquire in aio_co_wake. */
     atomic_store_explicit(&co->ctx, aio_context_current(), memory_order_release);
-    set_self(co);
+    state.self = co;
+    return self;
+}
+
+IN_LINE void enter_one(struct coroutine *co)
+{
+    struct coroutine *self = begin_enter(co);
+
     if (coroutine_switch(self, co, COROUTINE_ENTER) == COROUTINE_RETURN) {
         coroutine_pool_put(co);
     }
@@ -132,14 +145,15 @@ static void enter_one(struct coroutine *co)
 
 void coroutine_enter(struct coroutine *co)
 {
-    enter_one(co);
-    while ((co = pop_woken())) {
+    do {
         enter_one(co);
-    }
+    } while ((co = pop_woken()));
 }
 
-/* Goes from self, which is not touched any more, to who entered it. */
-static void stop(struct coroutine *self, enum coroutine_action action)
+/* Makes who entered self the running one, and returns it; self may be entered
+ * by others from the switch on. */
+__attribute__((noinline)) static struct coroutine *begin_stop(struct coroutine *self,
+                                                              enum coroutine_action action)
 {
     struct coroutine *caller = self->caller;
 
@@ -152,8 +166,13 @@ static void stop(struct coroutine *self, enum coroutine_action action)
         hand_over_woken(self);
     }
     self->caller = NULL;
-    set_self(caller);
-    coroutine_switch(self, caller, action);
+    state.self = caller;
+    return caller;
+}
+
+IN_LINE void stop(struct coroutine *self, enum coroutine_action action)
+{
+    coroutine_switch(self, begin_stop(self, action), action);
 }
 
 void coroutine_yield(void)

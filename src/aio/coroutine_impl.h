@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "aio/coroutine.h"
+#include "aio/coroutine_asm.h"
 #include "aio/sanitizer.h"
 
 struct aio_context;
@@ -58,9 +59,22 @@ struct coroutine *coroutine_pool_get(void);
 void coroutine_pool_put(struct coroutine *co);
 
 /* coroutine_switch.c: runs `to` until something runs `from` again; returns the
- * action that that gave. */
-enum coroutine_action coroutine_switch(struct coroutine *from, struct coroutine *to,
-                                       enum coroutine_action action);
+ * action that that gave. In line where nothing else is to be done. */
+enum coroutine_action coroutine_switch_any(struct coroutine *from, struct coroutine *to,
+                                           enum coroutine_action action);
+extern enum coroutine_backend coroutine_backend __attribute__((visibility("hidden")));
+
+static inline enum coroutine_action coroutine_switch(struct coroutine *from, struct coroutine *to,
+                                                     enum coroutine_action action)
+{
+#if defined(COROUTINE_HAVE_ASM) && !defined(AIO_ASAN) && !defined(AIO_TSAN)
+    if (__builtin_expect(coroutine_backend == COROUTINE_NATIVE, 1)) {
+        return (enum coroutine_action)coroutine_switch_asm(&from->sp, to->sp, (long)action);
+    }
+#endif
+    return coroutine_switch_any(from, to, action);
+}
+
 /* Prepares co so that the first switch to it begins coroutine_main. */
 void coroutine_prepare(struct coroutine *co);
 /* The same for the thread itself, which has a stack. */
@@ -73,14 +87,5 @@ void coroutine_end(struct coroutine *self);
 
 /* What runs on each stack: entry after entry. */
 _Noreturn void coroutine_main(struct coroutine *self);
-
-/* coroutine_asm.c, where there is one. Saves the stack pointer and switches;
- * returns the action of who switches back. */
-#if defined(__x86_64__)
-#define COROUTINE_HAVE_ASM 1
-long coroutine_switch_asm(void **save_sp, void *load_sp, long action);
-/* The stack pointer that makes coroutine_switch_asm call coroutine_main. */
-void *coroutine_prepare_asm(void *stack_top, struct coroutine *co);
-#endif
 
 #endif

@@ -23,7 +23,7 @@ void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 #endif
 
-static enum coroutine_backend backend
+enum coroutine_backend coroutine_backend
 #ifndef COROUTINE_HAVE_ASM
     = COROUTINE_UCONTEXT
 #endif
@@ -32,7 +32,7 @@ static enum coroutine_backend backend
 void coroutine_set_backend(enum coroutine_backend wanted)
 {
 #ifdef COROUTINE_HAVE_ASM
-    backend = wanted;
+    coroutine_backend = wanted;
 #else
     (void)wanted;
 #endif
@@ -40,7 +40,7 @@ void coroutine_set_backend(enum coroutine_backend wanted)
 
 const char *coroutine_backend_name(void)
 {
-    return backend == COROUTINE_NATIVE ? "native" : "ucontext";
+    return coroutine_backend == COROUTINE_NATIVE ? "native" : "ucontext";
 }
 
 /* ucontext has no way to hand a value over. Used between a switch and its
@@ -82,12 +82,12 @@ AIO_NO_ASAN static void begin_switch(struct coroutine *from, struct coroutine *t
     (void)from, (void)to, (void)action;
 }
 
-AIO_NO_ASAN enum coroutine_action coroutine_switch(struct coroutine *from, struct coroutine *to,
-                                                   enum coroutine_action action)
+AIO_NO_ASAN enum coroutine_action coroutine_switch_any(struct coroutine *from, struct coroutine *to,
+                                                       enum coroutine_action action)
 {
     begin_switch(from, to, action);
 #ifdef COROUTINE_HAVE_ASM
-    if (backend == COROUTINE_NATIVE) {
+    if (coroutine_backend == COROUTINE_NATIVE) {
         action = (enum coroutine_action)coroutine_switch_asm(&from->sp, to->sp, (long)action);
         finish_switch(from);
         return action;
@@ -141,7 +141,7 @@ void coroutine_prepare(struct coroutine *co)
 {
     prepare_sanitizer(co);
 #ifdef COROUTINE_HAVE_ASM
-    if (backend == COROUTINE_NATIVE) {
+    if (coroutine_backend == COROUTINE_NATIVE) {
         co->sp = coroutine_prepare_asm((char *)co->stack + COROUTINE_STACK_SIZE, co);
         return;
     }
@@ -160,7 +160,7 @@ void coroutine_prepare(struct coroutine *co)
 void coroutine_prepare_thread(struct coroutine *leader)
 {
     prepare_sanitizer(leader);
-    if (backend == COROUTINE_UCONTEXT) {
+    if (coroutine_backend == COROUTINE_UCONTEXT) {
         leader->uc = &ucontext_leader;
     }
 }

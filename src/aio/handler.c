@@ -17,10 +17,17 @@
 #include "aio/fdmon.h"
 #include "base/log.h"
 
-static void version_move(struct aio_context *ctx)
+/* The list or what is watched has changed. Before the lock is released: the home
+ * thread, which holds it when it frees the dead, then knows that arrays which
+ * name them are out of date. */
+static void version_move(struct aio_context *ctx) REQUIRES(&ctx -> handlers_lock)
 {
-    /* release pairs with the acquire of who compares versions, for the list. */
     atomic_fetch_add_explicit(&ctx->version, 1, memory_order_release);
+}
+
+/* Has the home thread look at the version. */
+static void tell_home(struct aio_context *ctx)
+{
     if (!aio_context_is_home(ctx)) {
         aio_notify(ctx);
     }
@@ -111,6 +118,7 @@ static int install(struct aio_context *ctx, struct aio_handler *h, struct error 
     }
     ctx->by_fd[h->fd] = h;
     aio_list_append(&ctx->handlers, &h->link);
+    version_move(ctx);
     return 0;
 }
 
@@ -141,7 +149,7 @@ static int add(struct aio_context *ctx, const struct aio_handler *like, struct e
         free(h);
         return ret;
     }
-    version_move(ctx);
+    tell_home(ctx);
     return 0;
 }
 
@@ -165,10 +173,11 @@ void aio_clear_fd_handler(struct aio_context *ctx, int fd)
         ctx->by_fd[fd] = NULL;
         bury(ctx, h);
         (void)ctx->fdmon->update(ctx, h, before, NULL);
+        version_move(ctx);
     }
     mutex_unlock(&ctx->handlers_lock);
     if (h) {
-        version_move(ctx);
+        tell_home(ctx);
     }
 }
 
@@ -282,8 +291,9 @@ void aio_disable_external(struct aio_context *ctx)
             }
         }
     }
-    mutex_unlock(&ctx->handlers_lock);
     version_move(ctx);
+    mutex_unlock(&ctx->handlers_lock);
+    tell_home(ctx);
 }
 
 void aio_enable_external(struct aio_context *ctx)
@@ -302,8 +312,9 @@ void aio_enable_external(struct aio_context *ctx)
             }
         }
     }
-    mutex_unlock(&ctx->handlers_lock);
     version_move(ctx);
+    mutex_unlock(&ctx->handlers_lock);
+    tell_home(ctx);
 }
 
 bool aio_external_disabled(struct aio_context *ctx)

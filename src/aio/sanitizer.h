@@ -23,9 +23,16 @@ void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 #define AIO_TSAN_ACQUIRE(p) __tsan_acquire(p)
 #define AIO_TSAN_RELEASE(p) __tsan_release(p)
+/* What stands between is not looked at. */
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+#define AIO_TSAN_IGNORE_WRITES_BEGIN() AnnotateIgnoreWritesBegin(__FILE__, __LINE__)
+#define AIO_TSAN_IGNORE_WRITES_END()   AnnotateIgnoreWritesEnd(__FILE__, __LINE__)
 #else
-#define AIO_TSAN_ACQUIRE(p) ((void)(p))
-#define AIO_TSAN_RELEASE(p) ((void)(p))
+#define AIO_TSAN_ACQUIRE(p)            ((void)(p))
+#define AIO_TSAN_RELEASE(p)            ((void)(p))
+#define AIO_TSAN_IGNORE_WRITES_BEGIN() ((void)0)
+#define AIO_TSAN_IGNORE_WRITES_END()   ((void)0)
 #endif
 
 #ifdef AIO_ASAN

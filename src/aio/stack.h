@@ -14,7 +14,10 @@
 static inline void aio_stack_push(ck_stack_t *stack, ck_stack_entry_t *entry)
 {
     AIO_TSAN_RELEASE(stack);
+    /* ck writes the link after the release that TSan knows, before its own. */
+    AIO_TSAN_IGNORE_WRITES_BEGIN();
     ck_stack_push_upmc(stack, entry);
+    AIO_TSAN_IGNORE_WRITES_END();
 }
 
 static inline bool aio_stack_empty(ck_stack_t *stack)

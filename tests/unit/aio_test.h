@@ -25,6 +25,16 @@
 
 #include "aio/aio.h"
 #include "aio/bh.h"
+#include "aio/sanitizer.h"
+
+#ifdef AIO_TSAN
+/* TSan does not see glib's own locking, so it must not see its mallocs. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libglib-2.0.so";
+}
+#endif
 
 static enum aio_monitor test_monitor = AIO_MONITOR_AUTO;
 static struct aio_context *test_ctx;

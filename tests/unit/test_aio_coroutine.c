@@ -96,7 +96,13 @@ static void sum(void *opaque)
     }
 }
 
-#define CROWD 300
+#ifdef MORTISE_SANITIZE
+#define CROWD  170
+#define ROUNDS 1
+#else
+#define CROWD  300
+#define ROUNDS 3
+#endif
 
 static void test_more_coroutines_than_the_pools_hold(void **state)
 {
@@ -104,7 +110,7 @@ static void test_more_coroutines_than_the_pools_hold(void **state)
     int total = 0;
 
     (void)state;
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < 2 * CROWD; i++) {
             co[i] = coroutine_create(sum, &total);
             coroutine_enter(co[i]);
@@ -115,7 +121,7 @@ static void test_more_coroutines_than_the_pools_hold(void **state)
             }
         }
     }
-    assert_int_equal(total, 3 * 2 * CROWD * 63 * 32);
+    assert_int_equal(total, ROUNDS * 2 * CROWD * 63 * 32);
 }
 
 static void bug_yield_outside(void)
@@ -440,7 +446,7 @@ static struct iothread *threads[2];
 static atomic_int crossings;
 
 #ifdef MORTISE_SANITIZE
-#define LAPS 200
+#define LAPS 100
 #else
 #define LAPS 2000
 #endif
