@@ -48,7 +48,7 @@ static double timers(unsigned n, bool run)
             aio_timer_mod(&t[i], now + rand_r(&seed) % 8 * AIO_NS_PER_MS);
         }
         if (run) {
-            for (unsigned end = done + TIMERS; runs < end;) {
+            while (runs < done + TIMERS) {
                 (void)aio_poll(ctx, true);
             }
         } else {
@@ -155,7 +155,8 @@ static double run_pool(unsigned n)
                 abort();
             }
         }
-        for (end += POOL_BATCH; completed < end;) {
+        end += POOL_BATCH;
+        while (completed < end) {
             (void)aio_poll(ctx, true);
         }
     }
