@@ -21,6 +21,7 @@
 #define JOBS_MAX          64
 #define WORKER_DEATHS_MAX 20
 #define HANG_SECONDS      60
+#define UNSTEADY_ONE_IN   50000 /* states; more contradictions than that fail */
 
 static const char usage[] =
     "Usage: diff_test [OPTION]...\n"
@@ -217,7 +218,7 @@ static void run_workers(const struct options *o)
 static int summarise(const struct options *o, double seconds)
 {
     uint64_t cases = 0, states = 0, mismatches = 0, dropped = 0, skipped = 0, crashes = 0;
-    uint64_t faults = 0;
+    uint64_t faults = 0, unsteady = 0;
     for (unsigned i = 0; i < o->jobs; i++) {
         cases += progress[i].cases;
         states += progress[i].states;
@@ -225,6 +226,7 @@ static int summarise(const struct options *o, double seconds)
         dropped += progress[i].dropped;
         skipped += progress[i].skipped;
         crashes += progress[i].crashes;
+        unsteady += progress[i].unsteady;
         for (unsigned s = 1; s < 64; s++) {
             faults += progress[i].faults[s];
         }
@@ -234,8 +236,11 @@ static int summarise(const struct options *o, double seconds)
            " cases dropped, host child lost %" PRIu64 " times, %.0f states/s\n",
            o->seed, cases, states, faults, skipped, dropped, crashes,
            seconds > 0 ? (double)states / seconds : 0.0);
+    if (unsteady) {
+        printf("%" PRIu64 " times the host contradicted itself\n", unsteady);
+    }
     printf("%" PRIu64 " mismatches\n", mismatches);
-    return mismatches ? 1 : 0;
+    return mismatches || unsteady > states / UNSTEADY_ONE_IN + 1 ? 1 : 0;
 }
 
 int main(int argc, char **argv)

@@ -18,8 +18,9 @@ struct progress {
     _Atomic(uint64_t) at;   /* case that runs in the engine now, or NO_CASE */
     _Atomic(uint64_t) next; /* first batch not finished */
     _Atomic(uint64_t) cases, states, mismatches, dropped, skipped, crashes;
-    _Atomic(uint64_t) stop; /* set by the coordinator */
-    uint64_t faults[64];    /* states that ended with each signal */
+    _Atomic(uint64_t) unsteady; /* states in which the host contradicted itself */
+    _Atomic(uint64_t) stop;     /* set by the coordinator */
+    uint64_t faults[64];        /* states that ended with each signal */
 };
 
 /* Runs batches next, next + jobs, ... Never returns; exit code 0. */
