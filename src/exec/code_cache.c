@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "exec/tb_internal.h"
@@ -52,6 +53,10 @@ static int fork_copy = -1;
  * not know the flag. */
 static int memfd_open(size_t size)
 {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < size) {
+        return -EFBIG; /* and without the SIGXFSZ */
+    }
     int fd = memfd_create("mortise-code", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 
     if (fd < 0 && errno == EINVAL) {
@@ -100,6 +105,25 @@ static int map_both(int fd, uintptr_t rx, uintptr_t rw, size_t size)
     return ret;
 }
 
+/* The same with new memory. Where no file is to be had, because of a limit on
+ * their number or size, an old size of 0 makes mremap map shared memory a
+ * second time. */
+static int map_both_new(uintptr_t rx, uintptr_t rw, size_t size)
+{
+    int fd = memfd_open(size);
+
+    if (fd >= 0) {
+        return map_both(fd, rx, rw, size);
+    }
+    if (map_at(rw, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1) ==
+            MAP_FAILED ||
+        mremap((void *)rw, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)rx) == MAP_FAILED ||
+        mprotect((void *)rx, size, PROT_READ | PROT_EXEC) != 0) {
+        return -errno;
+    }
+    return 0;
+}
+
 /* Address space for a mapping, or a negative errno; old kernels take
  * MAP_FIXED_NOREPLACE for a mere hint. */
 static int reserve_space(uintptr_t hint, size_t size, uintptr_t *addr)
@@ -139,8 +163,7 @@ static int map_cache(uintptr_t rx_hint, size_t size, struct error *err)
     }
     ret = reserve_space(0, size, &rw);
     if (ret == 0) {
-        int fd = memfd_open(size);
-        ret = fd < 0 ? fd : map_both(fd, rx, rw, size);
+        ret = map_both_new(rx, rw, size);
         if (ret < 0) {
             munmap((void *)rw, size);
         }
@@ -225,10 +248,11 @@ void code_cache_after_fork_parent(void)
 bool code_cache_after_fork_child(void)
 {
     bool kept = fork_copy >= 0;
-    int fd = kept ? fork_copy : memfd_open(cache.size);
+    int ret = kept ? map_both(fork_copy, cache.rx_start, cache.rw_start, cache.size)
+                   : map_both_new(cache.rx_start, cache.rw_start, cache.size);
 
     fork_copy = -1;
-    if (fd < 0 || map_both(fd, cache.rx_start, cache.rw_start, cache.size) < 0) {
+    if (ret < 0) {
         exec_out_of_memory("code cache of a forked process");
     }
     mmap_lock();

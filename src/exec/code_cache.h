@@ -34,15 +34,15 @@ NODISCARD int code_cache_init(const struct code_cache_config *cfg, struct error 
  * child need not translate everything again; the child maps the copy.
  *
  *   code_cache_before_fork();       with the locks that locks_before_fork takes
- *   code_cache_after_fork_parent(); or, in the child, code_cache_after_fork_child(),
- *                                   with none of them
+ *   code_cache_after_fork_parent(); with the same; or, in the child,
+ *                                   code_cache_after_fork_child(), with none of them
  *
  * The child's mappings are at the same addresses. It returns true if the
  * stubs and all TBs are there; false if there was no copy: all is gone, and
  * the caller generates its stubs anew. Aborts with a message if memory cannot
  * be had. */
 void code_cache_before_fork(void) REQUIRES(mmap_lock_cap);
-void code_cache_after_fork_parent(void);
+void code_cache_after_fork_parent(void) REQUIRES(mmap_lock_cap);
 bool code_cache_after_fork_child(void) EXCLUDES(mmap_lock_cap);
 
 /* Bounds of the two mappings, and translation between them. */

@@ -89,9 +89,9 @@ int64_t fork_process(struct user_thread *t, const struct clone_request *rq)
         log_after_fork();
         in_child(t, rq);
     } else {
+        x86_engine_after_fork_parent();
         locks_after_fork_parent();
         rcu_after_fork_parent();
-        x86_engine_after_fork_parent();
         if (pid > 0) {
             in_parent(rq, (pid_t)pid);
         }

@@ -22,11 +22,11 @@ struct x86_engine_config {
 /* Detects the host CPU, maps the code cache, generates the stubs. Once. */
 NODISCARD int x86_engine_init(const struct x86_engine_config *cfg, struct error *err);
 
-/* Around fork(2): before it with the locks of locks_before_fork held, after
- * it with none of them. In the child `self` is the one CPU left, and it has a
+/* Around fork(2): in the parent with the locks of locks_before_fork held, in
+ * the child with none of them. There `self` is the one CPU left, and it has a
  * code cache of its own. */
 void x86_engine_before_fork(void) REQUIRES(mmap_lock_cap);
-void x86_engine_after_fork_parent(void);
+void x86_engine_after_fork_parent(void) REQUIRES(mmap_lock_cap);
 void x86_engine_after_fork_child(struct x86_cpu *self);
 
 /* A CPU with all registers zero, MXCSR and the x87 control word at their

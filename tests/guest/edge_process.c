@@ -2,6 +2,7 @@
  * gets signals while it executes a program, many of them with a large
  * environment, forks while other threads ask for limits, and an execve after
  * the first thread's end. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -120,6 +121,47 @@ static void fork_while_asking(void)
     printf("fork while others ask for limits: %s\n", bad ? "hangs" : "done");
 }
 
+static void try_children(const char *when)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(3);
+    }
+    waitpid(child, &status, 0);
+    printf("%s: fork %d,", when, status >> 8);
+    child = vfork();
+    if (child == 0) {
+        for (int fd = 3; fd < 64; fd++) {
+            close(fd);
+        }
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(9);
+    }
+    waitpid(child, &status, 0);
+    printf(" execve %d\n", status);
+}
+
+/* In a child, as the limits can't be taken back. */
+static void at_limits(void)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit size = {.rlim_cur = 100000, .rlim_max = 100000};
+        MUST(setrlimit(RLIMIT_FSIZE, &size) == 0);
+        try_children("small files only");
+        const struct rlimit files = {.rlim_cur = 64, .rlim_max = 64};
+        MUST(setrlimit(RLIMIT_NOFILE, &files) == 0);
+        while (open("/dev/null", O_RDONLY) >= 0) {
+        }
+        try_children("no descriptors left");
+        fflush(stdout);
+        _exit(0);
+    }
+    reap(child);
+}
+
 static void *execute_late(void *unused)
 {
     usleep(50000); /* the first thread is gone */
@@ -134,6 +176,7 @@ int main(void)
     vfork_under_fire();
     spawn_much();
     fork_while_asking();
+    at_limits();
     fflush(stdout);
     pthread_t t;
     MUST(pthread_create(&t, NULL, execute_late, NULL) == 0);
