@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "user/mm.h"
+#include "user/vsyscall.h"
 
 #define TRAP_DB 1
 #define TRAP_BP 3
@@ -109,7 +110,9 @@ static void handle_exit(struct user_thread *t, enum x86_exit why)
         signals_force(t, &t->signals.fault);
         break;
     case X86_EXIT_NOCODE:
-        fetch_fault(t, cpu->fault_addr);
+        if (!vsyscall_run(t)) {
+            fetch_fault(t, cpu->fault_addr);
+        }
         break;
     case X86_EXIT_ILLEGAL:
         fault(t, SIGILL, ILL_ILLOPN, cpu->rip, TRAP_UD, 0);

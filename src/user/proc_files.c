@@ -78,6 +78,10 @@ static void print_maps(FILE *out, FILE *host) REQUIRES(mmap_lock_cap)
         if (copy && parse_line(copy, &line)) {
             size_t i = vma_index(&guest_vmas, line.start);
             details = i < guest_vmas.count && guest_vmas.v[i]->start < line.end;
+            if (strcmp(line.name, "[vsyscall]") == 0) { /* see vsyscall.c */
+                fputs(text, out);
+                details = true;
+            }
             for (; i < guest_vmas.count && guest_vmas.v[i]->start < line.end; i++) {
                 print_piece(out, guest_vmas.v[i], &line);
             }
