@@ -30,9 +30,9 @@ struct user_thread {
 extern _Thread_local struct user_thread *current_thread;
 
 /* What a system call handler returns: the guest's RAX, or one of these. */
-#define USER_ERESTARTSYS 512 /* -512: run again after a signal with SA_RESTART, else EINTR */
-#define USER_ERESTARTNOHAND 514 /* -514: run again only if no handler ran */
-#define USER_SIGRETURN   4097 /* -4097: the registers are already as they shall be */
+#define USER_ERESTARTSYS    512  /* -512: run again after a signal with SA_RESTART, else EINTR */
+#define USER_ERESTARTNOHAND 514  /* -514: run again only if no handler ran */
+#define USER_SIGRETURN      4097 /* -4097: the registers are already as they shall be */
 
 #define USER_SYSCALL_ARGS 6
 
