@@ -121,10 +121,15 @@ void aio_timer_list_init(struct aio_timer_list *list);
 bool aio_timers_run(struct aio_context *ctx) REQUIRES(ctx);
 int64_t aio_timers_timeout_ns(struct aio_context *ctx);
 
-/* handler.c */
+/* monitor.c */
 NODISCARD int aio_handlers_start(struct aio_context *ctx, enum aio_monitor monitor,
                                  struct error *err);
 void aio_handlers_stop(struct aio_context *ctx);
+
+/* handler.c. internal: not for dispatch to count as progress. */
+NODISCARD int aio_handlers_add_notifier(struct aio_context *ctx, struct event_notifier *e,
+                                        unsigned flags, const struct event_notifier_ops *ops,
+                                        bool internal, struct error *err);
 void aio_handlers_reap(struct aio_context *ctx) REQUIRES(ctx);
 /* The descriptor is not watched any more; it was closed under our feet. */
 void aio_handler_set_dead(struct aio_context *ctx, struct aio_handler *h)

@@ -40,27 +40,6 @@ void *aio_alloc(size_t size)
     return memory;
 }
 
-int aio_monitor_parse(const char *text, enum aio_monitor *monitor, struct error *err)
-{
-    static const char *const names[] = {
-        [AIO_MONITOR_AUTO] = "auto",
-        [AIO_MONITOR_POLL] = "poll",
-        [AIO_MONITOR_EPOLL] = "epoll",
-        [AIO_MONITOR_IO_URING] = "io_uring",
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *monitor = (enum aio_monitor)i;
-            return 0;
-        }
-    }
-    return error_set(err, EINVAL,
-                     "no way to wait for descriptors is called \"%s\"; there are auto, poll, "
-                     "epoll, io_uring",
-                     text);
-}
-
 /* Nobody else knows ctx. */
 static void init_fields(struct aio_context *ctx, const char *name) NO_THREAD_SAFETY_ANALYSIS
 {

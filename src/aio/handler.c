@@ -216,8 +216,9 @@ static void notifier_poll_end(void *opaque)
     h->notifier_ops.io_poll_end(h->notifier);
 }
 
-static int add_notifier(struct aio_context *ctx, struct event_notifier *e, unsigned flags,
-                        const struct event_notifier_ops *ops, bool internal, struct error *err)
+int aio_handlers_add_notifier(struct aio_context *ctx, struct event_notifier *e, unsigned flags,
+                              const struct event_notifier_ops *ops, bool internal,
+                              struct error *err)
 {
     const struct aio_handler like = {
         .fd = event_notifier_get_fd(e),
@@ -242,7 +243,7 @@ static int add_notifier(struct aio_context *ctx, struct event_notifier *e, unsig
 int aio_set_event_notifier(struct aio_context *ctx, struct event_notifier *e, unsigned flags,
                            const struct event_notifier_ops *ops, struct error *err)
 {
-    return add_notifier(ctx, e, flags, ops, false, err);
+    return aio_handlers_add_notifier(ctx, e, flags, ops, false, err);
 }
 
 void aio_clear_event_notifier(struct aio_context *ctx, struct event_notifier *e)
@@ -346,77 +347,4 @@ void aio_handlers_reap(struct aio_context *ctx)
     }
     atomic_store_explicit(&ctx->have_dead, !aio_link_alone(&ctx->dead), memory_order_relaxed);
     mutex_unlock(&ctx->handlers_lock);
-}
-
-/* The context's own notifier only ends a sleep. */
-static void notifier_seen(struct event_notifier *e)
-{
-    (void)e;
-}
-
-/* The monitors to try for a wish, best first. */
-static const struct fdmon_ops *const *candidates(enum aio_monitor monitor)
-{
-    static const struct fdmon_ops *const all[] = {&fdmon_io_uring_ops, &fdmon_epoll_ops,
-                                                  &fdmon_poll_ops, NULL};
-
-    switch (monitor) {
-    case AIO_MONITOR_POLL:
-        return &all[2];
-    case AIO_MONITOR_EPOLL:
-        return &all[1];
-    default:
-        return &all[0];
-    }
-}
-
-int aio_handlers_start(struct aio_context *ctx, enum aio_monitor monitor, struct error *err)
-{
-    static const struct event_notifier_ops ops = {.handler = notifier_seen};
-    int ret = -ENOSYS;
-
-    for (const struct fdmon_ops *const *try = candidates(monitor); *try; try++) {
-        struct error why = {""};
-
-        ctx->fdmon = *try;
-        ret = (*try)->start(ctx, &why);
-        if (ret == 0) {
-            break;
-        }
-        if (err) {
-            *err = why;
-        }
-        if (log_on(LOG_AIO)) {
-            log_printf("aio: %s: %s\n", ctx->name, why.text);
-        }
-    }
-    if (ret == 0) {
-        ret = add_notifier(ctx, &ctx->notifier, 0, &ops, true, err);
-        if (ret < 0) {
-            ctx->fdmon->stop(ctx);
-        }
-    }
-    return ret;
-}
-
-/* Nobody else uses ctx. */
-void aio_handlers_stop(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
-{
-    struct aio_link *link;
-
-    aio_clear_event_notifier(ctx, &ctx->notifier);
-    if (!aio_link_alone(&ctx->handlers)) {
-        aio_bug("event loop %s is freed while descriptor %d is watched", ctx->name,
-                AIO_CONTAINER(ctx->handlers.next, struct aio_handler, link)->fd);
-    }
-    ctx->fdmon->stop(ctx);
-    while ((link = aio_list_pop(&ctx->dead))) {
-        free(AIO_CONTAINER(link, struct aio_handler, link));
-    }
-    free(ctx->by_fd);
-}
-
-const char *aio_context_monitor_name(const struct aio_context *ctx)
-{
-    return ctx->fdmon->name;
 }

@@ -47,7 +47,9 @@ static inline struct aio_link *aio_list_pop(struct aio_link *list)
     if (first == list) {
         return NULL;
     }
-    aio_link_remove(first);
+    list->next = first->next;
+    list->next->prev = list;
+    aio_link_init(first);
     return first;
 }
 
