@@ -46,7 +46,7 @@ static void push_return_address(struct translation *t, const struct x86_insn *in
 }
 
 /* RAX := target, with both registers saved before; then the jump. */
-static void jump_through_cache(struct translation *t)
+void x86_lower_jump_through_cache(struct translation *t)
 {
     struct emit *e = &t->e;
     static const uint8_t movzx_ecx_ax[] = {0x0f, 0xb7, 0xc8};
@@ -109,7 +109,7 @@ static void lower_indirect(struct translation *t, const struct x86_insn *in)
         }
     }
     x86_restart_rax(t, SAVED_RAX | SAVED_RCX);
-    jump_through_cache(t);
+    x86_lower_jump_through_cache(t);
 }
 
 /* LOOP and JRCXZ reach 127 bytes only: they jump over a jump. */
@@ -153,9 +153,25 @@ void x86_lower_branch(struct translation *t, const struct x86_insn *in)
     }
 }
 
-void x86_lower_special(struct translation *t, const struct x86_insn *in)
+static void leave(struct translation *t, const struct x86_insn *in, enum x86_special what,
+                  uint64_t rip)
 {
     struct emit *e = &t->e;
+    emit_save_slot(e, X86_RAX);
+    x86_restart_at(t, in, SAVED_RAX);
+    emit_mov_imm(e, X86_RAX, rip);
+    emit_store_state(e, offsetof(struct x86_cpu, rip), X86_RAX);
+    emit_mov_imm(e, X86_RAX, what);
+    emit_jmp(e, x86_stubs.special);
+}
+
+void x86_lower_exit_special(struct translation *t, const struct x86_insn *in, enum x86_special what)
+{
+    leave(t, in, what, in->pc);
+}
+
+void x86_lower_special(struct translation *t, const struct x86_insn *in)
+{
     enum x86_special what = X86_SPECIAL_ILLEGAL;
     bool after = false; /* rip behind the instruction, not at it */
     switch (in->cls) {
@@ -180,10 +196,5 @@ void x86_lower_special(struct translation *t, const struct x86_insn *in)
     default:
         break;
     }
-    emit_save_slot(e, X86_RAX);
-    x86_restart_at(t, in, SAVED_RAX);
-    emit_mov_imm(e, X86_RAX, after ? x86_insn_next(in) : in->pc);
-    emit_store_state(e, offsetof(struct x86_cpu, rip), X86_RAX);
-    emit_mov_imm(e, X86_RAX, what);
-    emit_jmp(e, x86_stubs.special);
+    leave(t, in, what, after ? x86_insn_next(in) : in->pc);
 }

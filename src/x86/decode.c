@@ -66,6 +66,9 @@ static void decode_operands(struct x86_insn *in, const ZydisDecodedInstruction *
             if (op->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN) {
                 /* (Zydis 4.0 forgets it for [disp32 + index] with VEX.B; 8 bits may be scaled.) */
                 in->disp = zi->raw.disp.size == 32 ? zi->raw.disp.value : op->mem.disp.value;
+                if (zi->mnemonic == ZYDIS_MNEMONIC_POP && gpr_of(op->mem.base) == X86_RSP) {
+                    in->disp += zi->operand_width / 8; /* RSP as it is after the pop */
+                }
                 in->vsib = op->mem.type == ZYDIS_MEMOP_TYPE_VSIB;
             }
         }
@@ -106,7 +109,7 @@ static enum x86_insn_class classify_branch(const ZydisDecodedInstruction *zi)
         }
         return indirect ? X86_INSN_CALL_IND : X86_INSN_CALL;
     case ZYDIS_MNEMONIC_RET:
-        return zi->opcode == 0xc2 || zi->opcode == 0xc3 ? X86_INSN_RET : X86_INSN_EMULATE;
+        return zi->opcode == 0xc2 || zi->opcode == 0xc3 ? X86_INSN_RET : X86_INSN_FAR_RETURN;
     case ZYDIS_MNEMONIC_LOOP:
     case ZYDIS_MNEMONIC_LOOPE:
     case ZYDIS_MNEMONIC_LOOPNE:
@@ -160,42 +163,68 @@ static enum x86_insn_class classify(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_RDGSBASE:
     case ZYDIS_MNEMONIC_WRFSBASE:
     case ZYDIS_MNEMONIC_WRGSBASE:
+    case ZYDIS_MNEMONIC_XBEGIN:
+        return X86_INSN_EMULATE;
     case ZYDIS_MNEMONIC_IRET:
     case ZYDIS_MNEMONIC_IRETD:
     case ZYDIS_MNEMONIC_IRETQ:
-    case ZYDIS_MNEMONIC_XBEGIN:
-        return X86_INSN_EMULATE;
+        return X86_INSN_FAR_RETURN;
     default:
         return loads_fs_gs(zi) ? X86_INSN_EMULATE : classify_branch(zi);
     }
 }
 
+/* The last segment prefix counts; 0: none. */
+static uint8_t last_segment(const ZydisDecodedInstruction *zi)
+{
+    uint8_t last = 0;
+    for (unsigned i = 0; i < zi->raw.prefix_count; i++) {
+        uint8_t p = zi->raw.prefixes[i].value;
+        if (p == 0x64 || p == 0x65) {
+            last = p;
+        }
+    }
+    return last;
+}
+
 static bool seg_override(const ZydisDecodedInstruction *zi)
 {
     if (zi->mnemonic == ZYDIS_MNEMONIC_CLZERO) { /* Zydis takes its operand for a register */
-        bool found = false;
-        for (unsigned i = 0; i < zi->raw.prefix_count; i++) {
-            found |= zi->raw.prefixes[i].value == 0x64 || zi->raw.prefixes[i].value == 0x65;
-        }
-        return found;
+        return last_segment(zi) != 0;
     }
     return (zi->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS)) != 0;
 }
 
-/* Strings, XLAT and MASKMOV: memory operands without ModRM (or besides it)
- * that a segment override would apply to. */
-static bool has_implicit_seg_memory(const ZydisDecodedInstruction *zi)
+/* The register that holds the address of a memory operand without ModRM (or
+ * besides it) that a segment override applies to, or X86_NONE. */
+static uint8_t implicit_base(const ZydisDecodedInstruction *zi)
 {
     switch (zi->mnemonic) {
     case ZYDIS_MNEMONIC_MASKMOVQ:
     case ZYDIS_MNEMONIC_MASKMOVDQU:
     case ZYDIS_MNEMONIC_VMASKMOVDQU:
+        return X86_RDI;
     case ZYDIS_MNEMONIC_XLAT:
+        return X86_RBX;
     case ZYDIS_MNEMONIC_CLZERO:
-        return true;
+        return X86_RAX;
     default:
-        return zi->meta.category == ZYDIS_CATEGORY_STRINGOP;
+        break;
     }
+    if (zi->meta.category == ZYDIS_CATEGORY_STRINGOP) { /* only the source can have one */
+        switch (zi->opcode) {
+        case 0xa4: /* MOVS, CMPS, LODS */
+        case 0xa5:
+        case 0xa6:
+        case 0xa7:
+        case 0xac:
+        case 0xad:
+            return X86_RSI;
+        default:
+            break;
+        }
+    }
+    return X86_NONE;
 }
 
 /* MOV between the accumulator and an absolute address (A0..A3) takes the form
@@ -261,8 +290,11 @@ static void decode_memory(struct x86_insn *in, const ZydisDecodedInstruction *zi
     if (!modrm_memory) {
         if (seg_override(zi) && is_moffs(zi)) {
             moffs_to_modrm(in, zi);
-        } else if (seg_override(zi) && has_implicit_seg_memory(zi) && in->cls == X86_INSN_COPY) {
-            in->cls = X86_INSN_EMULATE;
+        } else if (seg_override(zi) && implicit_base(zi) != X86_NONE) {
+            in->cls = X86_INSN_SEG;
+            in->base = implicit_base(zi);
+            in->seg_gs = last_segment(zi) == 0x65;
+            in->addr32 = zi->address_width == 32;
         }
         return;
     }
@@ -388,6 +420,10 @@ int x86_decode(struct x86_insn *in, uint64_t pc, const uint8_t *bytes, size_t le
         return 0;
     case X86_INSN_RET:
         in->imm = zi.opcode == 0xc2 ? (uint16_t)zi.raw.imm[0].value.u : 0;
+        return 0;
+    case X86_INSN_FAR_RETURN:
+        in->imm = zi.opcode == 0xca ? (uint16_t)zi.raw.imm[0].value.u : 0;
+        in->op_size = (uint8_t)(zi.operand_width / 8);
         return 0;
     case X86_INSN_JMP_IND:
     case X86_INSN_CALL_IND:

@@ -17,7 +17,10 @@ enum x86_insn_class {
     X86_INSN_CALL,    /* direct */
     X86_INSN_JMP_IND, /* through register or memory */
     X86_INSN_CALL_IND,
-    X86_INSN_RET, /* near; pops `imm` more bytes */
+    X86_INSN_RET,        /* near; pops `imm` more bytes */
+    X86_INSN_FAR_RETURN, /* RETF, IRET: pops of `op_size` bytes each */
+    X86_INSN_SEG,        /* FS or GS override on an operand at register `base` that the
+                            opcode implies: strings, XLAT, MASKMOV, CLZERO */
     X86_INSN_SYSCALL,
     X86_INSN_INT3,
     X86_INSN_INT80,
@@ -52,7 +55,8 @@ struct x86_insn {
     uint8_t modrm_off;          /* offset of ModRM */
     uint8_t imm_off;            /* offset of what follows ModRM, SIB and displacement */
     uint8_t rex;                /* the REX prefix, 0: none */
-    uint16_t imm;               /* RET */
+    uint8_t op_size;            /* FAR_RETURN */
+    uint16_t imm;               /* RET, RETF */
     uint16_t gprs;              /* bit n: GPR n is read or written, implicitly too */
     int64_t disp;               /* displacement of the memory operand */
     uint64_t target;            /* direct branches and rip-relative operands */

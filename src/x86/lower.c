@@ -214,6 +214,12 @@ void x86_lower(struct translation *t, const struct x86_insn *in)
     case X86_INSN_RET:
         x86_lower_branch(t, in);
         break;
+    case X86_INSN_FAR_RETURN:
+        x86_lower_far_return(t, in);
+        break;
+    case X86_INSN_SEG:
+        x86_lower_seg(t, in);
+        break;
     default:
         x86_lower_special(t, in);
     }

@@ -80,6 +80,7 @@ static unsigned count_exits(const struct translation *t)
     unsigned n = x86_insn_ends_tb(&t->insns[t->insn_count - 1]) ? 0 : 1;
     for (unsigned i = 0; i < t->insn_count; i++) {
         n += is_direct_branch(&t->insns[i]);
+        n += t->insns[i].cls == X86_INSN_SEG ? x86_seg_exits(&t->insns[i]) : 0;
     }
     return n;
 }
@@ -91,6 +92,9 @@ static size_t code_estimate(const struct translation *t)
         const struct x86_insn *in = &t->insns[i];
         bool copied = in->cls == X86_INSN_COPY && in->mem == X86_MEM_AS_IS;
         n += copied ? in->len : CODE_PER_INSN;
+        if (in->cls == X86_INSN_FAR_RETURN || in->cls == X86_INSN_SEG) {
+            n += CODE_PER_INSN; /* at most one of these, since they end the block */
+        }
         if (in->cls == X86_INSN_JCC || in->cls == X86_INSN_LOOP) {
             n += ALIGN_MAX; /* its target may be a loop head to align */
         }
@@ -100,7 +104,7 @@ static size_t code_estimate(const struct translation *t)
 
 static size_t restart_estimate(const struct translation *t)
 {
-    return 4 + X86_RESTARTS_PER_INSN * t->insn_count + 2UL * count_exits(t);
+    return X86_RESTARTS_MORE + X86_RESTARTS_PER_INSN * t->insn_count + 2UL * count_exits(t);
 }
 
 /* Compares RAX with pc and gives RAX and RCX back, or goes to the collide stub;

@@ -6,12 +6,15 @@
 #include "exec/tb.h"
 #include "x86/emit.h"
 #include "x86/insn.h"
+#include "x86/stubs.h"
 
 #define X86_TB_MAX_INSNS      128
 #define X86_TB_MAX_EXITS      24
 #define X86_RESTARTS_PER_INSN 6
-#define X86_TB_MAX_RESTARTS   (4 + X86_RESTARTS_PER_INSN * X86_TB_MAX_INSNS + 2 * X86_TB_MAX_EXITS)
-#define X86_TB_MAX_LITERALS   4
+#define X86_RESTARTS_MORE     20 /* besides those: the entry, and a long instruction at the end */
+#define X86_TB_MAX_RESTARTS                                                                        \
+    (X86_RESTARTS_MORE + X86_RESTARTS_PER_INSN * X86_TB_MAX_INSNS + 2 * X86_TB_MAX_EXITS)
+#define X86_TB_MAX_LITERALS 4
 
 struct translation {
     struct emit e;
@@ -68,6 +71,19 @@ unsigned x86_lower_exit(struct translation *t, int cc, uint64_t target);
 /* The branches, and what leaves to C (branch.c). */
 void x86_lower_branch(struct translation *t, const struct x86_insn *in);
 void x86_lower_special(struct translation *t, const struct x86_insn *in);
+
+void x86_lower_far_return(struct translation *t, const struct x86_insn *in); /* far.c */
+void x86_lower_seg(struct translation *t, const struct x86_insn *in);        /* seg.c */
+unsigned x86_seg_exits(const struct x86_insn *in); /* how many exits that makes */
+
+/* The end of an indirect branch: RAX holds the target, RAX and RCX are in
+ * their slots. */
+void x86_lower_jump_through_cache(struct translation *t);
+
+/* Leaves with *special* for the instruction itself; all registers are the
+ * guest's. */
+void x86_lower_exit_special(struct translation *t, const struct x86_insn *in,
+                            enum x86_special what);
 
 /* The memory operand of `in` as the host can reach it without FS, GS or
  * rip: emits what computes it into `scratch` (already saved). */

@@ -185,6 +185,8 @@ static void describe(struct diff_case *c, const struct insn *in)
     c->no_memory |= in->form->level == COMPARE_NO_MEMORY;
     c->x87 |= touches_x87(in);
     c->segments |= loads_segment(in);
+    c->far_return |= in->zi.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && in->zi.opcode >= 0xca &&
+                     in->zi.opcode <= 0xcf && in->form->encoding == FORM_LEGACY;
 }
 
 static uint64_t pick_segment_base(struct rng *r, int region)

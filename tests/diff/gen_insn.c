@@ -128,6 +128,9 @@ static bool vendors_differ(const ZydisDecodedInstruction *zi)
     if (zi->mnemonic == ZYDIS_MNEMONIC_INT && zi->raw.prefix_count) {
         return true; /* some hypervisors report faults of it behind the prefixes */
     }
+    if (zi->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR || zi->opcode == 0xcf) {
+        return false;
+    }
     return (zi->attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) &&
            (zi->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE ||
             zi->meta.category == ZYDIS_CATEGORY_RET) &&
@@ -156,35 +159,12 @@ static bool wraps_late(const ZydisDecodedInstruction *zi)
     }
 }
 
-/* What the engine refuses although the host may do it: far returns, IRET,
- * and a segment override on implicit memory operands (Zydis does not report
- * it for CLZERO). */
+/* Far branches through memory, which the engine refuses although the host may
+ * do them. */
 static bool not_in_engine(const ZydisDecodedInstruction *zi)
 {
-    switch (zi->mnemonic) {
-    case ZYDIS_MNEMONIC_IRET:
-    case ZYDIS_MNEMONIC_IRETD:
-    case ZYDIS_MNEMONIC_IRETQ:
-        return true;
-    case ZYDIS_MNEMONIC_CLZERO:
-        return zi->raw.prefix_count > 0;
-    case ZYDIS_MNEMONIC_XLAT:
-    case ZYDIS_MNEMONIC_MASKMOVQ:
-    case ZYDIS_MNEMONIC_MASKMOVDQU:
-    case ZYDIS_MNEMONIC_VMASKMOVDQU:
-        break;
-    case ZYDIS_MNEMONIC_RET:
-        return zi->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR || zi->opcode >= 0xc8;
-    default:
-        if (zi->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
-            return true;
-        }
-        if (zi->meta.category != ZYDIS_CATEGORY_STRINGOP) {
-            return false;
-        }
-        break;
-    }
-    return (zi->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS)) != 0;
+    return zi->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR &&
+           (zi->mnemonic == ZYDIS_MNEMONIC_JMP || zi->mnemonic == ZYDIS_MNEMONIC_CALL);
 }
 
 bool gen_insn(struct rng *r, struct form *f, bool sequence, struct insn *in)

@@ -212,6 +212,7 @@ static const struct exception exceptions[] = {
     {ZYDIS_MNEMONIC_RDTSC, COMPARE_END, "time"},
     {ZYDIS_MNEMONIC_RDTSCP, COMPARE_END, "time"},
     {ZYDIS_MNEMONIC_RDPID, COMPARE_END, "host CPU number"},
+    {ZYDIS_MNEMONIC_LSL, COMPARE_END, "the limit of one segment is the host CPU number"},
     {ZYDIS_MNEMONIC_RDRAND, COMPARE_END, "random"},
     {ZYDIS_MNEMONIC_RDSEED, COMPARE_END, "random"},
     {ZYDIS_MNEMONIC_RDPMC, COMPARE_END, "performance counter"},

@@ -190,6 +190,22 @@ static uint64_t code_address(struct steer *s, unsigned i)
     return k == left ? c->end : c->start + c->insn_off[i + 1 + k];
 }
 
+/* What RET, RETF and IRET pop, each element of operand size. */
+static void steer_frame(struct steer *s, const struct insn *in, unsigned i, uint64_t rsp)
+{
+    bool near = in->zi.opcode == 0xc2 || in->zi.opcode == 0xc3;
+    unsigned size = near ? 8 : in->zi.operand_width / 8;
+    uint64_t cs = rng_percent(s->r, 90) ? 0x33 : rng_percent(s->r, 50) ? 0 : 0x2b;
+    uint64_t frame[5] = {code_address(s, i), cs,
+                         (rng_next(s->r) & 0xcd5) | (rng_percent(s->r, 10) ? 0x240000 : 0),
+                         steer_pick_address(s->r, size == 8 ? s->c->region : REGION_LOW, 64, true),
+                         rng_percent(s->r, 90) ? 0x2b : 0x2a};
+    unsigned count = near ? 1 : in->zi.opcode == 0xcf ? 5 : 2;
+    for (unsigned k = 0; k < count; k++) {
+        patch(s, rsp + (uint64_t)k * size, &frame[k], size);
+    }
+}
+
 static void steer_branch(struct steer *s, const struct insn *in, unsigned i)
 {
     const ZydisDecodedOperand *op = &in->ops[0];
@@ -205,16 +221,11 @@ static void steer_branch(struct steer *s, const struct insn *in, unsigned i)
         }
         break;
     case ZYDIS_MNEMONIC_RET:
-        patch_u64(s, rsp, code_address(s, i));
-        if (rng_percent(s->r, 30)) { /* for RETF */
-            patch_u64(s, rsp + 8, rng_percent(s->r, 70) ? 0x33 : rng_next(s->r) | 0x40);
-        }
+    case ZYDIS_MNEMONIC_IRET:
+    case ZYDIS_MNEMONIC_IRETD:
+    case ZYDIS_MNEMONIC_IRETQ:
+        steer_frame(s, in, i, rsp);
         break;
-    case ZYDIS_MNEMONIC_IRETQ: {
-        uint64_t frame[5] = {code_address(s, i), 0x33, s->st->rflags, rsp + 64, 0x2b};
-        patch(s, rsp, frame, sizeof(frame));
-        break;
-    }
     default:
         if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && free_gpr(s, gpr_number(op->reg.value))) {
             settle(s, gpr_number(op->reg.value), code_address(s, i));
@@ -317,7 +328,7 @@ static void steer_operation(struct steer *s, const struct insn *in, unsigned i)
         }
         break;
     default:
-        if (in->form->cls == CLASS_BRANCH || in->zi.mnemonic == ZYDIS_MNEMONIC_IRETQ) {
+        if (in->form->cls == CLASS_BRANCH || in->zi.opcode == 0xcf) {
             steer_branch(s, in, i);
         }
         break;
