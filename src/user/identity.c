@@ -33,8 +33,11 @@ static bool read_stat(uint64_t fields[LAST + 1])
     char *p = strrchr(text, ')'); /* the name may contain anything */
     for (int field = 3; p && field <= LAST; field++) {
         p = strchr(p, ' ');
-        if (p && sscanf(++p, "%" SCNu64, &fields[field]) != 1) {
-            fields[field] = 0;
+        if (p) {
+            p++;
+            if (sscanf(p, "%" SCNu64, &fields[field]) != 1) {
+                fields[field] = 0;
+            }
         }
     }
     return p != NULL;

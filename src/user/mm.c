@@ -211,7 +211,7 @@ int mm_unmap(uint64_t start, uint64_t end)
         /* A run of ranges without gaps goes at once. */
         from = guest_vmas.v[i]->start > from ? guest_vmas.v[i]->start : from;
         uint64_t to = guest_vmas.v[i]->end;
-        while (++i < guest_vmas.count && guest_vmas.v[i]->start == to && to < end) {
+        for (i++; i < guest_vmas.count && guest_vmas.v[i]->start == to && to < end; i++) {
             to = guest_vmas.v[i]->end;
         }
         to = to < end ? to : end;
