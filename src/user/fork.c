@@ -77,6 +77,7 @@ int64_t fork_process(struct user_thread *t, const struct clone_request *rq)
         signals_apply_mask(t);
         return -USER_ERESTARTNOINTR;
     }
+    threads_before_fork();
     rcu_before_fork();
     locks_before_fork();
     x86_engine_before_fork();

@@ -27,7 +27,8 @@
 
 _Thread_local struct user_thread *current_thread;
 
-static atomic_uint live_threads; /* changed by threads that come and go */
+static atomic_uint ended_threads; /* those that have nothing more to do */
+static atomic_uint live_threads;  /* changed by threads that come and go */
 
 struct user_thread *user_thread_first(struct x86_cpu *cpu)
 {
@@ -110,6 +111,15 @@ static void end_thread(struct user_thread *t)
     current_thread = NULL;
     x86_cpu_free(t->cpu);
     rcu_unregister_thread();
+    atomic_fetch_add_explicit(&ended_threads, 1, memory_order_release);
+}
+
+void threads_before_fork(void)
+{
+    /* Pairs with the release in end_thread: the guest learns of a thread's end
+     * before we are done with it, and the child begins anew with what that
+     * thread has used. */
+    (void)atomic_load_explicit(&ended_threads, memory_order_acquire);
 }
 
 void user_thread_end_first(struct user_thread *t)
