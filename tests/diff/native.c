@@ -35,6 +35,7 @@ uint8_t *native_code(int region)
 void native_init(struct native *n, struct batch *batch)
 {
     *n = (struct native){.batch = batch, .to_child = -1, .from_child = -1};
+    signal(SIGPIPE, SIG_IGN); /* a child that died between batches is replaced */
     n->code_fd = memfd_create("diff-code", MFD_CLOEXEC);
     if (n->code_fd < 0 || ftruncate(n->code_fd, (off_t)REGIONS * CODE_SIZE)) {
         die("creating guest code memory");
