@@ -83,6 +83,7 @@ static void do_syscall(struct user_thread *t)
         cpu->gpr[X86_R10], cpu->gpr[X86_R8],  cpu->gpr[X86_R9],
     };
 
+    t->signals.odd_count = 0;
     cpu->gpr[X86_RCX] = cpu->rip;
     cpu->gpr[X86_R11] = cpu->rflags;
     int64_t r = user_syscall(t, nr, args);

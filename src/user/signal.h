@@ -94,6 +94,9 @@ struct thread_signals {
     int exit_status;
     bool vfork_child;
 
+    uint64_t odd_pc;    /* where something like a fault of our own code was last */
+    unsigned odd_count; /* how often since the last system call; see signal_host.c */
+
     void *host_stack; /* what host handlers run on */
 };
 

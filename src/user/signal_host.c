@@ -14,7 +14,8 @@
 #include "user/signal_internal.h"
 #include "user/smc.h"
 
-#define PF_WRITE 2 /* page fault error code */
+#define PF_WRITE        2 /* page fault error code */
+#define FAULTS_IN_A_ROW 100
 
 /* The kernel's signal set is shorter than libc's. */
 SIGNAL_HANDLER_CODE static void set_context_mask(ucontext_t *uc, uint64_t mask)
@@ -204,15 +205,28 @@ SIGNAL_HANDLER_CODE static void guest_fault(struct user_thread *t, int sig, cons
     x86_context_take(t->cpu, uc, sig == SIGTRAP ? X86_EXIT_STEP : X86_EXIT_FAULT);
 }
 
+/* A signal that says it is a fault, in our own code, may have been sent: by
+ * rt_sigqueueinfo, as F_SETSIG's, or as a child's exit signal. A fault comes
+ * again at once. */
+SIGNAL_HANDLER_CODE static bool is_stuck(struct thread_signals *s, const ucontext_t *uc)
+{
+    if (s->odd_pc != greg(uc, REG_RIP)) {
+        s->odd_pc = greg(uc, REG_RIP);
+        s->odd_count = 0;
+    }
+    return ++s->odd_count > FAULTS_IN_A_ROW;
+}
+
 SIGNAL_HANDLER_CODE static void fault(int sig, siginfo_t *info, ucontext_t *uc)
 {
     struct user_thread *t = current_thread;
     uint64_t pc = 0;
 
-    if (sig == SIGTRAP && t && x86_context_step_inside(t->cpu, uc)) {
+    enum x86_where where = t ? x86_context_where(t->cpu, uc, &pc) : X86_IN_HOST;
+    if (sig == SIGTRAP && where != X86_IN_HOST && x86_context_step_inside(t->cpu, uc)) {
         return;
     }
-    if (t && x86_context_where(t->cpu, uc, &pc) == X86_IN_GUEST) {
+    if (where == X86_IN_GUEST) {
         if (!stored_to_code(t, sig, info, uc, pc)) {
             guest_fault(t, sig, info, uc, pc);
         }
@@ -223,6 +237,10 @@ SIGNAL_HANDLER_CODE static void fault(int sig, siginfo_t *info, ucontext_t *uc)
             !smc_handle_write_fault((uint64_t)(uintptr_t)info->si_addr)) {
             copy_fixup(uc, true);
         }
+        return;
+    }
+    if (t && !is_stuck(&t->signals, uc)) {
+        sent_to_guest(t, sig, info, uc);
         return;
     }
     crash(sig, info, uc);

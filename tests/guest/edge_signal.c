@@ -1,6 +1,6 @@
-/* Signals at inconvenient moments: with the AC flag set, beside many that
- * are blocked, to threads that are about to end, and a stop signal whose
- * handler comes and goes. */
+/* Signals at inconvenient moments: sent ones that look like faults, with the
+ * AC flag set, beside many that are blocked, to threads that are about to
+ * end, and a stop signal whose handler comes and goes. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -125,8 +125,36 @@ static void stops(void)
     printf("stopped and continued: %s\n", alive ? "alive" : "dead");
 }
 
+static void report(int sig, siginfo_t *info, void *context)
+{
+    (void)context;
+    printf("signal %d, code %d, address %d\n", sig, info->si_code, info->si_addr == &seen);
+}
+
+/* The kernel lets a thread send itself what looks like a fault. */
+static void false_faults(void)
+{
+    static const int sigs[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+    for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+        siginfo_t info;
+        sigset_t set;
+        memset(&info, 0, sizeof(info));
+        info.si_code = 2;
+        info.si_addr = seen;
+        handle(sigs[i], report, 0);
+        MUST(syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), sigs[i], &info) == 0);
+        sigemptyset(&set);
+        sigaddset(&set, sigs[i]);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        MUST(syscall(SYS_rt_sigqueueinfo, getpid(), sigs[i], &info) == 0);
+        printf("blocked\n");
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
+    }
+}
+
 int main(void)
 {
+    false_faults();
     alignment_checked();
     many_blocked();
     ending_threads();
