@@ -61,6 +61,26 @@ static int64_t do_mremap(uint64_t old, uint64_t old_size, uint64_t new_size, uin
                          uint64_t target) REQUIRES(mmap_lock_cap)
 {
     bool fixed = (flags & MREMAP_FIXED) != 0;
+    if (fixed && (PAGE_OFFSET(target) != 0 || target > ELF_ADDRESS_LIMIT ||
+                  new_size > ELF_ADDRESS_LIMIT - target ||
+                  (target < old + old_size && old < target + new_size))) {
+        return -EINVAL;
+    }
+    if (!vma_find(&guest_vmas, old)) {
+        return -EFAULT;
+    }
+    bool keep = (flags & MREMAP_DONTUNMAP) != 0;
+    if (new_size < old_size && !keep) {
+        /* As munmap, which leaves alone what is not the guest's in gaps. */
+        int rc = mm_unmap(old + new_size, old + old_size);
+        if (rc < 0 || !fixed) {
+            return rc < 0 ? rc : (int64_t)old;
+        }
+        old_size = new_size;
+    }
+    if (new_size == old_size && !fixed && !keep) {
+        return (int64_t)old;
+    }
     if (!vma_covers(&guest_vmas, old, old + (old_size ? old_size : 1))) {
         return -EFAULT;
     }
@@ -68,13 +88,6 @@ static int64_t do_mremap(uint64_t old, uint64_t old_size, uint64_t new_size, uin
         return -ENOMEM;
     }
     if (fixed) {
-        if (PAGE_OFFSET(target) != 0 || target > ELF_ADDRESS_LIMIT ||
-            new_size > ELF_ADDRESS_LIMIT - target) {
-            return -EINVAL;
-        }
-        if (target < old + old_size && old < target + new_size) {
-            return -EINVAL;
-        }
         int rc = mm_claim(target, target + new_size);
         if (rc < 0) {
             return rc;
@@ -95,8 +108,7 @@ static int64_t do_mremap(uint64_t old, uint64_t old_size, uint64_t new_size, uin
         }
         return at;
     }
-    track_move(old, old_size, (uint64_t)at, new_size,
-               old_size == 0 || (flags & MREMAP_DONTUNMAP) != 0);
+    track_move(old, old_size, (uint64_t)at, new_size, old_size == 0 || keep);
     smc_reprotect((uint64_t)at, (uint64_t)at + new_size);
     return at;
 }
@@ -160,10 +172,10 @@ int64_t sys_madvise(struct user_thread *t, const uint64_t a[6])
 {
     (void)t;
     uint64_t end = a[0] + PAGE_UP(a[1]);
-    if (PAGE_OFFSET(a[0]) != 0 || end < a[0] || end > ELF_ADDRESS_LIMIT) {
+    if (PAGE_OFFSET(a[0]) != 0 || end < a[0] || PAGE_UP(a[1]) < a[1]) {
         return -EINVAL;
     }
-    int64_t ret = 0;
+    int64_t ret = host_syscall(SYS_madvise, a[0], 0, a[2], 0, 0, 0); /* known advice? */
     bool gaps = false;
     uint64_t start = a[0];
     mmap_lock();
