@@ -118,6 +118,11 @@ bool x86_context_step_inside(struct x86_cpu *cpu, const ucontext_t *uc)
     if (!r || r->saved) {
         return true;
     }
-    /* entered with TF set, and nothing executed yet */
-    return (cpu->rflags & X86_TF) && guest_pc(uc, tb, r) == cpu->rip;
+    /* Entered with TF set, and nothing executed yet? That comes once: after it
+     * a jump to itself or a repeated string instruction has made a step. */
+    if ((cpu->rflags & X86_TF) && !cpu->arrived && guest_pc(uc, tb, r) == cpu->rip) {
+        cpu->arrived = true;
+        return true;
+    }
+    return false;
 }

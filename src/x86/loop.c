@@ -26,6 +26,7 @@ static uintptr_t prepare_entry(struct x86_cpu *cpu, const struct tb *tb)
 {
     cpu->rip = tb->pc;
     cpu->entry = tb->host;
+    cpu->arrived = false;
     atomic_signal_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&cpu->cpu.exit_request, memory_order_relaxed)) {
         cpu->stop = X86_STOP_INTERRUPT;

@@ -82,6 +82,7 @@ struct x86_cpu {
     uint32_t signal_result;    /* enum x86_exit, with X86_STOP_SIGNAL */
     struct tb_exit *last_exit; /* to be chained to the next TB, or NULL */
     bool missed;               /* the next TB goes into the jump cache */
+    bool arrived;              /* single-stepping: has been seen at the entry's first instruction */
     uint64_t fault_addr;       /* X86_EXIT_NOCODE: the address that isn't executable */
 
     /* 1: the next run executes one guest instruction from an unpublished TB
