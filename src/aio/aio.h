@@ -21,14 +21,15 @@
 #include "base/error.h"
 #include "locks/annotations.h"
 
-struct aio_context;
+struct CAPABILITY("aio_context") aio_context;
 
-/* How a context waits for descriptors. */
+/* How a context waits for descriptors. Each falls back to the one above it where
+ * the kernel refuses it, with a line in the log. */
 enum aio_monitor {
-    AIO_MONITOR_AUTO, /* the first of io_uring, epoll, poll that works here */
+    AIO_MONITOR_AUTO, /* epoll, or poll where that is refused */
     AIO_MONITOR_POLL, /* ppoll(2): cost grows with the descriptors registered */
     AIO_MONITOR_EPOLL,
-    AIO_MONITOR_IO_URING, /* epoll or poll, and a line in the log, where the kernel refuses */
+    AIO_MONITOR_IO_URING, /* looks without system calls; falls back where it is refused */
 };
 
 /* "auto", "poll", "epoll", "io_uring" to a monitor; -EINVAL and a sentence. */

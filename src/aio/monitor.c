@@ -44,10 +44,10 @@ static const struct fdmon_ops *const *candidates(enum aio_monitor monitor)
     switch (monitor) {
     case AIO_MONITOR_POLL:
         return &all[2];
-    case AIO_MONITOR_EPOLL:
-        return &all[1];
-    default:
+    case AIO_MONITOR_IO_URING:
         return &all[0];
+    default:
+        return &all[1]; /* measured no slower than io_uring, and simpler */
     }
 }
 

@@ -199,13 +199,9 @@ static void echo(void *opaque)
 
 static void *echo_main(void *opaque)
 {
-    static const struct aio_fd_ops ops = {.io_read = echo};
     struct echo *e = opaque;
 
     aio_context_enter(e->ctx);
-    if (aio_set_fd_handler(e->ctx, e->fd, 0, &ops, e, NULL) < 0) {
-        abort();
-    }
     while (!e->over) {
         (void)aio_poll(e->ctx, true);
     }
@@ -215,10 +211,11 @@ static void *echo_main(void *opaque)
 }
 
 /* A client that writes 64 bytes and waits for them. */
-static double run_echo(unsigned n)
+static double echo_with(unsigned n, enum aio_monitor monitor)
 {
+    static const struct aio_fd_ops ops = {.io_read = echo};
     int fds[2];
-    struct echo e = {context_new(AIO_MONITOR_AUTO), -1, false};
+    struct echo e = {context_new(monitor), -1, false};
     char buffer[64] = "";
     pthread_t thread;
     double begun;
@@ -228,7 +225,8 @@ static double run_echo(unsigned n)
     }
     e.fd = fds[1];
     fcntl(e.fd, F_SETFL, O_NONBLOCK);
-    if (pthread_create(&thread, NULL, echo_main, &e) != 0) {
+    if (aio_set_fd_handler(e.ctx, e.fd, 0, &ops, &e, NULL) < 0 ||
+        pthread_create(&thread, NULL, echo_main, &e) != 0) {
         abort();
     }
     begun = now_ns(CLOCK_MONOTONIC);
@@ -244,6 +242,21 @@ static double run_echo(unsigned n)
     close(fds[1]);
     aio_context_unref(e.ctx);
     return begun;
+}
+
+static double run_echo(unsigned n)
+{
+    return echo_with(n, AIO_MONITOR_AUTO);
+}
+
+static double run_echo_io_uring(unsigned n)
+{
+    return echo_with(n, AIO_MONITOR_IO_URING);
+}
+
+static double run_async_io_uring(unsigned n)
+{
+    return trip(n, AIO_MONITOR_IO_URING, true);
 }
 
 static unsigned events;
@@ -313,3 +326,5 @@ const struct subject mortise_trip_epoll = {"mortise epoll", run_trip_epoll};
 const struct subject mortise_trip_poll = {"mortise poll", run_trip_poll};
 const struct subject mortise_async = {"mortise", run_async};
 const struct subject mortise_echo = {"mortise", run_echo};
+const struct subject mortise_echo_io_uring = {"mortise io_uring", run_echo_io_uring};
+const struct subject mortise_async_io_uring = {"mortise io_uring", run_async_io_uring};

@@ -25,6 +25,7 @@ static inline double now_ns(clockid_t clock)
 extern const struct subject mortise_bh, mortise_bh_alone;
 extern const struct subject mortise_trip_io_uring, mortise_trip_epoll, mortise_trip_poll;
 extern const struct subject mortise_async, mortise_echo;
+extern const struct subject mortise_echo_io_uring, mortise_async_io_uring;
 extern const struct subject mortise_idle_epoll_10, mortise_idle_epoll_10000;
 extern const struct subject mortise_idle_io_uring_10, mortise_idle_io_uring_10000;
 extern const struct subject mortise_idle_poll_10, mortise_idle_poll_10000;
