@@ -138,7 +138,7 @@ static bool vendors_differ(const ZydisDecodedInstruction *zi)
 }
 
 /* 32-bit addresses that are computed partly by the operation (bit strings,
- * gathers): the engine does not wrap the sum at 4 GiB when it has to replace
+ * gathers, MOVDIR64B): the engine does not wrap the sum at 4 GiB when it has to replace
  * the operand. */
 static bool wraps_late(const ZydisDecodedInstruction *zi)
 {
@@ -151,6 +151,8 @@ static bool wraps_late(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_BTR:
     case ZYDIS_MNEMONIC_BTC:
         return zi->opcode != 0xba;
+    case ZYDIS_MNEMONIC_MOVDIR64B: /* its other address is cut too */
+        return true;
     default:
         return (zi->meta.category == ZYDIS_CATEGORY_AVX2GATHER ||
                 zi->meta.category == ZYDIS_CATEGORY_GATHER ||

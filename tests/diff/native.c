@@ -34,6 +34,7 @@ uint8_t *native_code(int region)
 
 void native_init(struct native *n, struct batch *batch)
 {
+    signal(SIGALRM, SIG_IGN); /* in the child too, until it has its handler */
     *n = (struct native){.batch = batch, .to_child = -1, .from_child = -1};
     signal(SIGPIPE, SIG_IGN); /* a child that died between batches is replaced */
     n->code_fd = memfd_create("diff-code", MFD_CLOEXEC);

@@ -65,7 +65,7 @@ uint64_t value_random(struct rng *r)
     case 0:
         return PICK(r, integers);
     case 1:
-        return (uint64_t)((int64_t)PICK(r, integers) + (int64_t)rng_below(r, 5) - 2);
+        return PICK(r, integers) + rng_below(r, 5) - 2u;
     case 2:
         return v & 0xff;
     case 3:
