@@ -367,7 +367,9 @@ static void test_a_forked_child_keeps_a_copy_that_was_made_for_it(void **state)
     code_cache_before_fork();
     mmap_unlock();
     fake_run_in_child(child_with_copy, &forker->cpu);
+    mmap_lock();
     code_cache_after_fork_parent();
+    mmap_unlock();
 
     assert_int_equal(*parents_code, 0xcc);
     assert_ptr_equal(tb_lookup(0x5000, 0), parents_tb);
