@@ -59,30 +59,21 @@ static void take_binfmt(struct user_command *command)
     }
 }
 
-int cli_user(int argc, char **argv)
+static int run(struct user_command *command)
 {
-    struct user_command command;
     struct error err = {.text = ""};
-    switch (user_options_parse(argc, argv, &command)) {
-    case USER_OPTIONS_DONE:
-        return 0;
-    case USER_OPTIONS_ERROR:
-        return 1;
-    default:
-        break;
-    }
-    struct user_options *o = &command.options;
-    if (command.reexec) {
+    struct user_options *o = &command->options;
+    if (command->reexec) {
         reveal_environment(o->envp);
         log_append();
     } else {
-        take_binfmt(&command);
+        take_binfmt(command);
         o->program = search_path(o->program);
     }
-    if (command.argv0) {
-        o->argv[0] = (char *)(uintptr_t)command.argv0;
+    if (command->argv0) {
+        o->argv[0] = (char *)(uintptr_t)command->argv0;
     }
-    if (log_start(command.log_mask, command.log_file, &err) < 0) {
+    if (log_start(command->log_mask, command->log_file, &err) < 0) {
         fprintf(stderr, "mortise: %s\n", err.text);
         return 1;
     }
@@ -90,4 +81,23 @@ int cli_user(int argc, char **argv)
         lock_stats_enable();
     }
     return user_run(o);
+}
+
+int cli_user(int argc, char **argv)
+{
+    struct user_command command;
+    int status;
+    switch (user_options_parse(argc, argv, &command)) {
+    case USER_OPTIONS_DONE:
+        status = 0;
+        break;
+    case USER_OPTIONS_ERROR:
+        status = 1;
+        break;
+    default:
+        status = run(&command);
+        break;
+    }
+    user_command_free(&command);
+    return status;
 }

@@ -41,7 +41,7 @@ enum option_id {
     OPT_LIMITS,
 };
 
-/* name, argument, id, environment variable, kept across execve, meaning. A
+/* name with its dash, argument, id, environment variable, kept across execve, meaning. A
  * NULL meaning keeps the option out of the help text. */
 static const struct description {
     const char *name, *argument;
@@ -50,34 +50,34 @@ static const struct description {
     bool kept;
     const char *meaning;
 } descriptions[] = {
-    {"h", NULL, OPT_HELP, NULL, false, "this text"},
-    {"help", NULL, OPT_HELP, NULL, false, "this text"},
-    {"version", NULL, OPT_VERSION, NULL, false, "the version"},
-    {"E", "VAR=VALUE", OPT_SET, NULL, false, "set a variable in the program's environment"},
-    {"U", "VAR", OPT_UNSET, NULL, false, "remove a variable from it"},
-    {"L", "PATH", OPT_PREFIX, "MORTISE_LD_PREFIX", true,
+    {"-h", NULL, OPT_HELP, NULL, false, "this text"},
+    {"-help", NULL, OPT_HELP, NULL, false, "this text"},
+    {"-version", NULL, OPT_VERSION, NULL, false, "the version"},
+    {"-E", "VAR=VALUE", OPT_SET, NULL, false, "set a variable in the program's environment"},
+    {"-U", "VAR", OPT_UNSET, NULL, false, "remove a variable from it"},
+    {"-L", "PATH", OPT_PREFIX, "MORTISE_LD_PREFIX", true,
      "look up absolute paths under PATH first (interpreter, libraries)"},
-    {"0", "NAME", OPT_ARGV0, "MORTISE_ARGV0", false, "the program's argv[0]"},
-    {"s", "SIZE", OPT_STACK, "MORTISE_STACK_SIZE", true, "stack size (bytes, or with k, M, G)"},
-    {"strace", NULL, OPT_STRACE, "MORTISE_STRACE", true, "log system calls"},
-    {"d", "ITEM,...", OPT_LOG, "MORTISE_LOG", true, "log these items (-d help lists them)"},
-    {"D", "FILE", OPT_LOG_FILE, "MORTISE_LOG_FILENAME", true,
+    {"-0", "NAME", OPT_ARGV0, "MORTISE_ARGV0", false, "the program's argv[0]"},
+    {"-s", "SIZE", OPT_STACK, "MORTISE_STACK_SIZE", true, "stack size (bytes, or with k, M, G)"},
+    {"-strace", NULL, OPT_STRACE, "MORTISE_STRACE", true, "log system calls"},
+    {"-d", "ITEM,...", OPT_LOG, "MORTISE_LOG", true, "log these items (-d help lists them)"},
+    {"-D", "FILE", OPT_LOG_FILE, "MORTISE_LOG_FILENAME", true,
      "log to FILE (%d: process id) instead of standard error"},
-    {"cpu", "MODEL", OPT_CPU, "MORTISE_CPU", true, "CPU model (-cpu help lists them)"},
-    {"one-insn-per-tb", NULL, OPT_ONE_INSN, "MORTISE_ONE_INSN_PER_TB", true,
+    {"-cpu", "MODEL", OPT_CPU, "MORTISE_CPU", true, "CPU model (-cpu help lists them)"},
+    {"-one-insn-per-tb", NULL, OPT_ONE_INSN, "MORTISE_ONE_INSN_PER_TB", true,
      "translate instruction by instruction"},
-    {"singlestep", NULL, OPT_ONE_INSN, NULL, true, NULL},
-    {"tb-size", "MIB", OPT_CACHE, "MORTISE_TB_SIZE", true,
+    {"-singlestep", NULL, OPT_ONE_INSN, NULL, true, NULL},
+    {"-tb-size", "MIB", OPT_CACHE, "MORTISE_TB_SIZE", true,
      "size of the translation cache (MiB, or with k, M, G)"},
-    {"seed", "NUMBER", OPT_SEED, "MORTISE_RAND_SEED", true, "seed of the program's AT_RANDOM"},
-    {"p", "SIZE", OPT_PAGE_SIZE, "MORTISE_PAGESIZE", false, "page size: 4096"},
-    {"lock-stats", NULL, OPT_STATS, "MORTISE_LOCK_STATS", true, "print lock statistics at exit"},
-    {"B", "ADDRESS", OPT_GUEST_BASE, NULL, false, NULL},
-    {"R", "SIZE", OPT_RESERVED, NULL, false, NULL},
-    {"g", "PORT", OPT_GDB, NULL, false, NULL},
-    {"reexec", NULL, OPT_REEXEC, NULL, false, NULL},
-    {"execfd", "FD", OPT_EXEC_FD, NULL, false, NULL},
-    {"limits", "LIST", OPT_LIMITS, NULL, false, NULL},
+    {"-seed", "NUMBER", OPT_SEED, "MORTISE_RAND_SEED", true, "seed of the program's AT_RANDOM"},
+    {"-p", "SIZE", OPT_PAGE_SIZE, "MORTISE_PAGESIZE", false, "page size: 4096"},
+    {"-lock-stats", NULL, OPT_STATS, "MORTISE_LOCK_STATS", true, "print lock statistics at exit"},
+    {"-B", "ADDRESS", OPT_GUEST_BASE, NULL, false, NULL},
+    {"-R", "SIZE", OPT_RESERVED, NULL, false, NULL},
+    {"-g", "PORT", OPT_GDB, NULL, false, NULL},
+    {"-reexec", NULL, OPT_REEXEC, NULL, false, NULL},
+    {"-execfd", "FD", OPT_EXEC_FD, NULL, false, NULL},
+    {"-limits", "LIST", OPT_LIMITS, NULL, false, NULL},
 };
 
 #define OPTIONS (sizeof(descriptions) / sizeof(descriptions[0]))
@@ -92,7 +92,7 @@ static void print_help(void)
         if (!d->meaning) {
             continue;
         }
-        snprintf(left, sizeof(left), "-%s%s%s", d->name, d->argument ? " " : "",
+        snprintf(left, sizeof(left), "%s%s%s", d->name, d->argument ? " " : "",
                  d->argument ? d->argument : "");
         printf("  %-18s %s%s%s%s\n", left, d->meaning, d->variable ? " [" : "",
                d->variable ? d->variable : "", d->variable ? "]" : "");
@@ -108,13 +108,13 @@ static enum user_options_verdict complain(const struct error *err)
 static enum user_options_verdict bad_value(const struct description *d, const char *value,
                                            const char *wanted)
 {
-    fprintf(stderr, "mortise: -%s %s: %s expected\n", d->name, value, wanted);
+    fprintf(stderr, "mortise: %s %s: %s expected\n", d->name, value, wanted);
     return USER_OPTIONS_ERROR;
 }
 
 static enum user_options_verdict refuse(const struct description *d, const char *why)
 {
-    fprintf(stderr, "mortise: -%s is not supported: %s\n", d->name, why);
+    fprintf(stderr, "mortise: %s is not supported: %s\n", d->name, why);
     return USER_OPTIONS_ERROR;
 }
 
@@ -252,8 +252,8 @@ static enum user_options_verdict unknown_option(const char *word)
     const char *names[OPTIONS + 1] = {NULL};
     size_t count = 0;
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (descriptions[i].meaning && strlen(descriptions[i].name) > 1) {
-            names[count++] = descriptions[i].name;
+        if (descriptions[i].meaning && strlen(descriptions[i].name) > 2) {
+            names[count++] = descriptions[i].name + 1;
         }
     }
     const char *meant = cli_suggest(word + strspn(word, "-"), names);
@@ -269,11 +269,7 @@ static enum user_options_verdict unknown_option(const char *word)
 static void keep(struct user_command *command, size_t *count, const struct description *d,
                  const char *value)
 {
-    char *name;
-    if (asprintf(&name, "-%s", d->name) < 0) {
-        abort();
-    }
-    command->options.kept[(*count)++] = name;
+    command->options.kept[(*count)++] = (char *)(uintptr_t)d->name;
     if (value) {
         command->options.kept[(*count)++] = (char *)(uintptr_t)value;
     }
@@ -307,7 +303,7 @@ static enum user_options_verdict from_environment(struct user_command *command, 
 static const struct description *find(const char *name)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (strcmp(descriptions[i].name, name) == 0) {
+        if (strcmp(descriptions[i].name + 1, name) == 0) {
             return &descriptions[i];
         }
     }
@@ -353,12 +349,12 @@ enum user_options_verdict user_options_parse(int argc, char **argv, struct user_
         }
         if (d->argument && !value) {
             if (i + 1 == argc) {
-                fprintf(stderr, "mortise: -%s needs an argument: %s\n", d->name, d->argument);
+                fprintf(stderr, "mortise: %s needs an argument: %s\n", d->name, d->argument);
                 return USER_OPTIONS_ERROR;
             }
             value = argv[++i];
         } else if (!d->argument && value) {
-            fprintf(stderr, "mortise: -%s takes no argument\n", d->name);
+            fprintf(stderr, "mortise: %s takes no argument\n", d->name);
             return USER_OPTIONS_ERROR;
         }
         verdict = apply(command, d, value);
@@ -377,4 +373,10 @@ enum user_options_verdict user_options_parse(int argc, char **argv, struct user_
     command->options.argv = argv + i;
     command->options.envp = environ;
     return USER_OPTIONS_RUN;
+}
+
+void user_command_free(struct user_command *command)
+{
+    free(command->options.kept);
+    command->options.kept = NULL;
 }

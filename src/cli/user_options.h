@@ -27,6 +27,9 @@ struct user_command {
 /* Everything `argv` and the environment say. */
 enum user_options_verdict user_options_parse(int argc, char **argv, struct user_command *command);
 
+/* Frees what user_options_parse has allocated, whatever its verdict was. */
+void user_command_free(struct user_command *command);
+
 /* A size: a number with k, M or G. False if it isn't one. `unit` is what a
  * bare number counts. */
 bool parse_size(const char *text, uint64_t unit, uint64_t *size);

@@ -6,14 +6,14 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-static void show(const char *what, int resource)
+static void show(const char *what, __rlimit_resource_t resource)
 {
     struct rlimit limit;
     MUST(getrlimit(resource, &limit) == 0);
     printf("%s: %lx %lx\n", what, (unsigned long)limit.rlim_cur, (unsigned long)limit.rlim_max);
 }
 
-static void set(int resource, rlim_t soft)
+static void set(__rlimit_resource_t resource, rlim_t soft)
 {
     struct rlimit limit;
     MUST(getrlimit(resource, &limit) == 0);

@@ -23,6 +23,7 @@ static enum user_options_verdict parse(char **argv)
     while (argv[argc]) {
         argc++;
     }
+    user_command_free(&command); /* the last one's */
     return user_options_parse(argc, argv, &command);
 }
 
@@ -153,5 +154,7 @@ int main(void)
         cmocka_unit_test(test_suggestions_are_close),
         cmocka_unit_test(test_variables_come_back_as_they_were),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    user_command_free(&command);
+    return failed;
 }
