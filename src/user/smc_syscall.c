@@ -43,6 +43,7 @@ void smc_prepare_syscall(const char *format, const uint64_t *args)
             smc_prepare_write(args[i], args[i + 1]);
             break;
         case 'w':
+        case 'W':
             if (args[i] != 0) {
                 smc_prepare_write(args[i], SMALL_WRITE);
             }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "user/host_syscall_asm.h"
@@ -40,7 +41,7 @@ static const struct syscall_entry table[] = {
     [13] = {"rt_sigaction", "Sppu", CALL(sys_rt_sigaction)},
     [14] = {"rt_sigprocmask", "dppu", CALL(sys_rt_sigprocmask)},
     [15] = {"rt_sigreturn", "", CALL(sys_rt_sigreturn)},
-    [16] = {"ioctl", "fxw", BLOCK},
+    [16] = {"ioctl", "fxW", BLOCK},
     [17] = {"pread64", "fBuu", BLOCK},
     [18] = {"pwrite64", "fbuu", BLOCK},
     [19] = {"readv", "fVu", BLOCK},
@@ -94,7 +95,7 @@ static const struct syscall_entry table[] = {
     [67] = {"shmdt", "p", CALL(sys_shmdt)},
     [68] = {"msgget", "xx", PASS},
     [69] = {"msgsnd", "dpux", BLOCK},
-    [70] = {"msgrcv", "dwudx", BLOCK},
+    [70] = {"msgrcv", "dWudx", BLOCK},
     [71] = {"msgctl", "ddp", PASS},
     [72] = {"fcntl", "fdx", BLOCK},
     [73] = {"flock", "fd", BLOCK},
@@ -152,7 +153,7 @@ static const struct syscall_entry table[] = {
     [125] = {"capget", "pp", PASS},
     [126] = {"capset", "pp", PASS},
     [127] = {"rt_sigpending", "pu", CALL(sys_rt_sigpending)},
-    [128] = {"rt_sigtimedwait", "pppu", CALL(sys_rt_sigtimedwait)},
+    [128] = {"rt_sigtimedwait", "pwpu", CALL(sys_rt_sigtimedwait)},
     [129] = {"rt_sigqueueinfo", "dSp", CALL(sys_rt_sigqueueinfo)},
     [130] = {"rt_sigsuspend", "pu", CALL(sys_rt_sigsuspend)},
     [131] = {"sigaltstack", "pp", CALL(sys_sigaltstack)},
@@ -232,7 +233,7 @@ static const struct syscall_entry table[] = {
     [205] = {"set_thread_area", "p", NONE},
     [206] = {"io_setup", "up", PASS},
     [207] = {"io_destroy", "x", PASS},
-    [208] = {"io_getevents", "xddwp", BLOCK},
+    [208] = {"io_getevents", "xddWp", BLOCK},
     [209] = {"io_submit", "xdp", PASS},
     [210] = {"io_cancel", "xpp", PASS},
     [211] = {"get_thread_area", "p", NONE},
@@ -457,7 +458,7 @@ int64_t user_syscall(struct user_thread *t, uint64_t nr, const uint64_t a[USER_S
         smc_prepare_syscall(entry->format, a);
     }
     int64_t ret = dispatch(t, entry, nr, a);
-    if (ret == -EFAULT && smc_unprotect_all()) {
+    if (ret == -EFAULT && !strchr(entry->format, 'w') && smc_unprotect_all()) {
         ret = dispatch(t, entry, nr, a);
     }
     if (traced) {

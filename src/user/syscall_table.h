@@ -23,7 +23,8 @@ enum syscall_kind {
  *   v, V  an iovec array likewise; the next argument is its length
  *   m     a msghdr that the kernel writes to
  *   w     a pointer to some bytes that the kernel writes, after it has done
- *         what can't be done again */
+ *         what can't be done again: so such a call is made once only
+ *   W     the same, but perhaps more of them */
 struct syscall_entry {
     const char *name;
     const char *format;

@@ -86,8 +86,31 @@ static void accept_into_code(void)
     printf("accept into a code page: %s\n", fd >= 0 ? "ok" : strerror(errno));
 }
 
+/* What has been taken with a bad pointer is gone, and is not waited for
+ * again, with code about that can be written to. */
+static void bad_pointers(void)
+{
+    sigset_t set;
+    (void)page_with_code();
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    raise(SIGUSR1);
+    alarm(10);
+    int r = sigwaitinfo(&set, (siginfo_t *)8);
+    printf("sigwaitinfo: %d %s\n", r, strerror(errno));
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    r = waitpid(child, (int *)8, 0);
+    printf("waitpid: %d %s\n", r, strerror(errno));
+    alarm(0);
+}
+
 int main(void)
 {
+    bad_pointers();
     low_mappings();
     shrink_over_two_ranges();
     wait_into_code();
