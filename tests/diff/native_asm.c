@@ -125,6 +125,12 @@ __asm__(".text\n"
         "    andq $~0x40000, (%rsp)\n" /* AC: C code may be unaligned */
         "    popfq\n"
         "    jmp *NB+208(%rip)\n"
+        ".globl native_restorer\n"
+        ".hidden native_restorer\n"
+        ".type native_restorer, @function\n"
+        "native_restorer:\n"
+        "    mov $15, %eax\n" /* rt_sigreturn */
+        "    syscall\n"
         ".globl native_reset_segments\n"
         ".hidden native_reset_segments\n"
         ".type native_reset_segments, @function\n"

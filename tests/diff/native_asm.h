@@ -34,6 +34,9 @@ extern const char native_exit[];
  * loaded, clears AC, and goes to native_block.handler. */
 void native_handler(int sig, siginfo_t *info, void *context);
 
+/* What a handler that was installed without libc returns to. */
+void native_restorer(void);
+
 /* DS and ES take what C code expects. */
 void native_reset_segments(void);
 
