@@ -110,11 +110,14 @@ static void killed_while_spinning(void)
 
 static void stop_and_go(void)
 {
-    int status;
+    int status, go[2];
+    char c = 0;
+    MUST(pipe(go) == 0);
     pid_t pid = fork();
     if (pid == 0) {
         raise(SIGSTOP);
-        raise(SIGTSTP);
+        MUST(read(go[0], &c, 1) == 1);
+        raise(SIGSTOP);
         _exit(9);
     }
     MUST(waitpid(pid, &status, WUNTRACED) == pid);
@@ -122,6 +125,7 @@ static void stop_and_go(void)
     kill(pid, SIGCONT);
     MUST(waitpid(pid, &status, WCONTINUED) == pid);
     printf("continued %d\n", WIFCONTINUED(status));
+    MUST(write(go[1], &c, 1) == 1);
     MUST(waitpid(pid, &status, WUNTRACED) == pid);
     printf("stopped %d by %d\n", WIFSTOPPED(status), WSTOPSIG(status));
     kill(pid, SIGCONT);

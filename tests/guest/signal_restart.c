@@ -7,7 +7,9 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,12 +19,15 @@
 
 static volatile sig_atomic_t seen;
 
+static atomic_int *handled; /* as seen, but shared with the helper */
+
 static void handler(int sig, siginfo_t *info, void *context)
 {
     (void)sig;
     (void)info;
     (void)context;
     seen++;
+    atomic_fetch_add(handled, 1);
 }
 
 /* Waits until the process sleeps in the kernel, and not only for a moment. */
@@ -46,15 +51,20 @@ static void wait_asleep(pid_t pid)
 
 static int pipe_fd[2];
 
-/* A child that interrupts us, then makes the call succeed. */
+/* A child that interrupts us, then, when a handler has run, makes the call
+ * succeed. */
 static pid_t helper(int times)
 {
     pid_t me = getpid();
+    int before = atomic_load(handled);
     pid_t pid = fork();
     if (pid == 0) {
         for (int i = 0; i < times; i++) {
             wait_asleep(me);
             kill(me, SIGUSR1);
+        }
+        while (atomic_load(handled) == before) {
+            usleep(1000);
         }
         usleep(100000);
         if (write(pipe_fd[1], "x", 1) != 1) {
@@ -219,6 +229,9 @@ static void no_lost_wakeup(void)
 
 int main(void)
 {
+    handled =
+        mmap(NULL, sizeof(*handled), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    MUST(handled != MAP_FAILED);
     setvbuf(stdout, NULL, _IONBF, 0);
     MUST(pipe(pipe_fd) == 0);
     const struct {
