@@ -22,9 +22,9 @@
 #include "user/path.h"
 #include "user/process.h"
 
-#define MAX_STRINGS    (1UL << 24)  /* the kernel stops earlier, by bytes */
+#define MAX_STRINGS    (1UL << 24)    /* the kernel stops earlier, by bytes */
 #define MAX_ARG_STRING (128UL * 1024) /* the kernel's limit on one string */
-#define ENV_PROBE      24           /* enough of a variable to see that it is dangerous */
+#define ENV_PROBE      24             /* enough of a variable to see that it is dangerous */
 
 /* A NULL-terminated array of pointers that grows. */
 struct pointers {

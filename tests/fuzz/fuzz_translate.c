@@ -146,7 +146,8 @@ static void check_tables(const struct tb *tb)
         const struct tb_restart *r = &tb->restarts[i];
         REQUIRE(i == 0 || tb->restarts[i - 1].host_off < r->host_off);
         REQUIRE(r->host_off < tb->host_size);
-        REQUIRE((r->kind != TB_RESTART_PC && r->kind != TB_RESTART_RUN) || r->guest_off <= tb->size);
+        REQUIRE((r->kind != TB_RESTART_PC && r->kind != TB_RESTART_RUN) ||
+                r->guest_off <= tb->size);
         REQUIRE(r->kind != TB_RESTART_EXIT || r->guest_off < tb->exit_count);
     }
     for (unsigned i = 0; i < tb->exit_count; i++) {
