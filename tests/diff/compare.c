@@ -17,13 +17,19 @@
 
 #define FIXED_FLAGS 0x202u /* always set in user mode */
 
-static bool same_end(const struct diff_result *a, const struct diff_result *b)
+static bool same_address(const struct diff_case *c, uint64_t a, uint64_t b)
+{
+    return a == b || (c->wide && a - b + PAGE < 2 * PAGE);
+}
+
+static bool same_end(const struct diff_case *c, const struct diff_result *a,
+                     const struct diff_result *b)
 {
     if (a->outcome != b->outcome || a->rip != b->rip) {
         return false;
     }
     return a->outcome != OUTCOME_FAULT ||
-           (a->signo == b->signo && a->code == b->code && a->addr == b->addr);
+           (a->signo == b->signo && a->code == b->code && same_address(c, a->addr, b->addr));
 }
 
 static bool canonical(uint64_t addr)
@@ -74,7 +80,7 @@ bool results_equal(const struct diff_case *c, struct diff_result *native,
         native->rip == engine->rip) {
         return true; /* selectors that the engine refuses, before it reads the rest */
     }
-    if (!same_end(native, engine)) {
+    if (!same_end(c, native, engine)) {
         return false;
     }
     if (c->no_values) {

@@ -185,6 +185,9 @@ static void describe(struct diff_case *c, const struct insn *in)
     c->no_memory |= in->form->level == COMPARE_NO_MEMORY;
     c->x87 |= touches_x87(in);
     c->segments |= loads_segment(in);
+    for (unsigned k = 0; k < in->zi.operand_count; k++) {
+        c->wide |= in->ops[k].type == ZYDIS_OPERAND_TYPE_MEMORY && in->ops[k].size > 64 * 8;
+    }
     c->far_return |= in->zi.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && in->zi.opcode >= 0xca &&
                      in->zi.opcode <= 0xcf && in->form->encoding == FORM_LEGACY;
 }
