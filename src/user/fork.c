@@ -77,12 +77,12 @@ int64_t fork_process(struct user_thread *t, const struct clone_request *rq)
         signals_apply_mask(t);
         return -USER_ERESTARTNOINTR;
     }
-    threads_before_fork();
     rcu_before_fork();
     locks_before_fork();
     x86_engine_before_fork();
     int64_t pid = host_fork(rq);
     if (pid == 0) {
+        threads_forget_ended();
         locks_after_fork_child();
         rcu_after_fork_child();
         x86_engine_after_fork_child(t->cpu);

@@ -114,7 +114,7 @@ static void end_thread(struct user_thread *t)
     atomic_fetch_add_explicit(&ended_threads, 1, memory_order_release);
 }
 
-void threads_before_fork(void)
+void threads_forget_ended(void)
 {
     /* Pairs with the release in end_thread: the guest learns of a thread's end
      * before we are done with it, and the child begins anew with what that

@@ -27,8 +27,8 @@ int64_t vfork_process(struct user_thread *t, const struct clone_request *rq);
 /* Registers and thread pointer of a child, by the request. */
 void clone_child_registers(struct x86_cpu *cpu, const struct clone_request *rq);
 
-/* What threads did that have ended comes before the fork. */
-void threads_before_fork(void);
+/* In the child of a fork, first: what threads did that have ended is over. */
+void threads_forget_ended(void);
 
 /* In the child of a fork: `t` is the only one, and the first. */
 void threads_after_fork_child(struct user_thread *t);
