@@ -14,27 +14,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/tsan.h"
 #include "exec/cpu_internal.h"
 #include "exec/exclusive.h"
 #include "locks/bql.h"
 #include "rcu/rcu.h"
-
-/* ck's inline assembly is invisible to TSan, which is told of the order that
- * a push and a pop make. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CPU_WORK_TSAN 1
-#endif
-#endif
-#ifdef CPU_WORK_TSAN
-void __tsan_acquire(void *addr);
-void __tsan_release(void *addr);
-#define tsan_release(p) __tsan_release(p)
-#define tsan_acquire(p) __tsan_acquire(p)
-#else
-#define tsan_release(p) ((void)(p))
-#define tsan_acquire(p) ((void)(p))
-#endif
 
 /* Who waits in run_on_cpu. A vCPU waits by cpu_halt_wait, so that work for it
  * ends the wait too; another thread on `event`. */
@@ -60,7 +44,7 @@ CK_STACK_CONTAINER(struct cpu_work, link, work_of)
 static void push(struct cpu *cpu, struct cpu_work *work)
 {
     rcu_read_lock();
-    tsan_release(cpu);
+    tsan_release(cpu); /* ck's inline assembly is invisible to TSan */
     ck_stack_push_upmc(&cpu->work, &work->link);
     cpu_kick(cpu, CPU_EXIT_WORK);
     rcu_read_unlock();

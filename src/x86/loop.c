@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "base/tsan.h"
 #include "exec/code_cache.h"
 #include "exec/exclusive.h"
 #include "exec/tb.h"
@@ -44,6 +45,7 @@ static uintptr_t light_special(struct x86_cpu *cpu, enum x86_special what)
 uintptr_t x86_light_exit(struct x86_cpu *cpu, uintptr_t arg, uint32_t kind)
 {
     struct tb_exit *exit = NULL;
+    tsan_acquire(&x86_translate_max_insns); /* see lower_block */
     if (kind == X86_STUB_SPECIAL) {
         return light_special(cpu, (enum x86_special)arg);
     }

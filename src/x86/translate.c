@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/tsan.h"
 #include "exec/code_cache.h"
 #include "exec/guest_ops.h"
 #include "locks/mmap_lock.h"
@@ -260,6 +261,8 @@ static struct tb *lower_block(struct cpu *cpu, struct translation *t) REQUIRES(m
     };
     code_region_commit(cpu, pad + t->e.len);
     tb_register_host(tb);
+    /* A vCPU may come to this TB by jumps in generated code alone. */
+    tsan_release(&x86_translate_max_insns);
     return tb;
 }
 

@@ -1,0 +1,18 @@
+/* What TSan cannot see: order that is made by generated code or by inline
+ * assembly. Nothing in other builds. */
+#ifndef MORTISE_BASE_TSAN_H
+#define MORTISE_BASE_TSAN_H
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#include <sanitizer/tsan_interface.h>
+#define tsan_release(p) __tsan_release(p)
+#define tsan_acquire(p) __tsan_acquire(p)
+#endif
+#endif
+#ifndef tsan_release
+#define tsan_release(p) ((void)(p))
+#define tsan_acquire(p) ((void)(p))
+#endif
+
+#endif
