@@ -8,11 +8,18 @@
 #include <sanitizer/tsan_interface.h>
 #define tsan_release(p) __tsan_release(p)
 #define tsan_acquire(p) __tsan_acquire(p)
+/* What is written in between is not looked at. */
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+#define tsan_ignore_writes_begin() AnnotateIgnoreWritesBegin(__FILE__, __LINE__)
+#define tsan_ignore_writes_end()   AnnotateIgnoreWritesEnd(__FILE__, __LINE__)
 #endif
 #endif
 #ifndef tsan_release
-#define tsan_release(p) ((void)(p))
-#define tsan_acquire(p) ((void)(p))
+#define tsan_ignore_writes_begin() ((void)0)
+#define tsan_ignore_writes_end()   ((void)0)
+#define tsan_release(p)            ((void)(p))
+#define tsan_acquire(p)            ((void)(p))
 #endif
 
 #endif

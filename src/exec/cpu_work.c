@@ -44,8 +44,12 @@ CK_STACK_CONTAINER(struct cpu_work, link, work_of)
 static void push(struct cpu *cpu, struct cpu_work *work)
 {
     rcu_read_lock();
-    tsan_release(cpu); /* ck's inline assembly is invisible to TSan */
+    /* TSan does not see ck's inline assembly, which orders the write of the
+     * entry's link, inside, before the one that publishes the entry. */
+    tsan_release(cpu);
+    tsan_ignore_writes_begin();
     ck_stack_push_upmc(&cpu->work, &work->link);
+    tsan_ignore_writes_end();
     cpu_kick(cpu, CPU_EXIT_WORK);
     rcu_read_unlock();
 }

@@ -103,12 +103,8 @@ static void catch_signals(void)
     stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
     sigaltstack(&ss, NULL);
     native_block.handler = on_signal;
-    struct sigaction sa = {.sa_sigaction = native_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    sigfillset(&sa.sa_mask);
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        sigaction(signals[i], &sa, NULL);
-    }
+    native_catch(signals, sizeof(signals) / sizeof(signals[0]));
 }
 
 static void map_code(void)

@@ -2,6 +2,8 @@
 #include "native_asm.h"
 
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct native_block native_block;
 
@@ -139,3 +141,21 @@ __asm__(".text\n"
         "    mov %eax, %ds\n"
         "    mov %eax, %es\n"
         "    ret\n");
+
+#define KERNEL_SA_RESTORER 0x04000000ul
+
+/* What the handlers return to. */
+void native_restorer(void);
+
+void native_catch(const int *signals, unsigned count)
+{
+    const struct {
+        void (*handler)(int sig, siginfo_t *info, void *context);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } sa = {native_handler, SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER, native_restorer, ~0ull};
+    for (unsigned i = 0; i < count; i++) {
+        syscall(SYS_rt_sigaction, signals[i], &sa, NULL, sizeof(sa.mask));
+    }
+}

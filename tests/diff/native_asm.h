@@ -34,8 +34,10 @@ extern const char native_exit[];
  * loaded, clears AC, and goes to native_block.handler. */
 void native_handler(int sig, siginfo_t *info, void *context);
 
-/* What a handler that was installed without libc returns to. */
-void native_restorer(void);
+/* Sends the signals to native_handler, on the alternate stack. Without libc,
+ * whose sigaction a sanitizer may have replaced by one that runs code of its
+ * own first, under the guest's FS base and AC flag. */
+void native_catch(const int *signals, unsigned count);
 
 /* DS and ES take what C code expects. */
 void native_reset_segments(void);

@@ -18,14 +18,13 @@
 
 #include "native_asm.h"
 
-#define ARCH_SET_GS        0x1001
-#define ARCH_GET_FS        0x1003
-#define TRAP_DEBUG         1
-#define TRAP_BREAKPOINT    3
-#define TRAP_PAGE_FAULT    14
-#define PF_INSTRUCTION     0x10
-#define EXIT_STRAY_SIGNAL  4
-#define KERNEL_SA_RESTORER 0x04000000ul
+#define ARCH_SET_GS       0x1001
+#define ARCH_GET_FS       0x1003
+#define TRAP_DEBUG        1
+#define TRAP_BREAKPOINT   3
+#define TRAP_PAGE_FAULT   14
+#define PF_INSTRUCTION    0x10
+#define EXIT_STRAY_SIGNAL 4
 
 static struct batch *batch;
 static struct diff_result *current; /* of the run that is going on */
@@ -145,24 +144,14 @@ static void run_batch(uint32_t first)
     }
 }
 
-/* Without libc, whose sigaction a sanitizer may have replaced by one that runs
- * code of its own first, under the guest's FS base. */
 static void catch_signals(void)
 {
     static _Alignas(64) uint8_t stack[65536];
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGALRM};
     stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
     sigaltstack(&ss, NULL);
     native_block.handler = on_signal;
-    const struct {
-        void (*handler)(int sig, siginfo_t *info, void *context);
-        unsigned long flags;
-        void (*restorer)(void);
-        uint64_t mask;
-    } sa = {native_handler, SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER, native_restorer, ~0ull};
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGALRM};
-    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        syscall(SYS_rt_sigaction, signals[i], &sa, NULL, sizeof(sa.mask));
-    }
+    native_catch(signals, sizeof(signals) / sizeof(signals[0]));
 }
 
 static void forbid_system_calls(void)
