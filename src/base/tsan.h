@@ -15,7 +15,13 @@ void AnnotateIgnoreWritesEnd(const char *file, int line);
 #define tsan_ignore_writes_end()   AnnotateIgnoreWritesEnd(__FILE__, __LINE__)
 #endif
 #endif
-#ifndef tsan_release
+#ifdef tsan_release
+/* For functions that host signal handlers call: TSan's run time is not
+ * re-entrant, and the handler may have interrupted it, so these stay out of it
+ * altogether (no_sanitize would leave calls for atomics and function entry). */
+#define TSAN_SIGNAL_CODE __attribute__((disable_sanitizer_instrumentation))
+#else
+#define TSAN_SIGNAL_CODE
 #define tsan_ignore_writes_begin() ((void)0)
 #define tsan_ignore_writes_end()   ((void)0)
 #define tsan_release(p)            ((void)(p))

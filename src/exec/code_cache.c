@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/tsan.h"
 #include "exec/tb_internal.h"
 
 #define PAGE             4096UL
@@ -280,12 +281,12 @@ size_t code_cache_size(void)
     return cache.size;
 }
 
-bool code_cache_contains(uintptr_t rx)
+TSAN_SIGNAL_CODE bool code_cache_contains(uintptr_t rx)
 {
     return rx - cache.rx_start < cache.size;
 }
 
-uint8_t *code_rw(uintptr_t rx)
+TSAN_SIGNAL_CODE uint8_t *code_rw(uintptr_t rx)
 {
     return (uint8_t *)(rx - cache.rx_start + cache.rw_start);
 }

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/tsan.h"
 #include "exec/tb_internal.h"
 #include "locks/region_lock.h"
 
@@ -269,7 +270,7 @@ void code_region_release(struct cpu *cpu)
     region_unlock();
 }
 
-static struct code_region *region_of(uintptr_t rx)
+TSAN_SIGNAL_CODE static struct code_region *region_of(uintptr_t rx)
 {
     if (!regions || rx < regions[0].start) {
         return NULL;
@@ -292,7 +293,7 @@ void tb_register_host(struct tb *tb)
     atomic_store_explicit(&r->tb_count, n + 1, memory_order_release);
 }
 
-struct tb *tb_from_host(uintptr_t rx)
+TSAN_SIGNAL_CODE struct tb *tb_from_host(uintptr_t rx)
 {
     struct code_region *r = region_of(rx);
 

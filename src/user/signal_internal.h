@@ -4,11 +4,12 @@
 
 #include <ucontext.h>
 
+#include "base/tsan.h"
 #include "user/user.h"
 
 /* TSan's run time is not re-entrant: what runs in host handlers stays out of
  * it as far as it is ours. */
-#define SIGNAL_HANDLER_CODE __attribute__((no_sanitize("thread")))
+#define SIGNAL_HANDLER_CODE TSAN_SIGNAL_CODE
 
 /* The sigaction structure of the system call. */
 struct host_sigaction {

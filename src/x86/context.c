@@ -8,6 +8,7 @@
  * past it and about to jump through cpu->entry, which is diverted here.
  *
  * Everything runs in signal handlers: no locks, no allocation. */
+#include "base/tsan.h"
 #include "exec/code_cache.h"
 #include "exec/tb.h"
 #include "x86/engine.h"
@@ -19,12 +20,12 @@ static const uint8_t greg_of[X86_GPRS] = {
     REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
-static uint64_t host_reg(const ucontext_t *uc, unsigned n)
+TSAN_SIGNAL_CODE static uint64_t host_reg(const ucontext_t *uc, unsigned n)
 {
     return (uint64_t)uc->uc_mcontext.gregs[n];
 }
 
-static const struct tb_restart *find_restart(const struct tb *tb, uint32_t off)
+TSAN_SIGNAL_CODE static const struct tb_restart *find_restart(const struct tb *tb, uint32_t off)
 {
     unsigned lo = 0, hi = tb->restart_count;
     while (hi - lo > 1) {
@@ -46,7 +47,7 @@ static const struct tb_restart collide_rest = {
     .kind = TB_RESTART_RAX, .saved = 1u << X86_RAX | 1u << X86_RCX | 1u << X86_RDX};
 
 /* The TB and restart point of a context in translated code, or NULL. */
-static const struct tb_restart *locate(const ucontext_t *uc, const struct tb **tb)
+TSAN_SIGNAL_CODE static const struct tb_restart *locate(const ucontext_t *uc, const struct tb **tb)
 {
     uintptr_t pc = host_reg(uc, REG_RIP);
     if (pc >= x86_stubs.give_up && pc < x86_stubs.collide_end) {
@@ -60,7 +61,8 @@ static const struct tb_restart *locate(const ucontext_t *uc, const struct tb **t
     return *tb ? find_restart(*tb, (uint32_t)(pc - (*tb)->code_start)) : NULL;
 }
 
-static uint64_t guest_pc(const ucontext_t *uc, const struct tb *tb, const struct tb_restart *r)
+TSAN_SIGNAL_CODE static uint64_t guest_pc(const ucontext_t *uc, const struct tb *tb,
+                                          const struct tb_restart *r)
 {
     switch (r->kind) {
     case TB_RESTART_RAX:
@@ -74,7 +76,8 @@ static uint64_t guest_pc(const ucontext_t *uc, const struct tb *tb, const struct
     }
 }
 
-enum x86_where x86_context_where(struct x86_cpu *cpu, const ucontext_t *uc, uint64_t *pc)
+TSAN_SIGNAL_CODE enum x86_where x86_context_where(struct x86_cpu *cpu, const ucontext_t *uc,
+                                                  uint64_t *pc)
 {
     (void)cpu;
     const struct tb *tb;
@@ -88,7 +91,8 @@ enum x86_where x86_context_where(struct x86_cpu *cpu, const ucontext_t *uc, uint
     return code_cache_contains(host_reg(uc, REG_RIP)) ? X86_IN_STUBS : X86_IN_HOST;
 }
 
-enum x86_where x86_context_take(struct x86_cpu *cpu, ucontext_t *uc, enum x86_exit why)
+TSAN_SIGNAL_CODE enum x86_where x86_context_take(struct x86_cpu *cpu, ucontext_t *uc,
+                                                 enum x86_exit why)
 {
     const struct tb *tb;
     const struct tb_restart *r = locate(uc, &tb);
@@ -111,7 +115,7 @@ enum x86_where x86_context_take(struct x86_cpu *cpu, ucontext_t *uc, enum x86_ex
     return X86_IN_GUEST;
 }
 
-bool x86_context_step_inside(struct x86_cpu *cpu, const ucontext_t *uc)
+TSAN_SIGNAL_CODE bool x86_context_step_inside(struct x86_cpu *cpu, const ucontext_t *uc)
 {
     const struct tb *tb;
     const struct tb_restart *r = locate(uc, &tb);
