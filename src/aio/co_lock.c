@@ -3,7 +3,16 @@
  * overtakes. The spinlock is held for a few instructions, never across a
  * yield. A waiter puts itself on the list before it yields; it may be woken in
  * between, by another thread, and is entered after the yield, because on the
- * same home thread (aio_co.c). */
+ * same home thread (aio_co.c).
+ *
+ * Why clang's analysis is off in functions here: they are the capability, as
+ * those of src/locks are. co_mutex_lock, trylock and unlock acquire and release
+ * it by what they store in m->holder, which clang cannot connect with the
+ * attributes on their prototypes; co_queue_wait gives it up and takes it again
+ * inside, through those. What they share is still locked: m->holder, first and
+ * last are touched only between spinlock_lock and spinlock_unlock of m->lock,
+ * but in co_mutex_init, when nobody else knows m; a co_queue's list is touched
+ * by co_queue_wait before it unlocks m. */
 #include "aio/co_lock.h"
 
 #include <stddef.h>

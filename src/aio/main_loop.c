@@ -19,6 +19,9 @@ static GSource *sources[2] IMMUTABLE_AFTER_INIT;
 static GArray *poll_fds OWNED_BY(main_loop_role);
 static atomic_bool quit;
 
+/* attach and detach run on the main loop's thread, whose role their callers
+ * require, and enter and leave a context each; clang cannot follow a
+ * capability that is an element of an array from one to the other. */
 static void detach(int i) NO_THREAD_SAFETY_ANALYSIS
 {
     g_source_destroy(sources[i]);
