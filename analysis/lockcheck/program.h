@@ -1,0 +1,75 @@
+/* All units as one program: symbols linked, duplicates of headers' inline
+ * functions and records merged, calls through pointers resolved to what is
+ * stored in the pointer anywhere. Built once, then read by all checks. */
+#ifndef LOCKCHECK_PROGRAM_H
+#define LOCKCHECK_PROGRAM_H
+
+#include "annotation.h"
+#include "finding.h"
+#include "ir.h"
+#include "rules.h"
+
+/* A function of the program, and how it is linked to others. */
+struct pfunction {
+    struct ir_function *ir;  /* the definition, or a declaration if there is none */
+    GPtrArray *annotations;  /* of all declarations in all units; const char * */
+    const struct rule *const *rules;
+    GPtrArray *calls;   /* of struct pcall: calls in its body */
+    GPtrArray *callers; /* of struct pcall: resolved calls to it */
+    GPtrArray *stored;  /* of struct pslot: slots it is stored in; its address is taken */
+    bool builtin;       /* a rule or an acquire/release annotation defines it: its body is not looked into */
+    void *flow;         /* flow.c */
+    void *check;        /* scratch of the check that runs */
+    uint32_t number;
+};
+
+/* A place that function pointers are stored in: a field of a record, a
+ * global, a parameter, a local, or the result of a function. */
+struct pslot {
+    const char *name;        /* for people: "struct ops.run", "parameter 2 of foo" */
+    GPtrArray *functions;    /* of struct pfunction: all that may be in it */
+    GPtrArray *annotations;  /* contract of the pointer; const char * */
+    struct ir_loc loc;
+    bool escapes; /* something that we cannot follow is stored in it as well */
+};
+
+struct pcall {
+    struct pfunction *caller;
+    struct ir_event *event;
+    struct pslot *slot;  /* of an indirect call; NULL for a direct one */
+    GPtrArray *targets;  /* of struct pfunction: one for a direct call; may be empty */
+    bool unresolved;     /* indirect, and nothing known can be called */
+};
+
+struct program {
+    GPtrArray *units;     /* of struct ir_unit; owned */
+    GPtrArray *functions; /* of struct pfunction, those with a body first; owned */
+    GHashTable *by_symbol; /* symbol -> struct pfunction */
+    GHashTable *globals;   /* symbol -> struct ir_variable; the definition if there is one */
+    GHashTable *records;   /* key -> struct ir_record, the one with fields */
+    GPtrArray *slots;      /* of struct pslot; owned */
+    GHashTable *call_of;   /* struct ir_event * -> struct pcall * */
+    const struct rules *rules;
+};
+
+/* Takes the units over. `rules` must live as long as the program. */
+struct program *program_new(GPtrArray *units, const struct rules *rules);
+void program_free(struct program *program);
+
+struct pfunction *program_function(const struct program *program, const char *symbol);
+const struct ir_record *program_record(const struct program *program, const char *key);
+const struct ir_variable *program_global(const struct program *program, const char *symbol);
+/* The field that the last FIELD step of a path names, or the variable that is
+ * its root; NULL if unknown. */
+const struct ir_variable *program_variable(const struct program *program, const struct ir_path *path,
+                                           const struct ir_function *function);
+/* The slot that a value is loaded from (field, global, parameter, local), or NULL. */
+struct pslot *program_slot(const struct program *program, const struct ir_function *function,
+                           const struct ir_value *value);
+struct pcall *program_call(const struct program *program, const struct ir_event *event);
+/* Functions in an order in which callees come before callers where there is
+ * no recursion: GPtrArray of GPtrArray of struct pfunction, one per strongly
+ * connected component; owned by the program. */
+const GPtrArray *program_components(struct program *program);
+
+#endif
