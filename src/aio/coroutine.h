@@ -19,10 +19,10 @@
 #include "locks/annotations.h"
 
 /* On functions: called in coroutines only. */
-#define coroutine_fn LOCKS_ANNOTATE("mortise:coroutine_fn")
+#define coroutine_fn LOCKS_NOTE("requires:coroutine")
 
 struct coroutine;
-typedef void coroutine_entry(void *opaque);
+typedef void coroutine_entry(void *opaque) coroutine_fn;
 
 /* Does not run until it is entered. Stops the process when there is no memory
  * for a stack. It is freed when it returns; it must. */

@@ -1,7 +1,7 @@
 /* Lock contracts as attributes. clang checks the first group at compile time
- * (-Wthread-safety, -Wthread-safety-beta); the second group says what clang's
- * C mode has no attribute for, and is left in the tree as annotations for a
- * whole-program checker. Other compilers see nothing.
+ * (-Wthread-safety, -Wthread-safety-beta); mortise-lockcheck, which defines
+ * __LOCKCHECK__, reads all of them as annotation strings, those included that
+ * clang's C mode has no attribute for. Other compilers see nothing.
  *
  * An argument is the capability itself: a lock object or its address, a role
  * (locks/thread.h), or one of the global capabilities bql, mmap_lock_cap,
@@ -9,58 +9,68 @@
 #ifndef MORTISE_LOCKS_ANNOTATIONS_H
 #define MORTISE_LOCKS_ANNOTATIONS_H
 
-#if defined(__clang__)
-#define LOCKS_ATTRIBUTE(x)  __attribute__((x))
-#define LOCKS_ANNOTATE(...) __attribute__((annotate(__VA_ARGS__)))
+#if defined(__LOCKCHECK__)
+#define LOCKS_CLANG(x)
+#define LOCKS_NOTE(text) __attribute__((annotate("lockcheck:" text)))
+#elif defined(__clang__)
+#define LOCKS_CLANG(x) __attribute__((x))
+#define LOCKS_NOTE(text)
 #else
-#define LOCKS_ATTRIBUTE(x)
-#define LOCKS_ANNOTATE(...)
+#define LOCKS_CLANG(x)
+#define LOCKS_NOTE(text)
 #endif
+#define LOCKS_BOTH(attribute, kind, ...)                                                           \
+    LOCKS_CLANG(attribute(__VA_ARGS__)) LOCKS_NOTE(kind ":" #__VA_ARGS__)
 
 /* On a type, between `struct` and its name: objects of it can be held. */
-#define CAPABILITY(name) LOCKS_ATTRIBUTE(capability(name))
+#define CAPABILITY(name) LOCKS_CLANG(capability(name)) LOCKS_NOTE("capability:" name)
+
+/* On a type that is a capability, or one lock: who holds it must not sleep. */
+#define NONBLOCKING LOCKS_NOTE("nonblocking")
 
 /* On data: touched only by who holds the lock. PT_ is about what it points to. */
-#define GUARDED_BY(x)    LOCKS_ATTRIBUTE(guarded_by(x))
-#define PT_GUARDED_BY(x) LOCKS_ATTRIBUTE(pt_guarded_by(x))
+#define GUARDED_BY(...)    LOCKS_BOTH(guarded_by, "guarded_by", __VA_ARGS__)
+#define PT_GUARDED_BY(...) LOCKS_BOTH(pt_guarded_by, "pt_guarded_by", __VA_ARGS__)
 
 /* On functions: what the caller holds, and what the call takes or drops. */
-#define REQUIRES(...)           LOCKS_ATTRIBUTE(requires_capability(__VA_ARGS__))
-#define REQUIRES_SHARED(...)    LOCKS_ATTRIBUTE(requires_shared_capability(__VA_ARGS__))
-#define ACQUIRE(...)            LOCKS_ATTRIBUTE(acquire_capability(__VA_ARGS__))
-#define ACQUIRE_SHARED(...)     LOCKS_ATTRIBUTE(acquire_shared_capability(__VA_ARGS__))
-#define RELEASE(...)            LOCKS_ATTRIBUTE(release_capability(__VA_ARGS__))
-#define RELEASE_SHARED(...)     LOCKS_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
-#define RELEASE_GENERIC(...)    LOCKS_ATTRIBUTE(release_generic_capability(__VA_ARGS__))
-#define TRY_ACQUIRE(...)        LOCKS_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
-#define TRY_ACQUIRE_SHARED(...) LOCKS_ATTRIBUTE(try_acquire_shared_capability(__VA_ARGS__))
-#define EXCLUDES(...)           LOCKS_ATTRIBUTE(locks_excluded(__VA_ARGS__))
-#define RETURN_CAPABILITY(x)    LOCKS_ATTRIBUTE(lock_returned(x))
+#define REQUIRES(...)        LOCKS_BOTH(requires_capability, "requires", __VA_ARGS__)
+#define REQUIRES_SHARED(...) LOCKS_BOTH(requires_shared_capability, "requires_shared", __VA_ARGS__)
+#define ACQUIRE(...)         LOCKS_BOTH(acquire_capability, "acquire", __VA_ARGS__)
+#define ACQUIRE_SHARED(...)  LOCKS_BOTH(acquire_shared_capability, "acquire_shared", __VA_ARGS__)
+#define RELEASE(...)         LOCKS_BOTH(release_capability, "release", __VA_ARGS__)
+#define RELEASE_SHARED(...)  LOCKS_BOTH(release_shared_capability, "release_shared", __VA_ARGS__)
+#define RELEASE_GENERIC(...) LOCKS_BOTH(release_generic_capability, "release_generic", __VA_ARGS__)
+#define TRY_ACQUIRE(...)     LOCKS_BOTH(try_acquire_capability, "try_acquire", __VA_ARGS__)
+#define TRY_ACQUIRE_SHARED(...)                                                                    \
+    LOCKS_BOTH(try_acquire_shared_capability, "try_acquire_shared", __VA_ARGS__)
+#define EXCLUDES(...)          LOCKS_BOTH(locks_excluded, "excludes", __VA_ARGS__)
+#define RETURN_CAPABILITY(...) LOCKS_BOTH(lock_returned, "returns", __VA_ARGS__)
 
 /* On functions that check at run time that the caller holds it, and from
  * which on the analysis believes it. */
-#define ASSERT_CAPABILITY(x)        LOCKS_ATTRIBUTE(assert_capability(x))
-#define ASSERT_SHARED_CAPABILITY(x) LOCKS_ATTRIBUTE(assert_shared_capability(x))
+#define ASSERT_CAPABILITY(...) LOCKS_BOTH(assert_capability, "assert", __VA_ARGS__)
+#define ASSERT_SHARED_CAPABILITY(...)                                                              \
+    LOCKS_BOTH(assert_shared_capability, "assert_shared", __VA_ARGS__)
 
 /* On lock objects: the declared order. */
-#define ACQUIRED_AFTER(...)  LOCKS_ATTRIBUTE(acquired_after(__VA_ARGS__))
-#define ACQUIRED_BEFORE(...) LOCKS_ATTRIBUTE(acquired_before(__VA_ARGS__))
+#define ACQUIRED_AFTER(...)  LOCKS_BOTH(acquired_after, "acquired_after", __VA_ARGS__)
+#define ACQUIRED_BEFORE(...) LOCKS_BOTH(acquired_before, "acquired_before", __VA_ARGS__)
 
 /* On functions whose body is the implementation of a lock, or that do what
  * the analysis cannot follow; the latter say why. */
-#define NO_THREAD_SAFETY_ANALYSIS LOCKS_ATTRIBUTE(no_thread_safety_analysis)
+#define NO_THREAD_SAFETY_ANALYSIS LOCKS_CLANG(no_thread_safety_analysis) LOCKS_NOTE("no_analysis")
 
 /* On data: written before other threads can see it, and never again. */
-#define IMMUTABLE_AFTER_INIT LOCKS_ANNOTATE("mortise:immutable_after_init")
+#define IMMUTABLE_AFTER_INIT LOCKS_NOTE("immutable")
 
 /* On data: touched only by threads of the role. */
-#define OWNED_BY(role) LOCKS_ANNOTATE("mortise:owned_by:" #role)
+#define OWNED_BY(role) LOCKS_NOTE("owned_by:" #role)
 
 /* On pointers: read by rcu_dereference, published by rcu_assign_pointer. */
-#define RCU_PROTECTED LOCKS_ANNOTATE("mortise:rcu_protected")
+#define RCU_PROTECTED LOCKS_NOTE("rcu")
 
 /* On functions: may sleep for an unbounded time, so not under a spinlock nor
  * in an RCU read section. */
-#define MAY_BLOCK LOCKS_ANNOTATE("mortise:may_block")
+#define MAY_BLOCK LOCKS_NOTE("may_block")
 
 #endif

@@ -28,7 +28,7 @@ void __tsan_release(void *addr);
 #define SPINLOCK_TSAN_RELEASE(s) ((void)(s))
 #endif
 
-struct CAPABILITY("spinlock") spinlock {
+struct CAPABILITY("spinlock") NONBLOCKING spinlock {
     ck_spinlock_fas_t ck;
     struct lock_base base;
 };
