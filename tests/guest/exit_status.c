@@ -115,9 +115,12 @@ static void stop_and_go(void)
     MUST(pipe(go) == 0);
     pid_t pid = fork();
     if (pid == 0) {
+        /* A group of its own, whose leader's parent is in another group of the
+         * session: not orphaned, or SIGTSTP would do nothing. */
+        MUST(setpgid(0, 0) == 0);
         raise(SIGSTOP);
         MUST(read(go[0], &c, 1) == 1);
-        raise(SIGSTOP);
+        raise(SIGTSTP);
         _exit(9);
     }
     MUST(waitpid(pid, &status, WUNTRACED) == pid);
