@@ -44,10 +44,12 @@ struct finding {
     char *text;           /* one sentence, without full stop */
     const char *function; /* symbol of the function that it is in, or NULL */
     GPtrArray *notes;     /* of struct finding_note */
+    char *suppressed;     /* the reason, if a suppression covers it; otherwise NULL */
 };
 
 struct findings {
-    GPtrArray *list; /* of struct finding */
+    GPtrArray *list;  /* of struct finding */
+    GHashTable *seen; /* set of the findings in list, by check, place and text */
 };
 
 const char *check_name(enum check_id check);
@@ -64,6 +66,11 @@ struct finding *findings_add(struct findings *findings, enum check_id check, enu
     G_GNUC_PRINTF(6, 7);
 /* Does nothing if finding is NULL. */
 void finding_note(struct finding *finding, struct ir_loc loc, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* By place, then check and text: the same for the same program, always. */
 void findings_sort(struct findings *findings);
+
+/* One line about the check, for --list-checks and for SARIF. */
+const char *check_summary(enum check_id check);
+const char *severity_name(enum severity severity);
 
 #endif
