@@ -37,7 +37,10 @@
  * A lock expression is C as it would stand in the function: `&x->lock`,
  * `x->lock`, `lock`, a parameter's name and so on, a global, a field of the
  * same struct (in guarded_by), or a role or other name that is no variable
- * (then it is an abstract capability of that name). */
+ * (then it is an abstract capability of that name). `$0`, `$1` are parameters
+ * by number: the front end writes them for names that only the annotated
+ * declaration has (a prototype that calls its parameters otherwise than the
+ * definition, a function pointer). */
 #ifndef LOCKCHECK_ANNOTATION_H
 #define LOCKCHECK_ANNOTATION_H
 
@@ -97,5 +100,13 @@ struct program;
 struct ir_path *annotation_path(const struct program *program, const char *expression,
                                 const struct ir_function *function, const struct ir_record *record,
                                 const struct ir_path *base);
+/* The same for an annotation of a global variable: names are looked up in the
+ * variable's file first. */
+struct ir_path *annotation_path_of_global(const struct program *program, const char *expression,
+                                          const struct ir_variable *global);
+/* The place among the arguments where lock expressions begin (try_acquire has
+ * its success value in front). */
+guint annotation_first_lock(const struct annotation *annotation);
+const char *annotation_kind_name(enum annotation_kind kind);
 
 #endif

@@ -17,10 +17,11 @@ struct pfunction {
     GPtrArray *calls;   /* of struct pcall: calls in its body */
     GPtrArray *callers; /* of struct pcall: resolved calls to it */
     GPtrArray *stored;  /* of struct pslot: slots it is stored in; its address is taken */
-    bool builtin;       /* a rule or an acquire/release annotation defines it: its body is not looked into */
+    bool builtin;       /* a rule, or an acquire/release annotation with no_analysis, defines it: its body is not looked into */
     void *flow;         /* flow.c */
     void *check;        /* scratch of the check that runs */
-    uint32_t number;
+    uint32_t number;    /* index in program->functions */
+    uint32_t unit;      /* index in program->units of the unit that `ir` is from */
 };
 
 /* A place that function pointers are stored in: a field of a record, a
@@ -28,7 +29,8 @@ struct pfunction {
 struct pslot {
     const char *name;        /* for people: "struct ops.run", "parameter 2 of foo" */
     GPtrArray *functions;    /* of struct pfunction: all that may be in it */
-    GPtrArray *annotations;  /* contract of the pointer; const char * */
+    GArray *origins;         /* of struct ir_loc: where each of these was named on its way here */
+    GPtrArray *annotations;  /* contract of the pointer, only kinds that state one; const char * */
     struct ir_loc loc;
     bool escapes; /* something that we cannot follow is stored in it as well */
 };
@@ -38,8 +40,11 @@ struct pcall {
     struct ir_event *event;
     struct pslot *slot;  /* of an indirect call; NULL for a direct one */
     GPtrArray *targets;  /* of struct pfunction: one for a direct call; may be empty */
+    GPtrArray *callbacks; /* of struct pfunction: what the callee calls before it returns, by RULE_CALLBACK */
     bool unresolved;     /* indirect, and nothing known can be called */
 };
+
+struct program_index; /* what program*.c need to answer questions */
 
 struct program {
     GPtrArray *units;     /* of struct ir_unit; owned */
@@ -50,6 +55,8 @@ struct program {
     GPtrArray *slots;      /* of struct pslot; owned */
     GHashTable *call_of;   /* struct ir_event * -> struct pcall * */
     const struct rules *rules;
+    struct program_index *index;
+    bool annotated; /* something in the program has a lockcheck or clang annotation */
 };
 
 /* Takes the units over. `rules` must live as long as the program. */
@@ -67,6 +74,20 @@ const struct ir_variable *program_variable(const struct program *program, const 
 struct pslot *program_slot(const struct program *program, const struct ir_function *function,
                            const struct ir_value *value);
 struct pcall *program_call(const struct program *program, const struct ir_event *event);
+/* The pfunction that has this body. */
+struct pfunction *program_function_of(const struct program *program, const struct ir_function *ir);
+/* The global of that name as code in `file` would see it: its own static
+ * first, then the external one, then any; NULL if there is none. */
+const struct ir_variable *program_global_named(const struct program *program, const char *name,
+                                               const char *file);
+const struct ir_variable *program_field(const struct program *program, const char *record,
+                                        const char *name);
+/* All functions that a value may be: struct pfunction; to be freed. */
+GPtrArray *program_value_functions(const struct program *program, const struct ir_function *function,
+                                   const struct ir_value *value);
+/* A callee's path in the terms of a call: parameters replaced by arguments.
+ * NULL if an argument cannot be named; to be freed. */
+struct ir_path *program_bind_path(const struct ir_path *path, const GPtrArray *args);
 /* Functions in an order in which callees come before callers where there is
  * no recursion: GPtrArray of GPtrArray of struct pfunction, one per strongly
  * connected component; owned by the program. */
