@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     pthread_t threads[MAX_THREADS];
     if (count < 1 || count > MAX_THREADS)
         return 2;
-    chunks = kernel_work(argc, argv, 10000);
+    chunks = kernel_work(argc, argv, 20000);
     for (long i = 0; i < count; i++)
         if (pthread_create(&threads[i], NULL, work, NULL))
             return 2;
