@@ -70,4 +70,15 @@ int rules_parse(struct rules *rules, const char *name, const char *text, gsize l
 const struct rule *const *rules_of(const struct rules *rules, const char *function);
 const struct lock_type *rules_lock_type(const struct rules *rules, const char *type_name);
 
+/* What a configuration says of functions, fields and globals by name is added
+ * to a unit's declarations as annotations (annotation.h): whoever reads those
+ * needs not know where they came from. */
+void rules_annotate(const struct rules *rules, struct ir_unit *unit);
+/* Names in the configuration that rules_annotate has found nowhere, as
+ * "file:line: text" (to be freed by g_ptr_array_unref). */
+GPtrArray *rules_unknown_names(const struct rules *rules);
+/* The values of a key of the group [project], NULL-terminated; NULL if it is
+ * not there. */
+const char *const *rules_project(const struct rules *rules, const char *key);
+
 #endif
