@@ -19,8 +19,8 @@ class Failed(Exception):
     pass
 
 
-def measure(benchmark, prefix, directory):
-    """One measurement; raises Failed if the program does."""
+def measure(benchmark, prefix, directory, added=()):
+    """One measurement, with the arguments `added`; raises Failed if the program does."""
     env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(directory), "TMPDIR": str(directory)}
     stdin = open(benchmark.stdin or os.devnull, "rb")
     wall = cpu = 0.0
@@ -31,8 +31,9 @@ def measure(benchmark, prefix, directory):
             with open(os.path.join(directory, "output"), "w+b") as out:
                 started = time.perf_counter()
                 process = subprocess.Popen(
-                    prefix + benchmark.argv, stdin=stdin, stdout=out, stderr=subprocess.PIPE, env=env, cwd=directory
-                )
+                    [*prefix, *benchmark.argv, *added],
+                    stdin=stdin, stdout=out, stderr=subprocess.PIPE, env=env, cwd=directory,
+                )  # fmt: skip
                 error = process.stderr.read()
                 _, status, usage = os.wait4(process.pid, 0)
                 wall += time.perf_counter() - started
