@@ -1,4 +1,6 @@
-/* Scheduling, running, cancelling and deleting a bottom half (src/aio/bh.c).
+/* Scheduling, running and deleting a bottom half (src/aio/bh.c: enqueue by
+ * aio_bh_schedule and aio_bh_delete, aio_bhs_run, run_one). Guards and cancelling
+ * are left out.
  *
  * One bottom half. Two threads schedule it; then one of them deletes it. The
  * home thread takes what is on the stack and runs it. A schedule publishes a

@@ -1,11 +1,13 @@
-/* The handshake of aio_notify and a round of aio_poll (src/aio/poll.c): two
+/* The handshake of aio_notify and a round of aio_poll (src/aio/poll.c:
+ * aio_notify, aio_sleep_begin, aio_sleep_end, aio_notify_accept, aio_poll): two
  * threads leave work and notify; the home thread sleeps when it finds none, and
  * must end up having seen all of it.
  *
  * All steps on `notified` and `notify_me` are sequentially consistent there, so
  * they interleave here; what is tried is their order. The eventfd is a counter
- * that is read by who wakes. The home thread looks for work only in a round
- * that accepts, as bottom halves are only run after aio_notify_accept.
+ * that its handler reads, at the end of the round, if the sleep has found it
+ * set. The home thread looks for work only in a round that accepts, as bottom
+ * halves are only run after aio_notify_accept.
  *
  * Checked: the home thread ends, having seen WORK pieces (a sleep for ever is
  * an invalid end state).
@@ -73,7 +75,7 @@ proctype notifier()
 
 proctype home()
 {
-    bool sleepy;
+    bool sleepy, readable;
 
     do
     :: seen < WORK ->
@@ -89,18 +91,27 @@ proctype home()
         sleepy = !notified;
 #endif
         if
-        :: sleepy -> atomic { eventfd > 0 -> eventfd = 0 }
+        :: sleepy -> eventfd > 0
         :: else
         fi;
+        readable = eventfd > 0;
         notify_me--;
 #if BROKEN == 3
         atomic { seen = seen + work; work = 0 };
-        notified = false
+        notified = false;
 #else
         /* aio_notify_accept, then the bottom halves */
-        notified = false;
-        atomic { seen = seen + work; work = 0 }
+        if
+        :: notified -> notified = false
+        :: else
+        fi;
+        atomic { seen = seen + work; work = 0 };
 #endif
+        /* aio_ready_run */
+        if
+        :: readable -> eventfd = 0
+        :: else
+        fi
     :: else -> break
     od
 }

@@ -1,5 +1,9 @@
-/* Grace periods (src/rcu/rcu.c): readers that enter, look at an object and
- * leave, against two updaters that share grace periods.
+/* Grace periods (src/rcu/rcu.h: rcu_read_lock, rcu_read_unlock; src/rcu/rcu.c:
+ * rcu_wake_grace_period, synchronize_rcu_at, run_grace_period, spin_for_readers,
+ * sleep_for_readers, marked_reader_blocks, fence_all_threads,
+ * store_ctr_and_fence): readers that enter, look at an object and leave,
+ * against two updaters that share grace periods. Nesting and the list of
+ * readers, which changes under rcu_lock only, are left out.
  *
  * The readers' stores to ctr wait in their store buffers, in order, as on x86;
  * their loads go ahead of them. membarrier(2) empties the buffers one after
@@ -10,7 +14,10 @@
  * other one, waits for a grace period, poisons the old one, and uses it again.
  * What can go wrong needs two readers, or two updaters, or two sections and
  * grace periods one after the other, but not all at once: SHAPE 1, 2, 3.
- * Runs: -DSHAPE=1 -DSHAPE=2 -DSHAPE=3
+ * SHAPE 4 is a kernel without membarrier(2): readers fence themselves. SHAPE 5
+ * is a reader that may never leave by itself, a vCPU, which has to be kicked; it
+ * clears the request before it enters, as cpu_exec_start does.
+ * Runs: -DSHAPE=1 -DSHAPE=2 -DSHAPE=3 -DSHAPE=4 -DSHAPE=5
  *
  * Checked: no reader sees an object poisoned in its section; nobody sleeps
  * for ever (spin reports an invalid end state).
@@ -25,7 +32,11 @@
  *   BROKEN=5  the number is incremented after the fence
  *   BROKEN=6  a reader that leaves looks at its mark first
  *   BROKEN=7  the updater sleeps for a reader that it has not marked, because it
- *             entered since, under a number it had loaded long before */
+ *             entered since, under a number it had loaded long before
+ *   BROKEN=8  without membarrier, a reader that enters does not fence
+ *   BROKEN=9  without membarrier, a reader that leaves does not fence
+ *   BROKEN=10  who is marked already, from an earlier section, is not kicked
+ *   BROKEN=11  a vCPU clears the request when it has entered */
 #ifndef BROKEN
 #define BROKEN 0
 #endif
@@ -35,12 +46,16 @@
 #define SHAPE 2
 #elif BROKEN == 2
 #define SHAPE 3
+#elif BROKEN == 8 || BROKEN == 9
+#define SHAPE 4
+#elif BROKEN == 10 || BROKEN == 11
+#define SHAPE 5
 #else
 #define SHAPE 1
 #endif
 #endif
 
-#if SHAPE == 1
+#if SHAPE == 1 || SHAPE == 4
 #define READERS  2
 #define UPDATERS 1
 #define SECTIONS 1
@@ -50,11 +65,16 @@
 #define UPDATERS 2
 #define SECTIONS 2
 #define ROUNDS   1
-#else
+#elif SHAPE == 3
 #define READERS  1
 #define UPDATERS 1
 #define SECTIONS 3
 #define ROUNDS   3
+#else
+#define READERS  1
+#define UPDATERS 1
+#define SECTIONS 4
+#define ROUNDS   2
 #endif
 
 #define IDLE 0
@@ -70,7 +90,8 @@ bool poisoned[4];                /* [2 * updater + object] */
 
 bool rcu_lock, gp_running;
 byte completed = 1;
-byte readers_done;
+byte readers_done, updaters_done;
+bool request[READERS];           /* CPU_EXIT_RCU, set by a kick */
 
 inline lock() { atomic { !rcu_lock -> rcu_lock = true } }
 inline unlock() { rcu_lock = false }
@@ -98,15 +119,19 @@ inline drain(id)
 
 inline fence_all_threads()
 {
+#if SHAPE == 4
+    skip /* its own stores are out of the buffer as it is */
+#else
     atomic { reader = 0 }
     do
     :: reader < READERS -> atomic { drain(reader); reader++ }
     :: else -> break
     od;
     reader = 0
+#endif
 }
 
-inline leave_section()
+inline wake_grace_period()
 {
     /* A system call wakes: the buffer is empty before it changes anything. */
     empty(buffer[id]);
@@ -122,9 +147,23 @@ proctype read_side(byte id)
     :: section == SECTIONS -> break
     :: else ->
         section++;
+#if SHAPE == 5
+        /* cpu_exec_start up to rcu_read_lock; the store to `inside` is a locked
+         * instruction. */
+#if BROKEN != 11
+        request[id] = false;
+#endif
+        empty(buffer[id]);
+#endif
         number = gp;
         buffer[id]!number;
         number = 0;
+#if SHAPE == 4 && BROKEN != 8
+        empty(buffer[id]);
+#endif
+#if BROKEN == 11
+        request[id] = false;
+#endif
         /* The section. */
         if
         :: look = slot[0]
@@ -135,16 +174,25 @@ proctype read_side(byte id)
         assert(!poisoned[look]);
         assert(!poisoned[look]); /* again, later */
         look = 0;
+#if SHAPE == 5
+        if
+        :: true
+        :: true -> (request[id] || updaters_done == UPDATERS)
+        fi;
+#endif
 #if BROKEN == 6
         if
-        :: waiting[id] -> leave_section()
+        :: waiting[id] -> wake_grace_period()
         :: else
         fi;
         buffer[id]!IDLE
 #else
         buffer[id]!IDLE;
+#if SHAPE == 4 && BROKEN != 9
+        empty(buffer[id]);
+#endif
         if
-        :: waiting[id] -> leave_section()
+        :: waiting[id] -> wake_grace_period()
         :: else
         fi
 #endif
@@ -198,7 +246,21 @@ inline mark_blocking()
     reader = 0;
     do
     :: reader == READERS -> break
-    :: reader < READERS && blocks(reader) -> waiting[reader] = true; reader++
+    :: reader < READERS && blocks(reader) ->
+#if SHAPE == 5
+#if BROKEN == 10
+        if
+        :: !waiting[reader] -> waiting[reader] = true; request[reader] = true
+        :: else
+        fi;
+#else
+        waiting[reader] = true;
+        request[reader] = true; /* its kick */
+#endif
+#else
+        waiting[reader] = true;
+#endif
+        reader++
     :: else -> reader++
     od
 }
@@ -275,7 +337,8 @@ proctype update_side(byte id)
         slot[id] = 1 - old;
         synchronize();
         poisoned[2 * id + old] = true
-    od
+    od;
+    updaters_done++
 }
 
 init

@@ -1,6 +1,10 @@
-/* Invalidating a TB (src/exec/tb.c) against a vCPU that, at the same time, is
- * registered, finds the TB, chains a jump to it (tb_chain.c) and puts it into
- * its jump cache (tb_jump_cache.c).
+/* Invalidating a TB (src/exec/tb.c: invalidate; src/exec/tb_jump_cache.c:
+ * tb_jump_cache_forget, forget) against a vCPU that, at the same time, is
+ * registered (cpu_list.c: cpu_register), finds the TB (tb_hash.c: tb_lookup),
+ * chains a jump to it (tb_chain.c: tb_chain) and puts it into its jump cache
+ * (tb_jump_cache.c: tb_jump_cache_set; the stub that src/x86/stubs.c makes in
+ * emit_collide does the same, with the dirty bit set before). tb_chain.pml has
+ * the rest of chaining.
  *
  * The vCPU's stores go through a store buffer, in order, as on x86: of the
  * `issued` ones the first `visible` have reached memory. So does the
@@ -15,7 +19,9 @@
  *   BROKEN=2  tb_chain looks at `invalid` before it takes the lock
  *   BROKEN=3  jump caches are cleared before `invalid` is set
  *   BROKEN=4  the invalidator reads caches without a fence after its store
- *   BROKEN=5  the setter sets the dirty bit after the entry */
+ *   BROKEN=5  the setter sets the dirty bit after the entry
+ *   BROKEN=6  the setter does not look at `invalid` once the entry is there
+ *   BROKEN=7  the invalidator leaves the jump caches to the setters */
 #ifndef BROKEN
 #define BROKEN 0
 #endif
@@ -92,15 +98,19 @@ proctype vcpu()
 #elif BROKEN != 1
         cpu_fence();
 #endif
+#if BROKEN != 6
         if
         :: invalid -> cpu_fence(); entry_taken_back = true
         :: else
         fi
+#endif
     :: else
     fi;
     done++
 }
 
+/* What it reads only ever comes true, until the entry is taken back, so that
+ * reading all at once, at any time, is as good as one after the other. */
 inline forget()
 {
     if
@@ -126,7 +136,7 @@ proctype invalidator()
     unlock();
 #endif
     in_hash = false;
-#if BROKEN != 3
+#if BROKEN != 3 && BROKEN != 7
     forget();
 #endif
     done++

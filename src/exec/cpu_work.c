@@ -9,7 +9,10 @@
  *
  * Work that has been taken waits on cpu->work_ready. A function that runs from
  * there may wait in run_on_cpu, which goes on with the same list; so two
- * vCPUs that wait for each other both get on, and order is kept. */
+ * vCPUs that wait for each other both get on, and order is kept.
+ *
+ * analysis/models/halt_kick.pml checks that no kick is lost, on a vCPU that
+ * sleeps, runs or waits, and that nobody touches what is gone by then. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -12,7 +12,10 @@
  * executing it: it is replaced by one aligned store of the word, of which
  * every vCPU sees all or nothing. The other bytes of the word do not change
  * meanwhile, as fields are patched under the lock only, and code is complete
- * before its exits are known to anybody. */
+ * before its exits are known to anybody.
+ *
+ * analysis/models/tb_chain.pml checks this, against look-ups, invalidation and
+ * flushes. */
 #include <assert.h>
 
 #include "exec/tb_internal.h"

@@ -16,7 +16,7 @@
  * Entries lead to `checked` addresses, so a reset that hits an entry just
  * filled for another TB costs a miss and nothing else.
  *
- * analysis/models/tb_invalidate.pml checks the claim, and that of tb_chain.c. */
+ * analysis/models/tb_invalidate.pml checks the claim. */
 #include "exec/tb_internal.h"
 
 #define GROUP (CPU_JUMP_CACHE_ENTRIES / 64) /* entries per dirty bit */

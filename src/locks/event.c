@@ -6,7 +6,9 @@
  * set releases what came before it; a waiter that sees SET acquires it. Both
  * set and reset are sequentially consistent read-modify-writes even when they
  * change nothing: with work W and event E, "leave W, set E" against "reset E,
- * look for W" must not miss on both sides. */
+ * look for W" must not miss on both sides.
+ *
+ * analysis/models/event.pml checks this under x86's store buffers. */
 #include "locks/event.h"
 
 #include <limits.h>
