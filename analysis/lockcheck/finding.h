@@ -12,21 +12,22 @@ enum check_id {
     CHECK_SELF_DEADLOCK,  /* "self-deadlock": a lock taken while it is held */
     CHECK_DECLARED_ORDER, /* "declared-order": an edge against or outside the declared order */
     CHECK_UNUSED_ORDER,   /* "unused-order": (note) declared, used by no path */
-    CHECK_CONTRACT,       /* "contract": a function stored where its contract does not fit, or a call that does not satisfy one */
-    CHECK_UNRESOLVED,     /* "unresolved-call": (note) through a pointer whose targets are unknown */
-    CHECK_ROLE,           /* "thread-role" */
-    CHECK_BLOCKING,       /* "blocking" */
-    CHECK_SHARING,        /* "sharing": no annotation says who may touch it */
-    CHECK_GUARD,          /* "missing-guard": access without the lock that guards */
-    CHECK_RCU,            /* "rcu" */
-    CHECK_BALANCE,        /* "balance": a path leaks a lock */
+    CHECK_CONTRACT, /* "contract": a function stored where its contract does not fit, or a call that
+                       does not satisfy one */
+    CHECK_UNRESOLVED, /* "unresolved-call": (note) through a pointer whose targets are unknown */
+    CHECK_ROLE,       /* "thread-role" */
+    CHECK_BLOCKING,   /* "blocking" */
+    CHECK_SHARING,    /* "sharing": no annotation says who may touch it */
+    CHECK_GUARD,      /* "missing-guard": access without the lock that guards */
+    CHECK_RCU,        /* "rcu" */
+    CHECK_BALANCE,    /* "balance": a path leaks a lock */
     CHECK_DOUBLE_RELEASE, /* "double-release": released though not held */
-    CHECK_WAIT,           /* "wait": a condition wait or a join that holds what the other side needs */
-    CHECK_KEY_ORDER,      /* "key-order": several of a keyed class out of order */
-    CHECK_ANNOTATION,     /* "annotation": one that makes no sense */
-    CHECK_SUPPRESSION,    /* "suppression": unused or without a reason */
-    CHECK_SOUNDNESS,      /* "unpredicted-edge": seen at run time, not by us (--confirm) */
-    CHECK_INPUT,          /* "input": a file that could not be read or parsed */
+    CHECK_WAIT,        /* "wait": a condition wait or a join that holds what the other side needs */
+    CHECK_KEY_ORDER,   /* "key-order": several of a keyed class out of order */
+    CHECK_ANNOTATION,  /* "annotation": one that makes no sense */
+    CHECK_SUPPRESSION, /* "suppression": unused or without a reason */
+    CHECK_SOUNDNESS,   /* "unpredicted-edge": seen at run time, not by us (--confirm) */
+    CHECK_INPUT,       /* "input": a file that could not be read or parsed */
     CHECK_COUNT,
 };
 
@@ -45,6 +46,7 @@ struct finding {
     const char *function; /* symbol of the function that it is in, or NULL */
     GPtrArray *notes;     /* of struct finding_note */
     char *suppressed;     /* the reason, if a suppression covers it; otherwise NULL */
+    bool in_source;       /* suppressed: by a comment or annotation, not by a file */
 };
 
 struct findings {
@@ -65,7 +67,8 @@ struct finding *findings_add(struct findings *findings, enum check_id check, enu
                              struct ir_loc loc, const char *function, const char *format, ...)
     G_GNUC_PRINTF(6, 7);
 /* Does nothing if finding is NULL. */
-void finding_note(struct finding *finding, struct ir_loc loc, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void finding_note(struct finding *finding, struct ir_loc loc, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
 /* By place, then check and text: the same for the same program, always. */
 void findings_sort(struct findings *findings);
 
