@@ -1,0 +1,328 @@
+/* Data that a lock guards, touched without it; functions and pointers that
+ * require a lock, called without it, or with one that they exclude.
+ *
+ * What is guarded is said by guarded_by on a field or global and pt_guarded_by
+ * on a pointer to it. needs.c asks the callers of functions that state no
+ * contract. */
+#include "needs.h"
+
+#include <string.h>
+
+struct guards {
+    struct program *program;
+    struct findings *findings;
+    GHashTable *items; /* GPtrArray of annotations -> GPtrArray of struct contract_item */
+    GHashTable *told;  /* struct ir_event: an excluded lock was reported */
+};
+
+/* Where a step of a path leads to. */
+struct place {
+    const struct ir_variable *variable;
+    const struct ir_record *record; /* that the variable is a field of, or NULL */
+    guint steps;                    /* of the path up to and including the variable */
+};
+
+static void items_free(void *data)
+{
+    g_ptr_array_unref(data);
+}
+
+static struct ir_path *prefix(const struct ir_path *path, guint steps)
+{
+    struct ir_path *copy = ir_path_copy(path);
+
+    g_array_set_size(copy->steps, steps);
+    return copy;
+}
+
+static char *subject_of(const struct place *place)
+{
+    return place->record && place->record->name
+               ? g_strdup_printf("%s.%s", place->record->name, place->variable->name)
+               : g_strdup(place->variable->name);
+}
+
+/* The lock that an annotation of the variable names, in terms of the path. */
+static struct ir_path *guard_path(const struct guards *guards, const struct ir_path *path,
+                                  const struct place *place, const char *text)
+{
+    struct ir_path *base;
+    struct ir_path *lock;
+
+    if (!place->record) {
+        return annotation_path_of_global(guards->program, text, place->variable);
+    }
+    base = prefix(path, place->steps - 1);
+    lock = annotation_path(guards->program, text, NULL, place->record, base);
+    ir_path_free(base);
+    return lock;
+}
+
+static void require_guard(const struct guards *guards, struct needs *needs,
+                          struct pfunction *function, const struct ir_event *event,
+                          const struct flow_state *state, const struct place *place,
+                          const char *text, bool writes)
+{
+    struct ir_path *lock = guard_path(guards, event->path, place, text);
+    char *subject = subject_of(place);
+    struct need_spec spec = {.check = CHECK_GUARD,
+                             .lock = lock,
+                             .object = event->path,
+                             .subject = subject,
+                             .lock_text = text,
+                             .declared = place->variable->loc,
+                             .shared = !writes};
+
+    if (lock) {
+        spec.class = lock_class_of_path(guards->program, lock, function->ir);
+        needs_require(needs, function, event, state, &spec);
+    }
+    ir_path_free(lock);
+    g_free(subject);
+}
+
+static void check_place(const struct guards *guards, struct needs *needs,
+                        struct pfunction *function, const struct ir_event *event,
+                        const struct flow_state *state, const struct place *place)
+{
+    const GPtrArray *steps = place->variable->annotations;
+    bool last = true;     /* nothing but elements of the variable itself follows */
+    bool pointee = false; /* something that it points to is touched */
+
+    for (guint i = place->steps; i < event->path->steps->len; i++) {
+        enum ir_step_kind kind = g_array_index(event->path->steps, struct ir_step, i).kind;
+
+        last = last && kind == IR_STEP_INDEX && !pointee;
+        pointee = pointee || kind == IR_STEP_DEREF;
+    }
+    for (guint a = 0; steps && a < steps->len; a++) {
+        struct annotation annotation;
+        bool whole;
+
+        if (!annotation_parse(steps->pdata[a], &annotation)) {
+            continue;
+        }
+        /* Fields of a guarded struct are guarded; what a guarded pointer
+         * points to is not: then the pointer is read. */
+        whole = last || !pointee;
+        if (annotation.kind == ANNOTATION_GUARDED_BY && annotation.arguments->len > 0) {
+            require_guard(guards, needs, function, event, state, place,
+                          annotation.arguments->pdata[0], event->kind != IR_READ && whole);
+        } else if (annotation.kind == ANNOTATION_PT_GUARDED_BY && pointee &&
+                   annotation.arguments->len > 0) {
+            require_guard(guards, needs, function, event, state, place,
+                          annotation.arguments->pdata[0], event->kind != IR_READ);
+        }
+        annotation_clear(&annotation);
+    }
+}
+
+static void check_access(const struct guards *guards, struct needs *needs,
+                         struct pfunction *function, const struct ir_event *event,
+                         const struct flow_state *state)
+{
+    const struct ir_path *path = event->path;
+    struct place place = {0};
+
+    if (path->root == IR_ROOT_GLOBAL) {
+        place.variable = program_global(guards->program, path->symbol);
+        if (place.variable && place.variable->annotations->len > 0) {
+            check_place(guards, needs, function, event, state, &place);
+        }
+    }
+    for (guint i = 0; i < path->steps->len; i++) {
+        const struct ir_step *step = &g_array_index(path->steps, struct ir_step, i);
+
+        if (step->kind != IR_STEP_FIELD) {
+            continue;
+        }
+        place.variable = program_field(guards->program, step->record, step->name);
+        place.record = program_record(guards->program, step->record);
+        place.steps = i + 1;
+        if (place.variable && place.record && place.variable->annotations->len > 0) {
+            check_place(guards, needs, function, event, state, &place);
+        }
+    }
+}
+
+static const GPtrArray *items_of(const struct guards *guards, GPtrArray *annotations,
+                                 const struct ir_function *function)
+{
+    GPtrArray *items = g_hash_table_lookup(guards->items, annotations);
+
+    if (!items) {
+        items = contract_items(guards->program, annotations, function);
+        g_hash_table_insert(guards->items, annotations, items);
+    }
+    return items;
+}
+
+/* The lock of a contract in terms of a call; a bare root may be any of the
+ * arguments: the one whose lock is held, or else the first. */
+static struct ir_path *bind_item(const struct guards *guards, const struct pfunction *caller,
+                                 const struct ir_event *event, const struct contract_item *item,
+                                 const struct flow_state *state)
+{
+    struct ir_path *first = NULL;
+    struct ir_path *path;
+
+    if (!item->path) {
+        return NULL;
+    }
+    if (!item->bare) {
+        path = program_bind_path(item->path, event->args);
+        if (path) {
+            needs_complete_path(guards->program, caller->ir, path);
+        }
+        return path;
+    }
+    for (guint i = 0; i < event->args->len; i++) {
+        struct ir_path *guess = ir_path_copy(item->path);
+
+        guess->root = IR_ROOT_PARAM;
+        guess->index = i;
+        path = program_bind_path(guess, event->args);
+        ir_path_free(guess);
+        if (!path) {
+            continue;
+        }
+        needs_complete_path(guards->program, caller->ir, path);
+        if (flow_find(state, path)) {
+            ir_path_free(first);
+            return path;
+        }
+        if (first) {
+            ir_path_free(path);
+        } else {
+            first = path;
+        }
+    }
+    return first;
+}
+
+static void check_excluded(const struct guards *guards, const struct pfunction *caller,
+                           const struct ir_event *event, const struct flow_state *state,
+                           const struct contract_item *item, const char *callee,
+                           struct ir_loc declared)
+{
+    struct ir_path *lock = bind_item(guards, caller, event, item, state);
+    const struct held *held = lock ? flow_find(state, lock) : NULL;
+    struct finding *finding;
+
+    if (!held && lock) {
+        const struct lock_class *class = lock_class_of_path(guards->program, lock, caller->ir);
+
+        held = class && (class->rcu || class->role) ? flow_find_class(state, class) : NULL;
+    }
+    ir_path_free(lock);
+    if (!held || !g_hash_table_add(guards->told, (gpointer)event)) {
+        return;
+    }
+    finding = findings_add(guards->findings, CHECK_CONTRACT, SEVERITY_ERROR, event->loc,
+                           caller->ir->symbol, "%s is called with %s held, which it excludes",
+                           callee, item->text);
+    finding_note(finding, held->loc,
+                 held->entry ? "%s is held here by contract" : "%s is taken here", item->text);
+    finding_note(finding, declared, "%s says here that it must not be", callee);
+}
+
+/* A body in which the lock is taken makes a deadlock of it, which flow.c
+ * reports as that. */
+static bool takes_it_itself(const struct pfunction *target)
+{
+    return target && target->ir->blocks && !target->builtin;
+}
+
+static void check_contract(const struct guards *guards, struct needs *needs,
+                           struct pfunction *caller, const struct ir_event *event,
+                           const struct flow_state *state, const GPtrArray *items,
+                           const char *callee, struct ir_loc declared,
+                           const struct pfunction *target)
+{
+    for (guint i = 0; i < items->len; i++) {
+        const struct contract_item *item = items->pdata[i];
+        struct need_spec spec = {.check = CHECK_CONTRACT,
+                                 .subject = callee,
+                                 .lock_text = item->text,
+                                 .declared = declared,
+                                 .shared = item->shared,
+                                 .call = true};
+        struct ir_path *lock;
+
+        if (item->kind == ANNOTATION_EXCLUDES && !takes_it_itself(target)) {
+            check_excluded(guards, caller, event, state, item, callee, declared);
+        }
+        if (!contract_is_requirement(item->kind)) {
+            continue;
+        }
+        lock = bind_item(guards, caller, event, item, state);
+        spec.lock = lock;
+        spec.object = lock;
+        if (lock) {
+            spec.class = lock_class_of_path(guards->program, lock, caller->ir);
+        } else if (target && item->path) {
+            spec.class = lock_class_of_path(guards->program, item->path, target->ir);
+        }
+        if (spec.lock || spec.class) {
+            needs_require(needs, caller, event, state, &spec);
+        }
+        ir_path_free(lock);
+    }
+}
+
+static void check_call(const struct guards *guards, struct needs *needs, struct pfunction *function,
+                       const struct ir_event *event, const struct flow_state *state)
+{
+    const struct pcall *call = program_call(guards->program, event);
+
+    if (!call) {
+        return;
+    }
+    if (call->slot && call->slot->annotations->len > 0) {
+        check_contract(guards, needs, function, event, state,
+                       items_of(guards, call->slot->annotations, NULL), call->slot->name,
+                       call->slot->loc, NULL);
+        return;
+    }
+    for (guint t = 0; t < call->targets->len; t++) {
+        const struct pfunction *target = call->targets->pdata[t];
+
+        if (target->annotations->len > 0) {
+            check_contract(guards, needs, function, event, state,
+                           items_of(guards, target->annotations, target->ir), target->ir->name,
+                           target->ir->loc, target);
+        }
+    }
+}
+
+static void collect(void *context, struct needs *needs, struct pfunction *function,
+                    const struct ir_event *event, const struct flow_state *state)
+{
+    const struct guards *guards = context;
+
+    if (event->kind == IR_CALL) {
+        check_call(guards, needs, function, event, state);
+    } else if (event->path) {
+        check_access(guards, needs, function, event, state);
+    }
+}
+
+void check_guards(struct program *program, struct findings *findings)
+{
+    struct guards guards = {.program = program, .findings = findings};
+    struct fresh *fresh;
+    struct phases *phases;
+
+    if (!program->annotated) {
+        return;
+    }
+    fresh = fresh_new(program);
+    phases = phases_new(program);
+    guards.items = g_hash_table_new_full(NULL, NULL, NULL, items_free);
+    guards.told = g_hash_table_new(NULL, NULL);
+    needs_run(program, findings, fresh, phases, collect, &guards);
+    g_hash_table_unref(guards.items);
+    g_hash_table_unref(guards.told);
+    phases_free(phases);
+    fresh_free(fresh);
+}

@@ -1,0 +1,540 @@
+/* See fresh.h. A forward analysis over each function: a bit for each group of
+ * locals that copy each other, set where one of them receives a new object (or
+ * from the start, for a local object), cleared where the pointer is stored in
+ * memory that is not fresh itself, or passed to a function that does so. Where
+ * ways meet, an object is fresh only if it is on all of them.
+ *
+ * At most 64 groups of a function are followed; the others count as visible,
+ * which asks for more locks than needed, never for less. */
+#include "fresh.h"
+
+#include <string.h>
+
+#define MAX_GROUPS 64
+#define NO_GROUP   UINT8_MAX
+
+struct summary {
+    bool returns;
+    uint64_t publishes; /* by parameter */
+};
+
+struct fresh {
+    struct program *program;
+    struct summary *summaries; /* by function number */
+    /* Of the function that was asked about last: */
+    const struct pfunction *current;
+    GHashTable *events; /* struct ir_event -> index in states + 1 */
+    GArray *states;     /* of uint64_t */
+    uint8_t *group;     /* by local */
+    uint64_t initial;
+    GHashTable *exits; /* struct ir_block -> index in states + 1: at its end */
+};
+
+static bool allocates(const char *name)
+{
+    static const char *const names[] = {
+        "malloc",       "calloc",         "realloc",          "reallocarray",    "aligned_alloc",
+        "memalign",     "valloc",         "strdup",           "strndup",         "g_malloc",
+        "g_malloc0",    "g_malloc_n",     "g_malloc0_n",      "g_try_malloc",    "g_try_malloc0",
+        "g_slice_copy", "g_slice_alloc",  "g_slice_alloc0",   "g_strdup",        "g_memdup",
+        "g_memdup2",    "g_try_malloc_n", "g_try_malloc0_n",  "xmalloc",         "xcalloc",
+        "xrealloc",     "xstrdup",        "zmalloc",          "zcalloc",         "zrealloc",
+        "mmap",         "alloca",         "__builtin_alloca", "g_aligned_alloc", "uv_malloc",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (g_strcmp0(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fresh_returns(const struct fresh *fresh, const struct pfunction *function)
+{
+    return fresh->summaries[function->number].returns;
+}
+
+/* Rules that make an argument visible to other threads. */
+static bool rule_publishes(const struct pfunction *function, guint param)
+{
+    for (guint i = 0; function->rules[i]; i++) {
+        const struct rule *rule = function->rules[i];
+
+        switch (rule->kind) {
+        case RULE_THREAD_CREATE:
+        case RULE_CALLBACK_LATER:
+        case RULE_RCU_CALL:
+            if (rule->data == (int)param || (rule->kind == RULE_RCU_CALL && param == 0)) {
+                return true;
+            }
+            break;
+        case RULE_RCU_ASSIGN:
+            if (param != (guint)MAX(rule->lock, 0)) {
+                return true;
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    return false;
+}
+
+bool fresh_publishes(const struct fresh *fresh, const struct pfunction *function, guint param)
+{
+    return rule_publishes(function, param) ||
+           (param < 64 && (fresh->summaries[function->number].publishes >> param & 1) != 0);
+}
+
+/* Compilers' and C11's atomic stores publish what they store. */
+static bool atomic_store(const char *name)
+{
+    return g_str_has_prefix(name, "__atomic_store") ||
+           g_str_has_prefix(name, "__atomic_exchange") ||
+           g_str_has_prefix(name, "__atomic_compare_exchange") ||
+           g_str_has_prefix(name, "atomic_store") || g_str_has_prefix(name, "atomic_exchange") ||
+           g_str_has_prefix(name, "atomic_compare_exchange") ||
+           g_str_has_prefix(name, "__c11_atomic_store") ||
+           g_str_has_prefix(name, "__c11_atomic_exchange") ||
+           g_str_has_prefix(name, "__c11_atomic_compare_exchange") ||
+           g_str_has_prefix(name, "__sync_") || g_str_has_prefix(name, "uatomic_");
+}
+
+static const struct ir_value *strip(const struct ir_value *value)
+{
+    for (int nest = 0; value && value->kind == IR_VALUE_OFFSET && nest < 16; nest++) {
+        value = value->a;
+    }
+    return value;
+}
+
+static bool starts_with_deref(const struct ir_path *path)
+{
+    return path->steps->len > 0 &&
+           g_array_index(path->steps, struct ir_step, 0).kind == IR_STEP_DEREF;
+}
+
+/* The path of a pointer's variable if the value points into the object that
+ * the variable points to, or of the local object that it points into. */
+static const struct ir_path *pointer_root(const struct ir_value *value)
+{
+    value = strip(value);
+    if (!value || !value->path) {
+        return NULL;
+    }
+    if (value->kind == IR_VALUE_LOAD && value->path->steps->len == 0) {
+        return value->path;
+    }
+    if (value->kind == IR_VALUE_ADDRESS) {
+        guint derefs = 0;
+
+        for (guint i = 0; i < value->path->steps->len; i++) {
+            derefs += g_array_index(value->path->steps, struct ir_step, i).kind == IR_STEP_DEREF;
+        }
+        if (derefs == 0 || (derefs == 1 && starts_with_deref(value->path))) {
+            return value->path;
+        }
+    }
+    return NULL;
+}
+
+static bool target_allocates(const struct fresh *fresh, const struct ir_event *event)
+{
+    const struct pcall *call = program_call(fresh->program, event);
+    bool all = call && call->targets->len > 0;
+
+    for (guint i = 0; all && i < call->targets->len; i++) {
+        const struct pfunction *target = call->targets->pdata[i];
+
+        all = fresh_returns(fresh, target) ||
+              (!target->ir->blocks && allocates(target->ir->name)) || allocates(target->ir->name);
+    }
+    return all;
+}
+
+static uint8_t group_of(const struct fresh *fresh, const struct ir_path *path)
+{
+    return path && path->root == IR_ROOT_LOCAL && path->index < fresh->current->ir->locals->len
+               ? fresh->group[path->index]
+               : NO_GROUP;
+}
+
+static uint64_t bit_of(const struct fresh *fresh, const struct ir_path *path)
+{
+    uint8_t group = group_of(fresh, path);
+
+    return group == NO_GROUP ? 0 : UINT64_C(1) << group;
+}
+
+static uint64_t publish_arguments(const struct fresh *fresh, const struct ir_event *event,
+                                  uint64_t state)
+{
+    const struct pcall *call = program_call(fresh->program, event);
+
+    for (guint a = 0; call && a < event->args->len; a++) {
+        uint64_t bit = bit_of(fresh, pointer_root(event->args->pdata[a]));
+
+        for (guint t = 0; (state & bit) != 0 && t < call->targets->len; t++) {
+            const struct pfunction *target = call->targets->pdata[t];
+
+            if (fresh_publishes(fresh, target, a) || (a > 0 && atomic_store(target->ir->name))) {
+                state &= ~bit;
+            }
+        }
+    }
+    return state;
+}
+
+static uint64_t transfer(const struct fresh *fresh, const struct ir_event *event, uint64_t state)
+{
+    if (event->kind == IR_CALL) {
+        state = publish_arguments(fresh, event, state);
+        if (event->result >= 0 && (guint)event->result < fresh->current->ir->locals->len &&
+            fresh->group[event->result] != NO_GROUP) {
+            uint64_t bit = UINT64_C(1) << fresh->group[event->result];
+
+            state = target_allocates(fresh, event) ? state | bit : state & ~bit;
+        }
+    } else if (event->kind == IR_SET) {
+        const struct ir_path *from = pointer_root(event->value);
+        const struct ir_value *value = strip(event->value);
+        uint64_t source = bit_of(fresh, from);
+        uint64_t target = bit_of(fresh, event->path);
+
+        if (event->path->root == IR_ROOT_LOCAL && event->path->steps->len == 0) {
+            if (target != 0 && source != target && value && value->kind != IR_VALUE_INT) {
+                state &= ~target;
+            }
+        } else if (source != 0 && source != target &&
+                   (event->path->root != IR_ROOT_LOCAL || starts_with_deref(event->path)) &&
+                   (state & target) == 0) {
+            state &= ~source;
+        }
+    }
+    return state;
+}
+
+static guint find_leader(guint *leader, guint local)
+{
+    while (leader[local] != local) {
+        leader[local] = leader[leader[local]];
+        local = leader[local];
+    }
+    return local;
+}
+
+/* Locals that receive new objects or are objects, and the copies of these. */
+static void mark_candidates(const struct fresh *fresh, const struct ir_function *ir, guint *leader,
+                            bool *candidate)
+{
+    for (guint b = 0; b < ir->blocks->len; b++) {
+        const struct ir_block *block = ir->blocks->pdata[b];
+
+        for (guint e = 0; e < block->events->len; e++) {
+            const struct ir_event *event = block->events->pdata[e];
+
+            if (event->kind == IR_CALL && event->result >= 0 &&
+                (guint)event->result < ir->locals->len && target_allocates(fresh, event)) {
+                candidate[event->result] = true;
+            } else if (event->kind == IR_SET && event->path->root == IR_ROOT_LOCAL &&
+                       event->path->steps->len == 0 && event->path->index < ir->locals->len) {
+                const struct ir_path *from = pointer_root(event->value);
+
+                if (from && from->root == IR_ROOT_LOCAL && from->index < ir->locals->len) {
+                    leader[find_leader(leader, event->path->index)] =
+                        find_leader(leader, from->index);
+                }
+            }
+        }
+    }
+}
+
+static void form_groups(struct fresh *fresh, const struct ir_function *ir)
+{
+    guint count = ir->locals->len;
+    guint *leader = g_new(guint, count + 1);
+    bool *candidate = g_new0(bool, count + 1);
+    uint8_t *of_leader = g_new(uint8_t, count + 1);
+    uint8_t next = 0;
+
+    fresh->group = g_new(uint8_t, count + 1);
+    memset(fresh->group, NO_GROUP, count + 1);
+    memset(of_leader, NO_GROUP, count + 1);
+    fresh->initial = 0;
+    for (guint i = 0; i < count; i++) {
+        leader[i] = i;
+    }
+    mark_candidates(fresh, ir, leader, candidate);
+    for (guint pass = 0; pass < 2; pass++) {
+        for (guint i = 0; i < count; i++) {
+            const struct ir_variable *local = ir->locals->pdata[i];
+            bool object = local->type.record && local->type.pointers == 0 && !local->is_static;
+            guint lead = find_leader(leader, i);
+
+            if (pass == 0 && (candidate[i] || object) && of_leader[lead] == NO_GROUP &&
+                next < MAX_GROUPS) {
+                of_leader[lead] = next++;
+            }
+            if (pass == 1) {
+                fresh->group[i] = of_leader[lead];
+                if (object && fresh->group[i] != NO_GROUP) {
+                    fresh->initial |= UINT64_C(1) << fresh->group[i];
+                }
+            }
+        }
+    }
+    g_free(leader);
+    g_free(candidate);
+    g_free(of_leader);
+}
+
+static guint successors(const struct ir_block *block)
+{
+    return block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
+}
+
+static void record_states(struct fresh *fresh, const struct ir_block *block, uint64_t state)
+{
+    for (guint e = 0; e < block->events->len; e++) {
+        g_array_append_val(fresh->states, state);
+        g_hash_table_insert(fresh->events, block->events->pdata[e],
+                            GUINT_TO_POINTER(fresh->states->len));
+        state = transfer(fresh, block->events->pdata[e], state);
+    }
+    g_array_append_val(fresh->states, state);
+    g_hash_table_insert(fresh->exits, (gpointer)block, GUINT_TO_POINTER(fresh->states->len));
+}
+
+static void solve(struct fresh *fresh, const GPtrArray *blocks)
+{
+    uint64_t *in = g_new(uint64_t, blocks->len + 1);
+    bool *reached = g_new0(bool, blocks->len + 1);
+    GArray *queue = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    uint32_t number = 0;
+
+    in[0] = fresh->initial;
+    reached[0] = true;
+    g_array_append_val(queue, number);
+    while (queue->len > 0) {
+        const struct ir_block *block;
+        uint64_t state;
+
+        number = g_array_index(queue, uint32_t, queue->len - 1);
+        g_array_set_size(queue, queue->len - 1);
+        block = blocks->pdata[number];
+        state = in[number];
+        for (guint e = 0; e < block->events->len; e++) {
+            state = transfer(fresh, block->events->pdata[e], state);
+        }
+        for (guint i = 0; i < successors(block); i++) {
+            uint32_t next = block->next[i];
+
+            if (next < blocks->len && (!reached[next] || (in[next] & ~state) != 0)) {
+                in[next] = reached[next] ? in[next] & state : state;
+                reached[next] = true;
+                g_array_append_val(queue, next);
+            }
+        }
+    }
+    for (guint b = 0; b < blocks->len; b++) {
+        if (reached[b]) {
+            record_states(fresh, blocks->pdata[b], in[b]);
+        }
+    }
+    g_free(in);
+    g_free(reached);
+    g_array_unref(queue);
+}
+
+static void look_at(struct fresh *fresh, const struct pfunction *function)
+{
+    if (fresh->current == function) {
+        return;
+    }
+    g_hash_table_remove_all(fresh->events);
+    g_hash_table_remove_all(fresh->exits);
+    g_array_set_size(fresh->states, 0);
+    g_free(fresh->group);
+    fresh->group = NULL;
+    fresh->current = function;
+    form_groups(fresh, function->ir);
+    if (function->ir->blocks->len > 0) {
+        solve(fresh, function->ir->blocks);
+    }
+}
+
+static bool returns_fresh(struct fresh *fresh, const struct pfunction *function)
+{
+    const GPtrArray *blocks = function->ir->blocks;
+    bool any = false;
+
+    if (!function->ir->returns_pointer) {
+        return false;
+    }
+    look_at(fresh, function);
+    for (guint b = 0; b < blocks->len; b++) {
+        const struct ir_block *block = blocks->pdata[b];
+        const struct ir_value *value = block->exit == IR_RETURN ? strip(block->value) : NULL;
+        guint state = GPOINTER_TO_UINT(g_hash_table_lookup(fresh->exits, block));
+
+        if (block->exit != IR_RETURN || state == 0 || (value && value->kind == IR_VALUE_INT)) {
+            continue;
+        }
+        if (!value || value->kind != IR_VALUE_LOAD || value->path->steps->len > 0 ||
+            (g_array_index(fresh->states, uint64_t, state - 1) & bit_of(fresh, value->path)) == 0) {
+            return false;
+        }
+        any = true;
+    }
+    return any;
+}
+
+/* Which parameter a pointer value is, perhaps by way of a local copy. */
+static uint64_t parameters_of(const uint64_t *copies, const struct ir_function *ir,
+                              const struct ir_value *value)
+{
+    const struct ir_path *root = pointer_root(value);
+
+    if (root && root->root == IR_ROOT_PARAM && root->index < 64 &&
+        (root->steps->len == 0 || starts_with_deref(root))) {
+        return UINT64_C(1) << root->index;
+    }
+    return root && root->root == IR_ROOT_LOCAL && root->index < ir->locals->len
+               ? copies[root->index]
+               : 0;
+}
+
+static uint64_t path_parameters(const uint64_t *copies, const struct ir_function *ir,
+                                const struct ir_path *path)
+{
+    if (path->root == IR_ROOT_PARAM) {
+        return path->index < 64 ? UINT64_C(1) << path->index : 0;
+    }
+    return path->root == IR_ROOT_LOCAL && path->index < ir->locals->len ? copies[path->index] : 0;
+}
+
+static uint64_t published_by(const struct fresh *fresh, const struct ir_function *ir,
+                             const struct ir_event *event, uint64_t *copies)
+{
+    uint64_t published = 0;
+
+    if (event->kind == IR_SET) {
+        uint64_t source = parameters_of(copies, ir, event->value);
+
+        if (event->path->root == IR_ROOT_LOCAL && event->path->steps->len == 0) {
+            if (event->path->index < ir->locals->len) {
+                copies[event->path->index] |= source;
+            }
+        } else if (event->path->root != IR_ROOT_LOCAL || starts_with_deref(event->path)) {
+            published |= source & ~path_parameters(copies, ir, event->path);
+        }
+    } else if (event->kind == IR_CALL) {
+        const struct pcall *call = program_call(fresh->program, event);
+
+        for (guint a = 0; call && a < event->args->len; a++) {
+            uint64_t source = parameters_of(copies, ir, event->args->pdata[a]);
+
+            for (guint t = 0; source != 0 && t < call->targets->len; t++) {
+                const struct pfunction *target = call->targets->pdata[t];
+
+                if (fresh_publishes(fresh, target, a) ||
+                    (a > 0 && atomic_store(target->ir->name))) {
+                    published |= source;
+                }
+            }
+        }
+    }
+    return published;
+}
+
+static void summarise(struct fresh *fresh, const struct pfunction *function)
+{
+    const struct ir_function *ir = function->ir;
+    uint64_t *copies = g_new0(uint64_t, ir->locals->len + 1);
+    uint64_t published = 0;
+
+    for (guint pass = 0; pass < 2; pass++) {
+        for (guint b = 0; b < ir->blocks->len; b++) {
+            const struct ir_block *block = ir->blocks->pdata[b];
+
+            for (guint e = 0; e < block->events->len; e++) {
+                published |= published_by(fresh, ir, block->events->pdata[e], copies);
+            }
+        }
+    }
+    g_free(copies);
+    fresh->summaries[function->number].publishes = published;
+    fresh->summaries[function->number].returns = returns_fresh(fresh, function);
+}
+
+struct fresh *fresh_new(struct program *program)
+{
+    const GPtrArray *components = program_components(program);
+    struct fresh *fresh = g_new0(struct fresh, 1);
+
+    fresh->program = program;
+    fresh->summaries = g_new0(struct summary, program->functions->len + 1);
+    fresh->events = g_hash_table_new(NULL, NULL);
+    fresh->exits = g_hash_table_new(NULL, NULL);
+    fresh->states = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    for (guint c = 0; c < components->len; c++) {
+        const GPtrArray *component = components->pdata[c];
+
+        for (guint i = 0; i < component->len; i++) {
+            const struct pfunction *function = component->pdata[i];
+
+            if (function->ir->blocks && !function->builtin) {
+                summarise(fresh, function);
+            }
+        }
+    }
+    fresh->current = NULL;
+    return fresh;
+}
+
+void fresh_free(struct fresh *fresh)
+{
+    if (fresh) {
+        g_hash_table_unref(fresh->events);
+        g_hash_table_unref(fresh->exits);
+        g_array_unref(fresh->states);
+        g_free(fresh->group);
+        g_free(fresh->summaries);
+        g_free(fresh);
+    }
+}
+
+static bool is_fresh_root(struct fresh *fresh, const struct pfunction *function,
+                          const struct ir_event *event, const struct ir_path *path)
+{
+    guint state;
+
+    if (path->root != IR_ROOT_LOCAL || !function->ir->blocks) {
+        return false;
+    }
+    look_at(fresh, function);
+    state = GPOINTER_TO_UINT(g_hash_table_lookup(fresh->events, event));
+    return state > 0 &&
+           (g_array_index(fresh->states, uint64_t, state - 1) & bit_of(fresh, path)) != 0;
+}
+
+bool fresh_path(struct fresh *fresh, const struct pfunction *function, const struct ir_event *event,
+                const struct ir_path *path)
+{
+    guint derefs = 0;
+
+    for (guint i = 0; i < path->steps->len; i++) {
+        derefs += g_array_index(path->steps, struct ir_step, i).kind == IR_STEP_DEREF;
+    }
+    return (derefs == 0 || (derefs == 1 && starts_with_deref(path))) &&
+           is_fresh_root(fresh, function, event, path);
+}
+
+bool fresh_value(struct fresh *fresh, const struct pfunction *function,
+                 const struct ir_event *event, const struct ir_value *value)
+{
+    const struct ir_path *root = pointer_root(value);
+
+    return root && is_fresh_root(fresh, function, event, root);
+}
