@@ -6,10 +6,10 @@
 #include "contracts.h"
 
 struct progress_bar {
-    int percent OWNED_BY("main");
+    int percent OWNED_BY("main-loop");
 };
 
-void progress_bar_set(struct progress_bar *bar, int percent) ROLE("main");
+void progress_bar_set(struct progress_bar *bar, int percent) ROLE("main-loop");
 gpointer import_main(gpointer opaque) THREAD_ENTRY("import");
 void import_start(struct progress_bar *bar);
 
