@@ -55,6 +55,7 @@ struct program {
     GPtrArray *slots;      /* of struct pslot; owned */
     GHashTable *call_of;   /* struct ir_event * -> struct pcall * */
     const struct rules *rules;
+    void *flow; /* flow.c */
     struct program_index *index;
     bool annotated; /* something in the program has a lockcheck or clang annotation */
 };
