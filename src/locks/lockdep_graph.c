@@ -89,6 +89,7 @@ void lockdep_graph_learn(const struct lockdep_thread *self, unsigned from,
                          const struct lockdep_held *want, struct lockdep_path *reverse)
 {
     unsigned a = lock_class_register(self->held[from].lc), b = lock_class_register(want->lc);
+    bool added = false;
 
     reverse->length = 0;
     if (a >= MAX_CLASSES || b >= MAX_CLASSES) {
@@ -107,9 +108,13 @@ void lockdep_graph_learn(const struct lockdep_thread *self, unsigned from,
         }
         if (reverse->length == 0) {
             add_edge(self, from, want);
+            added = true;
         }
     }
     atomic_flag_clear_explicit(&changing, memory_order_release);
+    if (added) {
+        lockdep_order_write(&self->held[from], want);
+    }
 }
 
 /* Another thread may have been at it: an edge it had not published is lost,

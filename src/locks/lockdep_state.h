@@ -59,6 +59,9 @@ void lockdep_graph_learn(const struct lockdep_thread *self, unsigned from,
                          const struct lockdep_held *want, struct lockdep_path *reverse);
 void lockdep_graph_after_fork(void);
 
+/* The pair is new to this process: for who has asked for a record. */
+void lockdep_order_write(const struct lockdep_held *held, const struct lockdep_held *want);
+
 /* Reports. want: what the thread is about to do; NULL where it says so in
  * `what`. Returns only if a hook is set. */
 void lockdep_report(struct lockdep_thread *self, const char *kind, const char *what,
