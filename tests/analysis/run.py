@@ -45,7 +45,7 @@ TIMEOUT = 60
 
 EXPECTATION = re.compile(r"/\* (expect|expect-any|expect-note): ([^*]*?) \*/")
 NEEDS = re.compile(r"/\* needs: ([^*]*?) \*/")
-MESSAGE = re.compile(r"^(.*?):(\d+):(\d+): (error|warning|note): (.*?)(?: \[([a-z-]+)\])?$")
+MESSAGE = re.compile(r"^(.*?):(\d+):(?:\d+:)? (error|warning|note): (.*?)(?: \[([a-z-]+)\])?$")
 
 # What these say is all there is: nothing leads to it.
 WITHOUT_WITNESS = {"annotation", "suppression", "unused-order", "unresolved-call", "input"}
@@ -159,15 +159,15 @@ def write_database(case, flags, define, folder):
     (folder / "compile_commands.json").write_text(json.dumps(entries, indent=1) + "\n")
 
 
-def parse_findings(output, base):
+def parse_findings(output, folder, base):
     """Findings with places relative to the case's folder."""
     findings = []
     for line in output.splitlines():
         match = MESSAGE.match(line)
         if not match:
             continue
-        file, number, _, severity, text, check = match.groups()
-        place = (os.path.relpath(os.path.realpath(file), base), int(number))
+        file, number, severity, text, check = match.groups()
+        place = (os.path.relpath(os.path.realpath(os.path.join(folder, file)), base), int(number))
         if severity == "note" and not check:
             if findings:
                 findings[-1].notes.append((place, text))
@@ -177,10 +177,10 @@ def parse_findings(output, base):
 
 
 def run_lockcheck(args, folder):
-    command = [args.lockcheck, "-p", str(folder)]
+    command = [args.lockcheck, "-p", "."]
     try:
         run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
-                             timeout=TIMEOUT)
+                             timeout=TIMEOUT, cwd=folder)
     except subprocess.TimeoutExpired:
         return None, "", f"did not end within {TIMEOUT} s"
     return run.returncode, run.stdout, run.stderr
@@ -206,7 +206,7 @@ def compare(expectations, findings):
 def check_twin(case, args, flags, faulty, folder):
     write_database(case, flags, ["-DFAULTY"] if faulty else [], folder)
     code, out, err = run_lockcheck(args, folder)
-    findings = [f for f in parse_findings(out + "\n" + err, case.base) if f.severity != "note"]
+    findings = [f for f in parse_findings(out + "\n" + err, folder, case.base) if f.severity != "note"]
     problems = compare(case.expectations() if faulty else [], findings)
     wanted = 1 if faulty else 0
     if code != wanted:
