@@ -38,7 +38,8 @@ void compile_db_free(struct compile_db *db)
     }
 }
 
-/* Splits a command as a shell would that has only quotes and backslashes. */
+/* Splits a command as a shell would that has only quotes and backslashes.
+ * NULL if a quote has no end. */
 static GPtrArray *split_command(const char *command)
 {
     GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
@@ -73,6 +74,10 @@ static GPtrArray *split_command(const char *command)
         g_ptr_array_add(out, g_strdup(word->str));
     }
     g_string_free(word, TRUE);
+    if (quote) {
+        g_ptr_array_unref(out);
+        return NULL;
+    }
     return out;
 }
 

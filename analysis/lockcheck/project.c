@@ -149,6 +149,15 @@ static bool read_database(struct project *project, const struct options *options
         project->db = compile_db_load(options->build_dir ? options->build_dir : build_dir, message);
     }
     project->whole = !options->files;
+    if (project->db && project->db->commands->len == 0) {
+        *message =
+            project->db->other_languages
+                ? g_strdup_printf("%s: has no C files, only C++ and other languages (%u entries)",
+                                  options->build_dir ? options->build_dir : build_dir,
+                                  project->db->other_languages)
+                : g_strdup_printf("%s/" DATABASE ": has no entries",
+                                  options->build_dir ? options->build_dir : build_dir);
+    }
     if (project->db && options->files && !options->compile_flags) {
         compile_db_select(project->db, (const char *const *)options->files, missing);
     }
@@ -165,7 +174,7 @@ static bool read_database(struct project *project, const struct options *options
     if (project->db && options->exclude) {
         compile_db_exclude(project->db, (const char *const *)options->exclude, project->base);
     }
-    return project->db != NULL;
+    return project->db && !*message;
 }
 
 int project_open(struct project *project, const struct options *options, struct findings *findings,

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define MAGIC     "mlckIR03"
+#define MAGIC     "mlckIR04"
 #define MAX_DEPTH 100
 
 struct header {
@@ -379,6 +379,7 @@ static void code_function(struct coder *c, struct ir_function *f)
     code_string(c, &f->symbol);
     code_string(c, &f->name);
     code_loc(c, &f->loc);
+    code_loc(c, &f->stated);
     code_strings(c, f->annotations);
     code_variables(c, f->params);
     flags = code_number(c, flags, 31);

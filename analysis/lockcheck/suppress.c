@@ -307,7 +307,8 @@ void suppressions_add_annotations(struct suppressions *suppressions, const struc
                 struct suppression *s =
                     add(suppressions, args->len > 0 ? g_strdup(args->pdata[0]) : NULL,
                         g_strdup(f->ir->loc.file ? f->ir->loc.file : ""),
-                        args->len > 1 ? g_strdup(args->pdata[1]) : NULL, f->ir->loc, findings);
+                        args->len > 1 ? g_strdup(args->pdata[1]) : NULL,
+                        f->ir->stated.line ? f->ir->stated : f->ir->loc, findings);
 
                 if (s) {
                     s->function = g_strdup(f->ir->symbol);
