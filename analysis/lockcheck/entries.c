@@ -416,7 +416,17 @@ static void reach_callees(struct entries *entries, const GPtrArray *callees, str
     }
 }
 
-void entries_reach(struct entries *entries)
+static bool starts_threads(const struct phases *phases, const struct pcall *call)
+{
+    for (guint t = 0; t < call->targets->len; t++) {
+        if (phase_starts_threads(phases, call->targets->pdata[t])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void entries_reach(struct entries *entries, struct phases *phases)
 {
     GPtrArray *queue = g_ptr_array_new();
 
@@ -430,10 +440,15 @@ void entries_reach(struct entries *entries)
         }
         while (queue->len > 0) {
             const struct pfunction *function = g_ptr_array_remove_index(queue, queue->len - 1);
+            bool main = strcmp(function->ir->name, "main") == 0;
 
             for (guint c = 0; c < function->calls->len; c++) {
                 const struct pcall *call = function->calls->pdata[c];
 
+                if (main && phase_at(phases, function, call->event) != PHASE_THREADED &&
+                    !starts_threads(phases, call)) {
+                    continue;
+                }
                 reach_callees(entries, call->targets, entry, queue);
                 reach_callees(entries, call->callbacks, entry, queue);
             }

@@ -4,7 +4,7 @@
 #ifndef LOCKCHECK_ENTRIES_H
 #define LOCKCHECK_ENTRIES_H
 
-#include "program.h"
+#include "phase.h"
 
 typedef uint64_t role_set; /* bit i: role i of the entries */
 
@@ -36,8 +36,9 @@ role_set entries_role(const struct entries *entries, const char *role);
 const char *entries_role_name(const struct entries *entries, role_set roles);
 
 /* Computes which entries lead to which functions, through calls; afterwards
- * entries_of() answers with an array of struct entry, or NULL. */
-void entries_reach(struct entries *entries);
+ * entries_of() answers with an array of struct entry, or NULL. What main()
+ * calls while there are no other threads is not reached by it. */
+void entries_reach(struct entries *entries, struct phases *phases);
 const GPtrArray *entries_of(const struct entries *entries, const struct pfunction *function);
 
 #endif

@@ -1,0 +1,54 @@
+/* Who touches which global and which field: what check_sharing.c and
+ * sharing_locksets.c know together. */
+#ifndef LOCKCHECK_SHARING_H
+#define LOCKCHECK_SHARING_H
+
+#include "entries.h"
+#include "flow.h"
+#include "fresh.h"
+#include "phase.h"
+
+/* One kind of thread that touches a variable, and where. */
+struct toucher {
+    const struct entry *entry; /* NULL: no entry that we know leads there */
+    const struct pfunction *function;
+    struct ir_loc loc;
+    bool writes;
+};
+
+struct usage {
+    const struct ir_variable *variable;
+    const struct ir_record *record; /* that it is a field of, or NULL */
+    GArray *touchers;               /* of struct toucher, of different kinds */
+    guint kinds;                    /* of threads; one of which there may be many counts twice */
+    bool written;                   /* after others could see it */
+    bool in_global;                 /* a field that is touched in a global object */
+    /* sharing_locksets.c: */
+    GPtrArray *common; /* of struct lock_class: held at every access; NULL: no access yet */
+    guint locked, unlocked;
+    struct ir_loc bare; /* an access without any lock */
+    const struct pfunction *bare_function;
+};
+
+struct sharing {
+    struct program *program;
+    struct findings *findings;
+    struct entries *entries;
+    struct fresh *fresh;
+    struct phases *phases;
+    GHashTable *usages; /* struct ir_variable -> struct usage */
+};
+
+/* The variable that an event touches, and whether it writes it; false for a
+ * local, for what is not shared yet, and for what is nobody's business. */
+bool sharing_access(const struct sharing *sharing, const struct pfunction *function,
+                    const struct ir_event *event, const struct ir_variable **variable,
+                    const struct ir_record **record, bool *writes);
+/* "struct queue.length". */
+char *sharing_name(const struct usage *usage);
+void sharing_note_touchers(struct finding *finding, const struct usage *usage);
+
+/* Programs without annotations: is a lock held at all accesses? */
+void sharing_check_locksets(struct sharing *sharing);
+
+#endif
