@@ -16,7 +16,7 @@
 /* Where something stands in the source: after macro expansion, the place
  * where the outermost macro was used. file is NULL for "nowhere". */
 struct ir_loc {
-    const char *file; /* absolute, or relative as the compiler was told */
+    const char *file; /* absolute, without "." and ".." */
     uint32_t line;
     uint32_t column;
 };
@@ -124,9 +124,9 @@ struct ir_type {
     const char *record;   /* key of the struct or union, or NULL */
     uint8_t pointers;     /* levels of pointer between the object and name */
     bool array;
-    bool is_const;  /* the object itself cannot be written */
-    bool atomic;    /* _Atomic, atomic_int, ... */
-    bool function;  /* a function, or after pointers > 0 a pointer to one */
+    bool is_const; /* the object itself cannot be written */
+    bool atomic;   /* _Atomic, atomic_int, ... */
+    bool function; /* a function, or after pointers > 0 a pointer to one */
     bool is_volatile;
 };
 
@@ -141,23 +141,25 @@ struct ir_variable {
     const char *cleanup;    /* locals: linkage name of the cleanup function */
     bool is_static;
     bool thread_local;
-    bool definition; /* globals */
+    bool definition;      /* globals */
     const char *function; /* static locals: the function that they are in */
 };
 
 struct ir_record {
-    const char *key;     /* the same in all units: clang's USR */
-    const char *name;    /* for people: "struct queue" */
+    const char *key;  /* the same in all units: clang's USR */
+    const char *name; /* for people: "struct queue" */
     struct ir_loc loc;
     GPtrArray *annotations;
-    GPtrArray *fields; /* of struct ir_variable; symbol is NULL. Anonymous members' fields are listed as their own */
+    GPtrArray *fields; /* of struct ir_variable; symbol is NULL. Anonymous members' fields are
+                          listed as their own */
 };
 
 struct ir_function {
-    const char *symbol; /* linkage name: "foo", or "dir/file.c:foo" if static */
+    const char *symbol; /* linkage name: "foo", or "/dir/file.c:foo" if static */
     const char *name;   /* as written */
     struct ir_loc loc;
-    struct ir_loc end; /* closing brace */
+    struct ir_loc end;    /* closing brace */
+    struct ir_loc stated; /* the first declaration with annotations; line 0: none */
     bool is_static;
     bool is_noreturn;
     bool returns_value;
@@ -191,6 +193,8 @@ struct ir_unit *ir_unit_new(const char *main_file);
 void ir_unit_free(struct ir_unit *unit);
 
 struct ir_function *ir_function_new(void);
+/* For the blocks of a function with a body. */
+GPtrArray *ir_blocks_new(void);
 struct ir_block *ir_block_new(void);
 struct ir_event *ir_event_new(enum ir_event_kind kind, struct ir_loc loc);
 struct ir_record *ir_record_new(void);
