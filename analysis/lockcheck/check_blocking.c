@@ -4,7 +4,7 @@
  * The leaves are known by rule or annotation; whoever calls one blocks as
  * well, up to a function that says it is all right. Taking a lock that sleeps
  * counts under a spinlock only. Waiting for a grace period within a read
- * section is check_rcu.c's finding, not one of these. For each function and
+ * section is found here as well, and reported as a fault of RCU. For each function and
  * each kind of blocking one call that leads there is kept: the shortest. */
 #include "contract.h"
 
@@ -204,7 +204,7 @@ static void note_chain(const struct blocks *b, struct finding *finding,
                      cause->callee ? cause->callee->ir->name : cause->call->slot->name,
                      !cause->callee || !cause_of(b, cause->callee, kind)->set ||
                              !cause_of(b, cause->callee, kind)->call
-                         ? ", which may block"
+                         ? kind == BLOCK_GRACE ? ", which waits for readers" : ", which may block"
                          : "");
         function = cause->callee;
     }
@@ -257,7 +257,13 @@ static void report(struct blocks *b, const struct pcall *call, const struct pfun
     if (!g_hash_table_add(b->told, call->event)) {
         return;
     }
-    if (held->class->rcu) {
+    if (held->class->rcu && kind == BLOCK_GRACE) {
+        finding = findings_add(b->findings, CHECK_RCU, SEVERITY_ERROR, call->event->loc,
+                               call->caller->ir->symbol,
+                               "%s waits for a grace period, and is called in an RCU read "
+                               "section, which it waits for",
+                               name);
+    } else if (held->class->rcu) {
         finding = findings_add(b->findings, CHECK_BLOCKING, SEVERITY_ERROR, call->event->loc,
                                call->caller->ir->symbol,
                                "%s may block, and is called in an RCU read section", name);
@@ -286,7 +292,7 @@ static void check_target(struct blocks *b, const struct pcall *call, const struc
         }
         if (cause_of(b, target, BLOCK_SLEEP)->set) {
             report(b, call, target, BLOCK_SLEEP, held);
-        } else if (held->class->nonblocking && cause_of(b, target, BLOCK_GRACE)->set) {
+        } else if (cause_of(b, target, BLOCK_GRACE)->set) {
             report(b, call, target, BLOCK_GRACE, held);
         } else if (held->class->nonblocking &&
                    (takes_sleeping(b, call, target) ||

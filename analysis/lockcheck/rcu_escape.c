@@ -1,0 +1,727 @@
+/* What becomes of a pointer that was read from a protected place.
+ *
+ * A forward analysis over each function knows of up to 64 variables whether
+ * they hold such a pointer: `live` while the section is open that it was read
+ * in, `stale` once that is closed, and `old` as long as no grace period has
+ * passed since. Following or returning a stale pointer, keeping a live one in
+ * memory that outlives the section, and freeing an old one are errors. Taking
+ * a reference makes a pointer safe: it is forgotten.
+ *
+ * Where ways meet, what may be is kept. Sections are counted by their depth in
+ * the function; one that a caller has opened is the caller's business. */
+#include <string.h>
+
+#include "contract.h"
+#include "rcu_internal.h"
+
+#define MAX_TRACKED 64
+#define NOT_TRACKED UINT8_MAX
+
+struct state {
+    int depth;
+    bool reached;
+    uint64_t live;
+    uint64_t stale;
+    uint64_t old;
+};
+
+struct tracked {
+    enum ir_root root;
+    uint32_t index;
+    struct ir_loc source;        /* where it was read */
+    const struct ir_path *place; /* from where, or NULL */
+    uint64_t params;             /* parameters that it may be a copy of */
+};
+
+struct escape {
+    struct rcu *rcu;
+    const struct pfunction *function;
+    struct rcu_summary *summary;
+    uint8_t *params; /* number of the parameter -> number of the tracked variable */
+    uint8_t *locals;
+    struct tracked tracked[MAX_TRACKED];
+    guint count;
+    bool report;
+    bool returned;    /* a way out has been seen: the summary's delta is set */
+    bool seed_params; /* to find out which parameters are freed */
+    GHashTable *told;
+};
+
+static const struct ir_value *strip(const struct ir_value *value)
+{
+    for (int nest = 0; value && value->kind == IR_VALUE_OFFSET && nest < 16; nest++) {
+        value = value->a;
+    }
+    return value;
+}
+
+static uint8_t tracked_root(const struct escape *e, const struct ir_path *path)
+{
+    if (path->root == IR_ROOT_PARAM && path->index < e->function->ir->params->len) {
+        return e->params[path->index];
+    }
+    if (path->root == IR_ROOT_LOCAL && path->index < e->function->ir->locals->len) {
+        return e->locals[path->index];
+    }
+    return NOT_TRACKED;
+}
+
+static bool begins_with_deref(const struct ir_path *path)
+{
+    return path->steps->len > 0 &&
+           g_array_index(path->steps, struct ir_step, 0).kind == IR_STEP_DEREF;
+}
+
+static guint count_derefs(const struct ir_path *path)
+{
+    guint derefs = 0;
+
+    for (guint i = 0; i < path->steps->len; i++) {
+        derefs += g_array_index(path->steps, struct ir_step, i).kind == IR_STEP_DEREF;
+    }
+    return derefs;
+}
+
+/* The tracked variable that a value is, or points into the object of. */
+static uint8_t tracked_value(const struct escape *e, const struct ir_value *value)
+{
+    value = strip(value);
+    if (!value || !value->path) {
+        return NOT_TRACKED;
+    }
+    if ((value->kind == IR_VALUE_LOAD && value->path->steps->len == 0) ||
+        (value->kind == IR_VALUE_ADDRESS && begins_with_deref(value->path) &&
+         count_derefs(value->path) == 1)) {
+        return tracked_root(e, value->path);
+    }
+    return NOT_TRACKED;
+}
+
+static uint64_t bit(uint8_t number)
+{
+    return number == NOT_TRACKED ? 0 : UINT64_C(1) << number;
+}
+
+static void forget(struct state *state, uint64_t bits)
+{
+    state->live &= ~bits;
+    state->stale &= ~bits;
+    state->old &= ~bits;
+}
+
+static void receive(struct escape *e, struct state *state, uint8_t to, struct ir_loc loc,
+                    const struct ir_path *place)
+{
+    if (to == NOT_TRACKED) {
+        return;
+    }
+    forget(state, bit(to));
+    if (e->seed_params) {
+        return;
+    }
+    state->old |= bit(to);
+    if (state->depth > 0) {
+        state->live |= bit(to);
+    }
+    e->tracked[to].source = loc;
+    e->tracked[to].place = place;
+}
+
+static void copy(struct escape *e, struct state *state, uint8_t to, uint8_t from)
+{
+    if (to == NOT_TRACKED || to == from) {
+        return;
+    }
+    forget(state, bit(to));
+    if (from == NOT_TRACKED) {
+        return;
+    }
+    state->live |= (state->live & bit(from)) ? bit(to) : 0;
+    state->stale |= (state->stale & bit(from)) ? bit(to) : 0;
+    state->old |= (state->old & bit(from)) ? bit(to) : 0;
+    e->tracked[to].params |= e->tracked[from].params;
+    if (e->tracked[from].source.line > 0) {
+        e->tracked[to].source = e->tracked[from].source;
+        e->tracked[to].place = e->tracked[from].place;
+    }
+}
+
+static const char *variable_name(const struct escape *e, uint8_t number)
+{
+    const struct tracked *t = &e->tracked[number];
+    const GPtrArray *list =
+        t->root == IR_ROOT_PARAM ? e->function->ir->params : e->function->ir->locals;
+    const struct ir_variable *variable = list->pdata[t->index];
+
+    return variable->name && *variable->name ? variable->name : "the pointer";
+}
+
+static const char *place_name(const struct escape *e, uint8_t number)
+{
+    const struct ir_variable *variable =
+        e->tracked[number].place
+            ? program_variable(e->rcu->program, e->tracked[number].place, e->function->ir)
+            : NULL;
+
+    return variable && variable->name ? variable->name : "a place that RCU protects";
+}
+
+G_GNUC_PRINTF(5, 6)
+static void report(struct escape *e, gconstpointer key, struct ir_loc loc, uint8_t number,
+                   const char *format, ...)
+{
+    struct finding *finding;
+    va_list arguments;
+    char *text;
+
+    if (!e->report || !g_hash_table_add(e->told, (gpointer)key)) {
+        return;
+    }
+    va_start(arguments, format);
+    text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    finding = findings_add(e->rcu->findings, CHECK_RCU, SEVERITY_ERROR, loc,
+                           e->function->ir->symbol, "%s", text);
+    g_free(text);
+    finding_note(finding, e->tracked[number].source, "%s is read from %s here",
+                 variable_name(e, number), place_name(e, number));
+}
+
+/* Following a pointer whose section is over. */
+static void check_use(struct escape *e, const struct state *state, const struct ir_event *event)
+{
+    uint8_t number = tracked_root(e, event->path);
+
+    if (number != NOT_TRACKED && begins_with_deref(event->path)) {
+        if (state->stale & bit(number)) {
+            report(e, event, event->loc, number,
+                   "%s is used after the RCU read section that it was read in",
+                   variable_name(e, number));
+        }
+        e->summary->derefs |= e->tracked[number].params;
+    }
+}
+
+static bool takes_reference(const char *name)
+{
+    static const char *const words[] = {"ref", "get", "hold", "pin", "grab", "acquire"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(name, words[i])) {
+            return !strstr(name, "unref") && !strstr(name, "deref") && !strstr(name, "dereference");
+        }
+    }
+    return false;
+}
+
+/* ++p->refs and the like. */
+static bool counts_reference(const struct ir_path *path)
+{
+    const struct ir_step *step =
+        path->steps->len > 0 ? &g_array_index(path->steps, struct ir_step, path->steps->len - 1)
+                             : NULL;
+
+    return step && step->kind == IR_STEP_FIELD && step->name &&
+           (strstr(step->name, "ref") || strstr(step->name, "count") ||
+            strstr(step->name, "users") || strstr(step->name, "pins"));
+}
+
+static bool same_root(const struct ir_path *a, const struct ir_path *b)
+{
+    return a->root == b->root && a->index == b->index;
+}
+
+/* Whether the object that the place is in goes away in the function, too: then
+ * no reader can be left. */
+static bool owner_goes(const struct escape *e, uint8_t number)
+{
+    const struct ir_path *place = e->tracked[number].place;
+
+    if (!place || (place->root != IR_ROOT_PARAM && place->root != IR_ROOT_LOCAL)) {
+        return false;
+    }
+    for (guint c = 0; c < e->function->calls->len; c++) {
+        const struct pcall *call = e->function->calls->pdata[c];
+
+        for (guint t = 0; t < call->targets->len; t++) {
+            const struct pfunction *target = call->targets->pdata[t];
+
+            for (guint r = 0; target->rules[r]; r++) {
+                const struct rule *rule = target->rules[r];
+                const struct ir_value *value =
+                    rule->lock >= 0 && (guint)rule->lock < call->event->args->len
+                        ? strip(call->event->args->pdata[rule->lock])
+                        : NULL;
+
+                if (value && value->path &&
+                    ((rule->kind == RULE_FREE && value->path->steps->len == 0) ||
+                     rule->kind == RULE_DESTROY) &&
+                    same_root(value->path, place)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static void check_free(struct escape *e, const struct state *state, const struct ir_event *event,
+                       uint8_t number)
+{
+    if (number == NOT_TRACKED || (state->old & bit(number)) == 0) {
+        return;
+    }
+    if (e->seed_params) {
+        e->summary->frees |= e->tracked[number].params;
+        return;
+    }
+    if (!e->tracked[number].place || !owner_goes(e, number)) {
+        report(e, event, event->loc, number,
+               "%s is freed without a grace period: readers may still use it",
+               variable_name(e, number));
+    }
+}
+
+/* free(q->head): the value never was in a variable. */
+static void check_direct_free(struct escape *e, const struct ir_event *event,
+                              const struct ir_value *value)
+{
+    const struct ir_variable *variable;
+    struct finding *finding;
+
+    value = strip(value);
+    if (e->seed_params || !e->report || !value || value->kind != IR_VALUE_LOAD) {
+        return;
+    }
+    variable = rcu_protected_at(e->rcu, value->path, e->function->ir);
+    if (!variable || fresh_path(e->rcu->fresh, e->function, event, value->path) ||
+        !g_hash_table_add(e->told, (gpointer)event)) {
+        return;
+    }
+    finding = findings_add(e->rcu->findings, CHECK_RCU, SEVERITY_ERROR, event->loc,
+                           e->function->ir->symbol,
+                           "what %s points to is freed without a grace period: readers may "
+                           "still use it",
+                           variable->name);
+    finding_note(finding, variable->loc, "%s is protected by RCU", variable->name);
+}
+
+static void check_arguments(struct escape *e, struct state *state, const struct ir_event *event,
+                            const struct pfunction *target)
+{
+    const struct rcu_summary *summary = &e->rcu->summaries[target->number];
+
+    for (guint a = 0; a < event->args->len; a++) {
+        uint8_t number = tracked_value(e, event->args->pdata[a]);
+        bool frees = a < 64 && (summary->frees >> a & 1) != 0;
+
+        for (guint r = 0; target->rules[r]; r++) {
+            frees = frees || (target->rules[r]->kind == RULE_FREE &&
+                              MAX(target->rules[r]->lock, 0) == (int)a);
+        }
+        if (frees) {
+            check_free(e, state, event, number);
+            if (number == NOT_TRACKED) {
+                check_direct_free(e, event, event->args->pdata[a]);
+            }
+        } else if (number != NOT_TRACKED && a < 64 && (summary->derefs >> a & 1) != 0) {
+            if (state->stale & bit(number)) {
+                report(e, event, event->loc, number,
+                       "%s is passed to %s after the RCU read section that it was read in",
+                       variable_name(e, number), target->ir->name);
+            }
+            e->summary->derefs |= e->tracked[number].params;
+        }
+        if (number != NOT_TRACKED &&
+            (takes_reference(target->ir->name) && !frees && !target->rules[0])) {
+            forget(state, bit(number));
+        }
+    }
+}
+
+static void leave_sections(struct state *state, int count)
+{
+    state->depth = MAX(state->depth - count, -8);
+    if (state->depth <= 0) {
+        state->stale |= state->live;
+        state->live = 0;
+    }
+}
+
+static uint8_t result_of(const struct escape *e, const struct ir_event *event)
+{
+    return event->result >= 0 && (guint)event->result < e->function->ir->locals->len
+               ? e->locals[event->result]
+               : NOT_TRACKED;
+}
+
+static void pass_call(struct escape *e, struct state *state, const struct ir_event *event)
+{
+    const struct pcall *call = program_call(e->rcu->program, event);
+    const struct ir_value *value;
+    const struct ir_path *place;
+    enum rcu_access access = rcu_access_of(e->rcu->program, event, &place, &value);
+    uint8_t result = result_of(e, event);
+    bool returns = false;
+
+    for (guint t = 0; call && t < call->targets->len; t++) {
+        const struct pfunction *target = call->targets->pdata[t];
+        const struct rcu_summary *summary = &e->rcu->summaries[target->number];
+
+        check_arguments(e, state, event, target);
+        if (summary->grace) {
+            state->old = 0;
+            e->summary->grace = true;
+        }
+        if (summary->delta > 0 && t == 0) {
+            state->depth += summary->delta;
+        } else if (summary->delta < 0 && t == 0) {
+            leave_sections(state, -summary->delta);
+        }
+        returns = returns || summary->returns;
+    }
+    if (event->atomic && call && call->targets->len > 0 && place &&
+        strcmp(((struct pfunction *)call->targets->pdata[0])->ir->name, "__atomic_fetch_op") == 0 &&
+        counts_reference(place)) {
+        forget(state, bit(tracked_root(e, place)));
+    }
+    if (place && (access == RCU_DEREFERENCE || access == RCU_PUBLISH) &&
+        rcu_protected_at(e->rcu, place, e->function->ir) &&
+        !fresh_path(e->rcu->fresh, e->function, event, place)) {
+        receive(e, state, result, event->loc, place);
+        if (access == RCU_PUBLISH && result != NOT_TRACKED) {
+            state->live &= ~bit(result); /* an updater's: no section keeps it */
+        }
+    } else if (returns) {
+        receive(e, state, result, event->loc, NULL);
+    } else {
+        copy(e, state, result, NOT_TRACKED);
+    }
+}
+
+/* Storing the pointer where it outlives the section. */
+static void check_store(struct escape *e, const struct state *state, const struct ir_event *event,
+                        uint8_t from)
+{
+    if (((state->live | state->stale) & bit(from)) == 0 ||
+        rcu_protected_at(e->rcu, event->path, e->function->ir) ||
+        fresh_path(e->rcu->fresh, e->function, event, event->path) ||
+        (event->path->root == IR_ROOT_LOCAL && !begins_with_deref(event->path)) ||
+        (tracked_root(e, event->path) != NOT_TRACKED &&
+         ((state->live | state->old) & bit(tracked_root(e, event->path))) != 0)) {
+        return;
+    }
+    report(e, event, event->loc, from,
+           "%s is kept in memory that outlives the RCU read section that it was read in",
+           variable_name(e, from));
+}
+
+static void pass_set(struct escape *e, struct state *state, const struct ir_event *event)
+{
+    const struct ir_value *value = strip(event->value);
+    uint8_t from = tracked_value(e, event->value);
+    uint8_t to = event->path->steps->len == 0 ? tracked_root(e, event->path) : NOT_TRACKED;
+
+    check_use(e, state, event);
+    if (event->path->steps->len > 0 || event->path->root == IR_ROOT_GLOBAL) {
+        if (from != NOT_TRACKED) {
+            check_store(e, state, event, from);
+        }
+        return;
+    }
+    if (value && value->kind == IR_VALUE_LOAD && value->path->steps->len > 0 &&
+        rcu_protected_at(e->rcu, value->path, e->function->ir) &&
+        !fresh_path(e->rcu->fresh, e->function, event, value->path)) {
+        receive(e, state, to, event->loc, value->path);
+    } else if (value && value->kind == IR_VALUE_LOAD && value->path->root == IR_ROOT_GLOBAL &&
+               rcu_protected_at(e->rcu, value->path, e->function->ir)) {
+        receive(e, state, to, event->loc, value->path);
+    } else {
+        copy(e, state, to, from);
+    }
+}
+
+static void pass_event(struct escape *e, struct state *state, const struct ir_event *event)
+{
+    switch (event->kind) {
+    case IR_CALL:
+        pass_call(e, state, event);
+        break;
+    case IR_SET:
+        pass_set(e, state, event);
+        break;
+    case IR_WRITE:
+        check_use(e, state, event);
+        if (event->path && counts_reference(event->path) &&
+            tracked_root(e, event->path) != NOT_TRACKED) {
+            forget(state, bit(tracked_root(e, event->path)));
+        }
+        break;
+    case IR_READ:
+        check_use(e, state, event);
+        break;
+    }
+}
+
+static void pass_return(struct escape *e, const struct state *state, const struct ir_block *block)
+{
+    uint8_t number;
+
+    e->summary->delta = e->returned ? MAX(e->summary->delta, state->depth) : state->depth;
+    e->returned = true;
+    if (!block->value) {
+        return;
+    }
+    number = tracked_value(e, block->value);
+    if (number == NOT_TRACKED) {
+        const struct ir_value *value = strip(block->value);
+
+        if (value && value->kind == IR_VALUE_LOAD && !e->seed_params &&
+            rcu_protected_at(e->rcu, value->path, e->function->ir)) {
+            e->summary->returns = true;
+        }
+        return;
+    }
+    if (state->stale & bit(number)) {
+        report(e, block, block->loc, number,
+               "%s is returned after the RCU read section that it was read in",
+               variable_name(e, number));
+    } else if (!e->seed_params && (state->old & bit(number)) && e->function->ir->returns_pointer) {
+        e->summary->returns = true;
+    }
+}
+
+static void track(struct escape *e, enum ir_root root, uint32_t index, uint8_t *slot)
+{
+    if (*slot == NOT_TRACKED && e->count < MAX_TRACKED) {
+        struct tracked *t = &e->tracked[e->count];
+
+        memset(t, 0, sizeof(*t));
+        t->root = root;
+        t->index = index;
+        t->params = root == IR_ROOT_PARAM && index < 64 ? UINT64_C(1) << index : 0;
+        *slot = (uint8_t)e->count++;
+    }
+}
+
+/* Whether an event gives a local a protected pointer, or a copy of one. */
+static bool gives_pointer(const struct escape *e, const struct ir_event *event)
+{
+    const struct ir_value *value = strip(event->value);
+    const struct ir_path *place;
+    const struct ir_value *stored;
+
+    if (event->kind == IR_CALL) {
+        const struct pcall *call = program_call(e->rcu->program, event);
+
+        if (rcu_access_of(e->rcu->program, event, &place, &stored) != RCU_NOT && place &&
+            rcu_protected_at(e->rcu, place, e->function->ir)) {
+            return true;
+        }
+        for (guint t = 0; call && t < call->targets->len; t++) {
+            if (e->rcu->summaries[((struct pfunction *)call->targets->pdata[t])->number].returns) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return tracked_value(e, event->value) != NOT_TRACKED ||
+           (value && value->kind == IR_VALUE_LOAD &&
+            rcu_protected_at(e->rcu, value->path, e->function->ir));
+}
+
+static void find_tracked(struct escape *e)
+{
+    const struct ir_function *ir = e->function->ir;
+    guint before;
+
+    for (guint i = 0; i < ir->params->len && i < 32; i++) {
+        if (((const struct ir_variable *)ir->params->pdata[i])->type.pointers > 0) {
+            track(e, IR_ROOT_PARAM, i, &e->params[i]);
+        }
+    }
+    do {
+        before = e->count;
+        for (guint b = 0; b < ir->blocks->len; b++) {
+            const struct ir_block *block = ir->blocks->pdata[b];
+
+            for (guint i = 0; i < block->events->len; i++) {
+                const struct ir_event *event = block->events->pdata[i];
+                uint32_t to = UINT32_MAX;
+
+                if (event->kind == IR_CALL && event->result >= 0) {
+                    to = (uint32_t)event->result;
+                } else if (event->kind == IR_SET && event->path->root == IR_ROOT_LOCAL &&
+                           event->path->steps->len == 0) {
+                    to = event->path->index;
+                }
+                if (to < ir->locals->len && e->locals[to] == NOT_TRACKED &&
+                    gives_pointer(e, event)) {
+                    track(e, IR_ROOT_LOCAL, to, &e->locals[to]);
+                }
+            }
+        }
+    } while (e->count > before && e->count < MAX_TRACKED);
+}
+
+static bool merge(struct state *into, const struct state *from)
+{
+    struct state old = *into;
+
+    if (!into->reached) {
+        *into = *from;
+        into->reached = true;
+        return true;
+    }
+    into->depth = MAX(into->depth, from->depth);
+    into->live |= from->live;
+    into->stale |= from->stale;
+    into->old |= from->old;
+    return into->depth != old.depth || into->live != old.live || into->stale != old.stale ||
+           into->old != old.old;
+}
+
+static struct state pass_block(struct escape *e, const struct ir_block *block, struct state state)
+{
+    for (guint i = 0; i < block->events->len; i++) {
+        pass_event(e, &state, block->events->pdata[i]);
+    }
+    state.depth = MIN(state.depth, 8); /* a loop that only enters ends there */
+    if (block->exit == IR_RETURN) {
+        pass_return(e, &state, block);
+    }
+    return state;
+}
+
+static void solve(struct escape *e, uint64_t entry_old)
+{
+    const GPtrArray *blocks = e->function->ir->blocks;
+    struct state *in = g_new0(struct state, blocks->len);
+    GArray *queue = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    uint32_t number = 0;
+
+    e->report = false;
+    in[0].reached = true;
+    in[0].old = entry_old;
+    g_array_append_val(queue, number);
+    while (queue->len > 0) {
+        const struct ir_block *block;
+        struct state out;
+        guint count;
+
+        number = g_array_index(queue, uint32_t, queue->len - 1);
+        g_array_set_size(queue, queue->len - 1);
+        block = blocks->pdata[number];
+        out = pass_block(e, block, in[number]);
+        count = block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
+        for (guint i = 0; i < count; i++) {
+            if (block->next[i] < blocks->len && merge(&in[block->next[i]], &out)) {
+                g_array_append_val(queue, block->next[i]);
+            }
+        }
+    }
+    e->report = !e->seed_params;
+    for (guint b = 0; e->report && b < blocks->len; b++) {
+        if (in[b].reached) {
+            pass_block(e, blocks->pdata[b], in[b]);
+        }
+    }
+    g_array_unref(queue);
+    g_free(in);
+}
+
+/* What rules and annotations say of a function that is not looked into. */
+static void summarise_declared(struct rcu *rcu, const struct pfunction *function)
+{
+    struct rcu_summary *summary = &rcu->summaries[function->number];
+    GPtrArray *items;
+
+    for (guint i = 0; function->rules[i]; i++) {
+        switch (function->rules[i]->kind) {
+        case RULE_RCU_READ_LOCK:
+            summary->delta = 1;
+            break;
+        case RULE_RCU_READ_UNLOCK:
+            summary->delta = -1;
+            break;
+        case RULE_RCU_SYNCHRONIZE:
+        case RULE_RCU_BARRIER:
+            summary->grace = true;
+            break;
+        default:
+            break;
+        }
+    }
+    items = contract_items(rcu->program, function->annotations, function->ir);
+    for (guint i = 0; i < items->len; i++) {
+        const struct contract_item *item = items->pdata[i];
+        const struct lock_class *class =
+            item->path && (contract_is_acquire(item->kind) || contract_is_release(item->kind))
+                ? lock_class_of_path(rcu->program, item->path, function->ir)
+                : NULL;
+
+        if (class && class->rcu) {
+            summary->delta = contract_is_acquire(item->kind) ? 1 : -1;
+        }
+    }
+    g_ptr_array_unref(items);
+}
+
+static void analyse(struct rcu *rcu, const struct pfunction *function, GHashTable *told)
+{
+    struct escape *e = g_new0(struct escape, 1);
+    struct rcu_summary *summary = &rcu->summaries[function->number];
+    const struct ir_function *ir = function->ir;
+    int declared;
+
+    summarise_declared(rcu, function);
+    declared = summary->delta;
+    e->rcu = rcu;
+    e->function = function;
+    e->summary = summary;
+    e->told = told;
+    e->params = g_malloc(ir->params->len + 1);
+    e->locals = g_malloc(ir->locals->len + 1);
+    memset(e->params, NOT_TRACKED, ir->params->len + 1);
+    memset(e->locals, NOT_TRACKED, ir->locals->len + 1);
+    find_tracked(e);
+    e->seed_params = true;
+    solve(e, UINT64_MAX);
+    for (guint i = 0; i < e->count; i++) {
+        e->tracked[i].source = (struct ir_loc){0};
+    }
+    e->seed_params = false;
+    solve(e, 0);
+    if (declared != 0) {
+        summary->delta = declared;
+    }
+    g_free(e->params);
+    g_free(e->locals);
+    g_free(e);
+}
+
+void rcu_check_escapes(struct rcu *rcu)
+{
+    const GPtrArray *components = program_components(rcu->program);
+    GHashTable *told = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < rcu->program->functions->len; i++) {
+        const struct pfunction *function = rcu->program->functions->pdata[i];
+
+        if (!rcu_is_looked_into(function)) {
+            summarise_declared(rcu, function);
+        }
+    }
+    for (guint c = 0; c < components->len; c++) {
+        const GPtrArray *component = components->pdata[c];
+
+        for (guint i = 0; i < component->len; i++) {
+            const struct pfunction *function = component->pdata[i];
+
+            if (rcu_is_looked_into(function)) {
+                analyse(rcu, function, told);
+            }
+        }
+    }
+    g_hash_table_unref(told);
+}
