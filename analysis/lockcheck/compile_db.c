@@ -27,6 +27,7 @@ static struct compile_db *db_new(void)
     struct compile_db *db = g_new0(struct compile_db, 1);
 
     db->commands = g_ptr_array_new_with_free_func(command_free);
+    db->other_languages = g_ptr_array_new_with_free_func(g_free);
     return db;
 }
 
@@ -34,6 +35,7 @@ void compile_db_free(struct compile_db *db)
 {
     if (db) {
         g_ptr_array_unref(db->commands);
+        g_ptr_array_unref(db->other_languages);
         g_free(db);
     }
 }
@@ -128,7 +130,7 @@ static void add_command(struct compile_db *db, GHashTable *seen, const char *fil
 
     drop_launcher(arguments);
     if (!is_c(path, arguments)) {
-        db->other_languages++;
+        g_ptr_array_add(db->other_languages, g_steal_pointer(&path));
     } else if (g_hash_table_contains(seen, path)) {
         db->duplicates++;
     } else {

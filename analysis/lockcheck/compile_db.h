@@ -11,9 +11,9 @@ struct compile_command {
 };
 
 struct compile_db {
-    GPtrArray *commands;   /* of struct compile_command, in the order of the file */
-    guint other_languages; /* entries left out: C++, assembler and so on */
-    guint duplicates;      /* entries left out: a file that was there already */
+    GPtrArray *commands;        /* of struct compile_command, in the order of the file */
+    GPtrArray *other_languages; /* of char *: files left out, in C++, assembler and so on */
+    guint duplicates;           /* entries left out: of a file that was there already */
 };
 
 /* The database of a directory (or the file itself). NULL and *message (to be

@@ -56,7 +56,7 @@ static GOptionContext *make_context(struct options *o)
          "Compare with an order recorded at run time (a file or a directory of them)", "FILE"},
         {"jobs", 'j', 0, G_OPTION_ARG_INT, &o->jobs, "Parse with N processes", "N"},
         {"cache", 0, 0, G_OPTION_ARG_FILENAME, &o->cache,
-         "Keep parsed files there (default: BUILD_DIR/.lockcheck)", "DIR"},
+         "Keep parsed files there (default: BUILD_DIR/.lockcheck-cache)", "DIR"},
         {"no-cache", 0, 0, G_OPTION_ARG_NONE, &o->no_cache, "Parse everything, keep nothing", NULL},
         {"list-checks", 0, 0, G_OPTION_ARG_NONE, &o->list_checks, "List the checks", NULL},
         {"explain", 0, 0, G_OPTION_ARG_STRING, &o->explain, "Say what a check means", "CHECK"},
@@ -64,6 +64,7 @@ static GOptionContext *make_context(struct options *o)
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "Errors and warnings only", NULL},
         {"verbose", 'v', 0, G_OPTION_ARG_NONE, &o->verbose, "Say what is being done", NULL},
         {"statistics", 0, 0, G_OPTION_ARG_NONE, &o->statistics, "Print sizes and times", NULL},
+        {"help", 'h', 0, G_OPTION_ARG_NONE, &o->help, "Print this", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &o->version, "Print the version", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->files, NULL, NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
@@ -104,17 +105,9 @@ int options_parse(struct options *options, int argc, char **argv, char **message
     }
     g_ptr_array_add(ours, NULL);
     rest = g_strdupv((char **)ours->pdata);
+    g_set_prgname("mortise-lockcheck");
     context = make_context(options);
-    for (guint i = 1; i + 1 < ours->len && result == 0; i++) {
-        if (strcmp(ours->pdata[i], "--help") == 0 || strcmp(ours->pdata[i], "-h") == 0) {
-            char *help = g_option_context_get_help(context, TRUE, NULL);
-
-            g_print("%s", help);
-            g_free(help);
-            result = 1;
-        }
-    }
-    if (result == 0 && !g_option_context_parse_strv(context, &rest, &error)) {
+    if (!g_option_context_parse_strv(context, &rest, &error)) {
         *message = g_strdup(error->message);
         g_clear_error(&error);
         result = -EINVAL;
@@ -127,6 +120,13 @@ int options_parse(struct options *options, int argc, char **argv, char **message
     } else if (options->compile_flags && options->build_dir) {
         *message = g_strdup("-p and \"--\" exclude each other");
         result = -EINVAL;
+    }
+    if (result == 0 && options->help) {
+        char *help = g_option_context_get_help(context, TRUE, NULL);
+
+        g_print("%s", help);
+        g_free(help);
+        result = 1;
     }
     g_option_context_free(context);
     g_strfreev(rest);

@@ -15,7 +15,7 @@ struct options {
     char *sarif, *json, *dot, *svg, *order_table;
     char *cache;
     char *explain;
-    gboolean list_checks, no_cache, dump_ir, quiet, verbose, statistics, version;
+    gboolean list_checks, no_cache, dump_ir, quiet, verbose, statistics, help, version;
     int jobs;
 
     /* What --enable and --disable say, in their order; +1, -1 or 0 for nothing. */

@@ -105,9 +105,9 @@ static void add_suppressions(struct project *project, const char *const *files, 
     }
 }
 
-static bool read_config(struct project *project, const struct options *options, const char *config,
-                        char **message)
+static bool read_config(struct project *project, const struct options *options, char **message)
 {
+    const char *config = project->config;
     char *directory;
 
     for (int i = 0; i < CHECK_COUNT; i++) {
@@ -150,13 +150,13 @@ static bool read_database(struct project *project, const struct options *options
     }
     project->whole = !options->files;
     if (project->db && project->db->commands->len == 0) {
-        *message =
-            project->db->other_languages
-                ? g_strdup_printf("%s: has no C files, only C++ and other languages (%u entries)",
-                                  options->build_dir ? options->build_dir : build_dir,
-                                  project->db->other_languages)
-                : g_strdup_printf("%s/" DATABASE ": has no entries",
-                                  options->build_dir ? options->build_dir : build_dir);
+        guint others = project->db->other_languages->len;
+        char *path = build_dir ? g_build_filename(build_dir, DATABASE, NULL) : g_strdup("--");
+
+        *message = others ? g_strdup_printf("%s: has no C, only %u files in C++ or other languages",
+                                            path, others)
+                          : g_strdup_printf("%s: has no entries", path);
+        g_free(path);
     }
     if (project->db && options->files && !options->compile_flags) {
         compile_db_select(project->db, (const char *const *)options->files, missing);
@@ -180,7 +180,7 @@ static bool read_database(struct project *project, const struct options *options
 int project_open(struct project *project, const struct options *options, struct findings *findings,
                  char **message)
 {
-    char *build_dir = NULL, *config;
+    char *build_dir = NULL;
     bool good;
 
     *message = NULL;
@@ -192,15 +192,14 @@ int project_open(struct project *project, const struct options *options, struct 
     } else if (!options->compile_flags) {
         build_dir = find_build_dir(project->base);
     }
-    config = find_config(options, project->base, build_dir);
-    good = read_config(project, options, config, message) &&
+    project->config = find_config(options, project->base, build_dir);
+    good = read_config(project, options, message) &&
            read_database(project, options, build_dir, findings, message);
     if (options->cache) {
         project->cache = g_strdup(options->cache);
     } else if (build_dir) {
         project->cache = g_build_filename(build_dir, CACHE, NULL);
     }
-    g_free(config);
     g_free(build_dir);
     return good ? 0 : -EINVAL;
 }
@@ -213,6 +212,7 @@ void project_close(struct project *project)
         g_ptr_array_unref(project->suppressions);
     }
     g_free(project->cache);
+    g_free(project->config);
     g_free(project->base);
 }
 

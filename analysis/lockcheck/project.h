@@ -9,8 +9,9 @@
 #include "rules.h"
 
 struct project {
-    char *base;  /* the current directory: paths are shown relative to it */
-    char *cache; /* directory of the cache, or NULL */
+    char *base;   /* the current directory: paths are shown relative to it */
+    char *cache;  /* directory of the cache, or NULL */
+    char *config; /* the configuration's path, or NULL */
     struct compile_db *db;
     struct rules *rules;
     GPtrArray *suppressions; /* of char *: files */
