@@ -58,12 +58,17 @@ struct ir_path *flow_resolve(const struct flow_state *state, const struct ir_pat
  * event at each return. */
 typedef void flow_visitor(void *context, struct pfunction *function, const struct ir_block *block,
                           const struct ir_event *event, const struct flow_state *state);
-void flow_visit(struct program *program, struct pfunction *function, flow_visitor *visit, void *context);
+void flow_visit(struct program *program, struct pfunction *function, flow_visitor *visit,
+                void *context);
 
-const struct lock_class *lock_class_of_path(const struct program *program, const struct ir_path *path,
+const struct lock_class *lock_class_of_path(const struct program *program,
+                                            const struct ir_path *path,
                                             const struct ir_function *function);
 const struct lock_class *lock_class_named(const struct program *program, const char *name);
 const GPtrArray *lock_classes(const struct program *program);
+/* The name that the program itself gives to the class at run time, where it
+ * initialises its locks with one (lock_class_name.c); otherwise NULL. Interned. */
+const char *lock_class_runtime_name(const struct program *program, const struct lock_class *class);
 
 /* The order graph: an edge from a class to one that is taken while the first
  * is held, with the steps that show it. */
@@ -74,20 +79,24 @@ struct order_step {
 struct order_edge {
     const struct lock_class *from, *to;
     enum rule_mode from_mode, to_mode;
-    bool trylock;     /* the second cannot wait: no deadlock by itself */
-    GPtrArray *steps; /* of struct order_step: from taking the first to taking the second */
+    bool trylock;         /* the second cannot wait: no deadlock by itself */
+    const char *relation; /* from == to: how the second is found from the first; "" is unknown */
+    GPtrArray *gates;     /* of struct lock_class: held exclusively whenever this happens */
+    GPtrArray *steps;     /* of struct order_step: from taking the first to taking the second */
     const char *function;
     struct ir_loc loc; /* where the second is taken, or the call that leads there */
 };
 struct order_graph {
-    GPtrArray *edges; /* of struct order_edge, one per pair and modes */
+    GPtrArray *edges; /* of struct order_edge, one per pair, modes and relation */
 };
 struct order_graph *order_graph_new(struct program *program);
 void order_graph_free(struct order_graph *graph);
 /* Cycles in it. */
-void check_order(struct program *program, const struct order_graph *graph, struct findings *findings);
+void check_order(struct program *program, const struct order_graph *graph,
+                 struct findings *findings);
 /* Against acquired_after and acquired_before, and LOCK_CLASS ranks. */
-void check_declared_order(struct program *program, const struct order_graph *graph, struct findings *findings);
+void check_declared_order(struct program *program, const struct order_graph *graph,
+                          struct findings *findings);
 
 /* The other checks, one per file. */
 void check_contracts(struct program *program, struct findings *findings);

@@ -1,0 +1,330 @@
+/* What a walk with all summaries at hand finds wrong at calls: a lock taken
+ * that is held, released that is not, keys out of order, waits. Balance at
+ * the returns is collected here and judged in flow_balance.c. */
+#include <string.h>
+
+#include "flow_internal.h"
+
+void note_take_chain(struct finding *finding, const struct take *take,
+                     const struct ir_function *function)
+{
+    for (; take; take = take->inner) {
+        char *text = take->place ? place_text(take->place, take->function->ir) : NULL;
+        const char *lock = text ? text : take->class ? take->class->name : "the lock";
+
+        if (!take->loc.file) {
+            /* A contract: there is no more to show. */
+        } else if (take->callee && !take->grace) {
+            finding_note(finding, take->loc, take->inner ? "%s calls %s" : "%s takes '%s' by %s",
+                         take->function->ir->name, take->inner ? take->callee : lock, take->callee);
+        } else if (take->grace) {
+            finding_note(finding, take->loc, "%s waits for readers here", take->function->ir->name);
+        } else {
+            finding_note(finding, take->loc, "%s takes '%s' here", take->function->ir->name, lock);
+        }
+        g_free(text);
+    }
+    (void)function;
+}
+
+static bool is_under(const struct place *place, const struct place *base)
+{
+    for (; place; place = place->parent) {
+        if (place == base) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What an operand of a comparison has to do with a lock's object. */
+static bool about(const struct term *term, const struct place *base)
+{
+    if (term == base->key && term) {
+        return true;
+    }
+    if (!term || !term->place) {
+        return false;
+    }
+    if (base->parent && base->step == IR_STEP_DEREF && term->kind == TERM_VALUE &&
+        term->place == base->parent) {
+        return true;
+    }
+    return is_under(term->place, base);
+}
+
+static bool same_step(const struct place *a, const struct place *b)
+{
+    return a->step == b->step && a->key == b->key && a->name == b->name;
+}
+
+/* "i" and "i + 1". */
+static int text_order(const char *first, const char *second)
+{
+    gsize length;
+
+    if (!first || !second) {
+        return 0;
+    }
+    length = strlen(first);
+    if (g_str_has_prefix(second, first) && g_str_has_prefix(second + length, " + ") &&
+        g_ascii_isdigit(second[length + 3])) {
+        return 1;
+    }
+    length = strlen(second);
+    if (g_str_has_prefix(first, second) && g_str_has_prefix(first + length, " + ") &&
+        g_ascii_isdigit(first[length + 3])) {
+        return -1;
+    }
+    return 0;
+}
+
+static const char *key_text(const struct place *place)
+{
+    if (place->key && place->key->kind == TERM_VALUE && place->key->place->parent == NULL) {
+        return NULL; /* its name is looked up by the caller, who has the function */
+    }
+    return place->name;
+}
+
+static int index_order(const struct flow_state *state, const struct place *a, const struct place *b)
+{
+    int64_t x, y;
+    struct range first, second;
+
+    if (a->step != IR_STEP_INDEX || b->step != IR_STEP_INDEX || a->parent != b->parent) {
+        return 0;
+    }
+    first = state_range(state, a->key);
+    second = state_range(state, b->key);
+    if (a->key && b->key && (first.hi < second.lo || second.hi < first.lo)) {
+        x = first.lo;
+        y = second.lo;
+        return x < y ? 1 : -1;
+    }
+    char *named = a->key && a->key->kind == TERM_VALUE
+                      ? place_text(a->key->place, state->walk->function->ir)
+                      : g_strdup(key_text(a));
+    char *other = b->key && b->key->kind == TERM_VALUE
+                      ? place_text(b->key->place, state->walk->function->ir)
+                      : g_strdup(key_text(b));
+    int order = text_order(named, other);
+
+    g_free(named);
+    g_free(other);
+    return order;
+}
+
+int places_order(const struct flow_state *state, const struct place *first,
+                 const struct place *second)
+{
+    int order;
+
+    while (first->parent && second->parent && first->parent != second->parent &&
+           same_step(first, second)) {
+        first = first->parent;
+        second = second->parent;
+    }
+    order = first->parent && second->parent ? index_order(state, first, second) : 0;
+    for (guint i = 0; order == 0 && state->facts && i < state->facts->len; i++) {
+        const struct fact *f = &g_array_index(state->facts, struct fact, i);
+        bool truth = f->range.lo == 1;
+
+        if (f->term->kind != TERM_COMPARE || f->term->op != IR_LT || f->range.lo != f->range.hi) {
+            continue;
+        }
+        if (about(f->term->a, first) && about(f->term->b, second)) {
+            order = truth ? 1 : -1;
+        } else if (about(f->term->a, second) && about(f->term->b, first)) {
+            order = truth ? -1 : 1;
+        }
+    }
+    return order;
+}
+
+static bool reads_again(const struct flow *flow, const struct flow_lock *l, const struct take *take)
+{
+    if (take->mode != RULE_SHARED || l->held.mode != RULE_SHARED) {
+        return false;
+    }
+    return l->held.class->recursion != LOCK_PLAIN ||
+           !g_hash_table_contains(flow->written_classes, l->held.class);
+}
+
+static void report_again(const struct flow_state *state, const struct ir_event *event,
+                         const struct flow_lock *l, const struct take *take,
+                         struct findings *findings)
+{
+    struct flow *flow = state->walk->flow;
+    const struct lock_class *class = l->held.class;
+    struct finding *finding;
+    bool reading = take->mode == RULE_SHARED && l->held.mode == RULE_SHARED;
+    char *text;
+
+    if (!class || class->recursion == LOCK_RECURSIVE || class->role || class->rcu || l->bulk ||
+        take->trylock || take->grace || take->retake || take->without[0] == l->place ||
+        take->without[1] == l->place || reads_again(flow, l, take)) {
+        return;
+    }
+    /* In a callee that the same callers reach, it is they who hold it. */
+    if (class->keyed && l->place->root == PLACE_GLOBAL && l->place->depth == 0 && class->variable &&
+        !class->variable->type.array) {
+        return;
+    }
+    text = place_text(l->place, state->walk->function->ir);
+    finding = findings_add(
+        findings, CHECK_SELF_DEADLOCK, SEVERITY_ERROR, event->loc,
+        state->walk->function->ir->symbol,
+        reading ? "'%s' is taken for reading again: if a writer waits in between, none goes on"
+                : "'%s' is taken while this thread holds it",
+        text);
+    if (l->held.loc.file) {
+        finding_note(finding, l->held.loc,
+                     l->held.entry ? "'%s' is held by the caller" : "'%s' is taken here first",
+                     text);
+    }
+    if (take->inner) {
+        note_take_chain(finding, take, state->walk->function->ir);
+    }
+    if (finding && l->from) {
+        balance_doubtful(flow, finding, l->from, class);
+    }
+    g_free(text);
+}
+
+static void report_key(const struct flow_state *state, const struct ir_event *event,
+                       const struct flow_lock *l, const struct take *take,
+                       struct findings *findings)
+{
+    struct finding *finding;
+    char *first, *second;
+
+    if (!take->class || !take->class->keyed || take->class != l->held.class || !take->place ||
+        take->trylock || places_order(state, l->place, take->place) >= 0) {
+        return;
+    }
+    first = place_text(l->place, state->walk->function->ir);
+    second = place_text(take->place, state->walk->function->ir);
+    finding = findings_add(findings, CHECK_KEY_ORDER, SEVERITY_ERROR, event->loc,
+                           state->walk->function->ir->symbol,
+                           "'%s' is taken after '%s': locks of %s are taken by ascending key",
+                           second, first, take->class->name);
+    finding_note(finding, l->held.loc, "'%s' is taken here", first);
+    note_take_chain(finding, take, state->walk->function->ir);
+    g_free(first);
+    g_free(second);
+}
+
+static void report_takes(const struct flow_state *state, const struct ir_event *event,
+                         const struct effect *effect, struct findings *findings)
+{
+    for (guint i = 0; i < effect->takes->len; i++) {
+        const struct take *take = g_ptr_array_index(effect->takes, i);
+
+        for (guint k = 0; state->locks && k < state->locks->len; k++) {
+            const struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, k);
+
+            if (take->place && l->place == take->place) {
+                report_again(state, event, l, take, findings);
+            } else {
+                report_key(state, event, l, take, findings);
+            }
+        }
+    }
+}
+
+static void report_release(const struct flow_state *state, const struct ir_event *event,
+                           struct flow_state *trial, const struct gone *gone,
+                           struct findings *findings)
+{
+    const struct walk *walk = state->walk;
+    const struct flow_lock *l = state_find_lock(trial, gone->place, gone->mode);
+    guint before = trial->released ? trial->released->len : 0;
+    struct finding *finding;
+    char *text;
+
+    if (l && l->from) {
+        balance_used(l->from, l->held.class);
+    }
+    bool fine = state_release(trial, gone);
+    guint after = trial->released ? trial->released->len : 0;
+
+    /* Nobody has called the start of a thread, so nobody holds it. */
+    bool assumed = !l && after > before;
+
+    if ((fine && !(assumed && walk->ff->root)) || state->coarse ||
+        (gone->class && gone->class->role)) {
+        return;
+    }
+    if (walk->ff->bulk && gone->place->opaque) {
+        return;
+    }
+    text = place_text(gone->place, walk->function->ir);
+    finding =
+        findings_add(findings, CHECK_DOUBLE_RELEASE, SEVERITY_ERROR, event->loc,
+                     walk->function->ir->symbol, "'%s' is released, but it is not held", text);
+    const struct gone *earlier = gone_find(state->dropped, gone->place);
+
+    if (!earlier) {
+        earlier = gone_find(state->released, gone->place);
+    }
+    if (earlier && earlier->loc.file) {
+        finding_note(finding, earlier->loc, "'%s' was released here", text);
+    }
+    if (gone->from) {
+        finding_note(finding, event->loc, "%s releases it", gone->from->ir->name);
+    }
+    g_free(text);
+}
+
+struct report {
+    struct findings *findings;
+    struct exits *exits;
+};
+
+static void visit(void *context, struct pfunction *function, const struct ir_block *block,
+                  const struct ir_event *event, const struct flow_state *state)
+{
+    struct report *report = context;
+    struct effect *effect;
+
+    (void)function;
+    if (!event) {
+        exits_add(report->exits, state, block);
+        return;
+    }
+    effect = event->kind == IR_CALL ? effect_of_call(state->walk, state, event) : NULL;
+    if (!effect) {
+        return;
+    }
+    report_takes(state, event, effect, report->findings);
+    for (guint i = 0; i < effect->waits->len; i++) {
+        report_wait(state, event, g_ptr_array_index(effect->waits, i), report->findings);
+    }
+    for (guint i = 0; i < effect->outs->len; i++) {
+        const struct out *out = g_ptr_array_index(effect->outs, i);
+        struct flow_state *trial = out->released ? state_copy(state) : NULL;
+
+        for (guint k = 0; trial && k < out->released->len; k++) {
+            report_release(state, event, trial, &g_array_index(out->released, struct gone, k),
+                           report->findings);
+        }
+        state_free(trial);
+    }
+    effect_free(effect);
+}
+
+void report_function(struct flow *flow, struct flow_function *ff, struct findings *findings)
+{
+    struct report report = {.findings = findings, .exits = exits_new(ff)};
+    struct walk walk = {.flow = flow,
+                        .program = flow->program,
+                        .function = ff->function,
+                        .ff = ff,
+                        .visit = visit,
+                        .context = &report};
+
+    walk_function(&walk);
+    exits_finish(flow, report.exits, findings);
+    place_table_free(walk.places);
+}

@@ -1,0 +1,467 @@
+/* The order graph: every lock that is taken while another is held, found by
+ * walking each function with all summaries at hand. Invariant: an edge's steps
+ * lead from the place where the first lock was taken to the one where the
+ * second is; its gates are held on every occasion that was seen, whatever
+ * function it was in. */
+#include <string.h>
+
+#include "order_internal.h"
+
+/* In how many functions an edge occurs; with more its gates are given up. */
+enum { OCCURRENCES_MAX = 64 };
+
+struct occurrence {
+    uint32_t function;
+    GPtrArray *gates; /* of struct lock_class */
+};
+
+struct edge {
+    struct order_edge edge; /* first: given out as this */
+    bool entry;             /* the first lock is held by contract: a weak witness */
+    uint32_t length;
+    GArray *occurrences;
+    bool ungated;
+};
+
+struct call_site {
+    uint32_t caller, callee;
+    GPtrArray *held;
+};
+
+struct builder {
+    struct flow *flow;
+    GHashTable *edges; /* of struct edge */
+    GPtrArray *list;
+    GArray *sites; /* of struct call_site */
+};
+
+static guint edge_hash(gconstpointer key)
+{
+    const struct order_edge *e = key;
+
+    return (e->from->number * 31 + e->to->number) * 31 + (guint)e->from_mode * 8 +
+           (guint)e->to_mode * 2 + e->trylock + g_direct_hash(e->relation);
+}
+
+static gboolean edge_equal(gconstpointer left, gconstpointer right)
+{
+    const struct order_edge *a = left, *b = right;
+
+    return a->from == b->from && a->to == b->to && a->from_mode == b->from_mode &&
+           a->to_mode == b->to_mode && a->trylock == b->trylock && a->relation == b->relation;
+}
+
+static void step_free(void *data)
+{
+    struct order_step *step = data;
+
+    g_free(step->text);
+    g_free(step);
+}
+
+static void edge_free(void *data)
+{
+    struct edge *edge = data;
+
+    g_ptr_array_unref(edge->edge.steps);
+    g_ptr_array_unref(edge->edge.gates);
+    for (guint i = 0; edge->occurrences && i < edge->occurrences->len; i++) {
+        g_ptr_array_unref(g_array_index(edge->occurrences, struct occurrence, i).gates);
+    }
+    g_clear_pointer(&edge->occurrences, g_array_unref);
+    g_free(edge);
+}
+
+static void G_GNUC_PRINTF(3, 4)
+    add_step(struct order_edge *edge, struct ir_loc loc, const char *format, ...)
+{
+    struct order_step *step;
+    va_list args;
+
+    if (!loc.file) {
+        return;
+    }
+    step = g_new0(struct order_step, 1);
+    step->loc = loc;
+    va_start(args, format);
+    step->text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_ptr_array_add(edge->steps, step);
+}
+
+static const char *mode_text(enum rule_mode mode)
+{
+    return mode == RULE_SHARED ? " for reading" : "";
+}
+
+static void describe(struct edge *edge, const struct flow_state *state,
+                     const struct flow_lock *held, const struct take *take)
+{
+    const struct ir_function *function = state->walk->function->ir;
+    struct order_edge *e = &edge->edge;
+    const struct take *at = take;
+
+    g_ptr_array_set_size(e->steps, 0);
+    e->function = function->symbol;
+    e->loc = take->loc;
+    edge->entry = held->held.entry;
+    edge->length = take->length;
+    if (held->held.entry || held->held.asserted) {
+        add_step(e, held->held.loc, "%s is called with %s held", function->name, e->from->name);
+    } else if (held->from) {
+        add_step(e, held->held.loc, "%s takes %s%s by calling %s", function->name, e->from->name,
+                 mode_text(e->from_mode), held->from->ir->name);
+    } else {
+        add_step(e, held->held.loc, "%s takes %s%s", function->name, e->from->name,
+                 mode_text(e->from_mode));
+    }
+    for (; at->inner; at = at->inner) {
+        add_step(e, at->loc, "%s calls %s", at->function->ir->name, at->callee);
+    }
+    if (take->grace) {
+        add_step(e, at->loc, "%s waits for the readers", at->function->ir->name);
+    } else if (at->callee) {
+        add_step(e, at->loc, "%s takes %s%s by calling %s", at->function->ir->name, e->to->name,
+                 mode_text(e->to_mode), at->callee);
+    } else {
+        add_step(e, at->loc, "%s takes %s%s%s", at->function->ir->name, e->to->name,
+                 mode_text(e->to_mode), e->trylock ? " if it is free" : "");
+    }
+}
+
+static const struct place *object_of(const struct place *place)
+{
+    while (place && place->parent && place->step != IR_STEP_FIELD) {
+        place = place->parent;
+    }
+    return place && place->parent ? place->parent : NULL;
+}
+
+/* Whether a third lock that is held keeps other threads out of the same pair:
+ * it is one for the whole program, or in the object that one of them is in. */
+static bool is_gate(const struct flow_lock *gate, const struct flow_lock *held,
+                    const struct take *take)
+{
+    const struct place *object;
+
+    if (gate == held || !gate->held.class || gate->held.class->role || gate->held.class->rcu ||
+        gate->held.mode != RULE_EXCLUSIVE || gate->held.class == held->held.class ||
+        gate->held.class == take->class || take->without[0] == gate->place ||
+        take->without[1] == gate->place) {
+        return false;
+    }
+    if (gate->place->root == PLACE_GLOBAL && gate->place->depth == 0) {
+        return true;
+    }
+    object = object_of(gate->place);
+    return object && (object == object_of(held->place) || object == object_of(take->place));
+}
+
+static GPtrArray *gates_of(const struct flow_state *state, const struct flow_lock *held,
+                           const struct take *take)
+{
+    GPtrArray *gates = g_ptr_array_new();
+
+    for (guint i = 0; i < state->locks->len; i++) {
+        const struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
+
+        if (is_gate(l, held, take)) {
+            g_ptr_array_add(gates, (gpointer)l->held.class);
+        }
+    }
+    return gates;
+}
+
+/* Keeps in `gates` what is in `others` too. */
+static void intersect(GPtrArray *gates, const GPtrArray *others)
+{
+    for (guint i = 0; i < gates->len;) {
+        if (g_ptr_array_find((GPtrArray *)others, g_ptr_array_index(gates, i), NULL)) {
+            i++;
+        } else {
+            g_ptr_array_remove_index_fast(gates, i);
+        }
+    }
+}
+
+static void occurs(struct edge *edge, const struct flow_state *state, const struct flow_lock *held,
+                   const struct take *take)
+{
+    struct occurrence occurrence = {.function = state->walk->function->number};
+
+    if (edge->ungated) {
+        return;
+    }
+    occurrence.gates = gates_of(state, held, take);
+    for (guint i = 0; i < edge->occurrences->len; i++) {
+        struct occurrence *o = &g_array_index(edge->occurrences, struct occurrence, i);
+
+        if (o->function == occurrence.function) {
+            intersect(o->gates, occurrence.gates);
+            g_ptr_array_unref(occurrence.gates);
+            return;
+        }
+    }
+    if (edge->occurrences->len >= OCCURRENCES_MAX) {
+        edge->ungated = true;
+        g_ptr_array_unref(occurrence.gates);
+        return;
+    }
+    g_array_append_val(edge->occurrences, occurrence);
+}
+
+static void add_edge(struct builder *builder, const struct flow_state *state,
+                     const struct flow_lock *held, const struct take *take)
+{
+    struct order_edge wanted = {.from = held->held.class, .to = take->class, .relation = ""};
+    struct edge *edge;
+
+    wanted.from_mode = held->held.mode;
+    wanted.to_mode = take->mode;
+    wanted.trylock = take->trylock;
+    if (wanted.from == wanted.to) {
+        wanted.relation = order_relation(state, held->place, take->place);
+    }
+    edge = g_hash_table_lookup(builder->edges, &wanted);
+    if (!edge) {
+        edge = g_new0(struct edge, 1);
+        edge->edge = wanted;
+        edge->edge.steps = g_ptr_array_new_with_free_func(step_free);
+        edge->edge.gates = g_ptr_array_new();
+        edge->occurrences = g_array_new(FALSE, FALSE, sizeof(struct occurrence));
+        g_hash_table_add(builder->edges, edge);
+        g_ptr_array_add(builder->list, edge);
+        describe(edge, state, held, take);
+    } else if ((edge->entry && !held->held.entry) ||
+               (edge->entry == held->held.entry && edge->length > take->length)) {
+        describe(edge, state, held, take);
+    }
+    occurs(edge, state, held, take);
+}
+
+static bool ordered(const struct lock_class *class)
+{
+    return class && !class->role;
+}
+
+/* Both are one lock, or two that a recursion check has looked at. */
+static bool same_lock(const struct flow_lock *held, const struct take *take)
+{
+    if (held->place == take->place) {
+        return true;
+    }
+    if (held->held.class != take->class) {
+        return false;
+    }
+    return take->retake || held->held.class->rcu || held->held.class->keyed ||
+           (held->bulk && take->place && take->place->opaque) || !take->place ||
+           (held->place->root == PLACE_GLOBAL && held->place->depth == 0);
+}
+
+static void add_takes(struct builder *builder, const struct flow_state *state,
+                      const struct effect *effect)
+{
+    for (guint i = 0; i < effect->takes->len; i++) {
+        const struct take *take = g_ptr_array_index(effect->takes, i);
+
+        for (guint k = 0; ordered(take->class) && k < state->locks->len; k++) {
+            const struct flow_lock *held = &g_array_index(state->locks, struct flow_lock, k);
+
+            if (!ordered(held->held.class) || same_lock(held, take) ||
+                take->without[0] == held->place || take->without[1] == held->place) {
+                continue;
+            }
+            /* All of an array, one after the other in a loop. */
+            if (held->held.class == take->class && held->held.loc.line == take->loc.line &&
+                held->held.loc.file == take->loc.file && take->place->step == IR_STEP_INDEX &&
+                held->place->step == IR_STEP_INDEX) {
+                continue;
+            }
+            add_edge(builder, state, held, take);
+        }
+    }
+}
+
+/* Which global locks are held at a call. */
+static void add_site(struct builder *builder, const struct flow_state *state,
+                     const struct ir_event *event)
+{
+    const struct pcall *call = program_call(builder->flow->program, event);
+
+    for (guint t = 0; call && t < MIN(call->targets->len, 64u); t++) {
+        const struct pfunction *target = g_ptr_array_index(call->targets, t);
+        struct call_site site = {state->walk->function->number, target->number, NULL};
+
+        if (!flow_function_of(target) || !flow_function_of(target)->relevant ||
+            !target->ir->blocks) {
+            continue;
+        }
+        site.held = g_ptr_array_new();
+        for (guint k = 0; state->locks && k < state->locks->len; k++) {
+            const struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, k);
+
+            if (ordered(l->held.class) && !l->held.class->rcu && l->held.mode == RULE_EXCLUSIVE &&
+                l->place->root == PLACE_GLOBAL && l->place->depth == 0) {
+                g_ptr_array_add(site.held, (gpointer)l->held.class);
+            }
+        }
+        g_array_append_val(builder->sites, site);
+    }
+}
+
+static void visit(void *context, struct pfunction *function, const struct ir_block *block,
+                  const struct ir_event *event, const struct flow_state *state)
+{
+    struct builder *builder = context;
+    struct effect *effect;
+
+    (void)function;
+    (void)block;
+    if (!event || event->kind != IR_CALL) {
+        return;
+    }
+    add_site(builder, state, event);
+    if (flow_held_count(state) == 0) {
+        return;
+    }
+    effect = effect_of_call(state->walk, state, event);
+    if (effect) {
+        add_takes(builder, state, effect);
+        effect_free(effect);
+    }
+}
+
+/* What is held at every call of each function: NULL for "not called". */
+static GPtrArray **always_held(const struct builder *builder)
+{
+    guint count = builder->flow->program->functions->len;
+    GPtrArray **held = g_new0(GPtrArray *, count);
+    bool changed = true;
+
+    for (guint i = 0; i < count; i++) {
+        const struct pfunction *f = g_ptr_array_index(builder->flow->program->functions, i);
+        const struct flow_function *ff = flow_function_of(f);
+
+        /* Called from outside, or by who knows whom. */
+        if (!ff || ff->root || f->callers->len == 0 || !f->ir->is_static || f->stored->len > 0) {
+            held[i] = g_ptr_array_new();
+        }
+    }
+    for (int round = 0; changed && round < 20; round++) {
+        changed = false;
+        for (guint s = 0; s < builder->sites->len; s++) {
+            const struct call_site *site = &g_array_index(builder->sites, struct call_site, s);
+            GPtrArray *at;
+
+            if (!held[site->caller]) {
+                continue; /* not reached yet */
+            }
+            at = g_ptr_array_copy(site->held, NULL, NULL);
+            g_ptr_array_extend(at, held[site->caller], NULL, NULL);
+            if (!held[site->callee]) {
+                held[site->callee] = at;
+                changed = true;
+                continue;
+            }
+            guint before = held[site->callee]->len;
+
+            intersect(held[site->callee], at);
+            changed |= held[site->callee]->len != before;
+            g_ptr_array_unref(at);
+        }
+    }
+    /* The greatest solution was not reached: better none than a wrong one. */
+    for (guint i = 0; i < count; i++) {
+        if (!held[i]) {
+            held[i] = g_ptr_array_new();
+        } else if (changed) {
+            g_ptr_array_set_size(held[i], 0);
+        }
+    }
+    return held;
+}
+
+static void find_gates(struct builder *builder)
+{
+    GPtrArray **held = always_held(builder);
+
+    for (guint i = 0; i < builder->list->len; i++) {
+        struct edge *edge = g_ptr_array_index(builder->list, i);
+
+        for (guint k = 0; !edge->ungated && k < edge->occurrences->len; k++) {
+            const struct occurrence *o = &g_array_index(edge->occurrences, struct occurrence, k);
+            GPtrArray *all = g_ptr_array_copy(o->gates, NULL, NULL);
+
+            g_ptr_array_extend(all, held[o->function], NULL, NULL);
+            if (k == 0) {
+                g_ptr_array_extend(edge->edge.gates, all, NULL, NULL);
+            } else {
+                intersect(edge->edge.gates, all);
+            }
+            g_ptr_array_unref(all);
+        }
+        for (guint g = 0; g < edge->edge.gates->len;) {
+            gpointer class = g_ptr_array_index(edge->edge.gates, g);
+
+            if (class == edge->edge.from || class == edge->edge.to) {
+                g_ptr_array_remove_index_fast(edge->edge.gates, g);
+            } else {
+                g++;
+            }
+        }
+    }
+    for (guint i = 0; i < builder->flow->program->functions->len; i++) {
+        g_ptr_array_unref(held[i]);
+    }
+    g_free(held);
+}
+
+static gint by_loc(gconstpointer left, gconstpointer right)
+{
+    const struct order_edge *a = *(const struct order_edge *const *)left;
+    const struct order_edge *b = *(const struct order_edge *const *)right;
+    int order = g_strcmp0(a->loc.file, b->loc.file);
+
+    if (order == 0) {
+        order = (a->loc.line > b->loc.line) - (a->loc.line < b->loc.line);
+    }
+    if (order == 0) {
+        order = strcmp(a->from->name, b->from->name);
+    }
+    return order ? order : strcmp(a->to->name, b->to->name);
+}
+
+struct order_graph *order_graph_new(struct program *program)
+{
+    struct order_graph *graph = g_new0(struct order_graph, 1);
+    struct builder builder = {.flow = flow_of(program)};
+
+    builder.edges = g_hash_table_new(edge_hash, edge_equal);
+    builder.list = g_ptr_array_new_with_free_func(edge_free);
+    builder.sites = g_array_new(FALSE, FALSE, sizeof(struct call_site));
+    for (guint i = 0; i < program->functions->len; i++) {
+        struct pfunction *function = g_ptr_array_index(program->functions, i);
+        const struct flow_function *ff = flow_function_of(function);
+
+        if (ff && ff->relevant && !ff->believed && function->ir->blocks) {
+            flow_visit(program, function, visit, &builder);
+        }
+    }
+    find_gates(&builder);
+    for (guint i = 0; i < builder.sites->len; i++) {
+        g_ptr_array_unref(g_array_index(builder.sites, struct call_site, i).held);
+    }
+    g_array_unref(builder.sites);
+    g_hash_table_unref(builder.edges);
+    graph->edges = builder.list;
+    g_ptr_array_sort(graph->edges, by_loc);
+    return graph;
+}
+
+void order_graph_free(struct order_graph *graph)
+{
+    if (graph) {
+        g_ptr_array_unref(graph->edges);
+        g_free(graph);
+    }
+}

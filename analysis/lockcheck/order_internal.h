@@ -1,0 +1,22 @@
+/* What order_graph.c and the checks on it share. */
+#ifndef LOCKCHECK_ORDER_INTERNAL_H
+#define LOCKCHECK_ORDER_INTERNAL_H
+
+#include "flow_internal.h"
+
+/* How the second of two locks of one class is found from the first: "ascending",
+ * "descending", "->next", "against ->next", or "" if that is not known. */
+const char *order_relation(const struct flow_state *state, const struct place *first,
+                           const struct place *second);
+
+/* Whether who wants a lock in one mode waits for who has it in another. */
+bool order_conflict(const struct flow *flow, const struct lock_class *class, enum rule_mode has,
+                    enum rule_mode wants);
+
+/* The steps of an edge as notes. */
+void order_notes(struct finding *finding, const struct order_edge *edge);
+
+/* lock_class_name.c: the rank that the program gives to the class, if it does. */
+bool lock_class_rank(const struct program *program, const struct lock_class *class, int64_t *rank);
+
+#endif
