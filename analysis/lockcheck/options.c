@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* "CHECK", "CHECK,CHECK" or "all". */
@@ -78,12 +79,50 @@ static GOptionContext *make_context(struct options *o)
     g_option_context_set_summary(context, "Checks the locking of a whole C program.");
     g_option_context_set_description(
         context,
-        "FILEs are source files or directories of them; all of the program if there are none.\n"
+        "FILEs are source files or directories of them, @LIST a file that names some; without any\n"
+        "all that compile_commands.json has.\n"
         "After --, flags for FILEs that no compile_commands.json knows.\n"
         "\n"
         "Exit status: 0 nothing found, 1 errors or warnings, 2 something could not be read.\n"
         "Manual: mortise-lockcheck(1)\n");
     return context;
+}
+
+/* "@LIST" stands for the files named in LIST, one a line. */
+static bool expand_lists(struct options *options, char **message)
+{
+    GPtrArray *out = g_ptr_array_new();
+
+    for (gsize i = 0; options->files && options->files[i] && !*message; i++) {
+        GError *error = NULL;
+        char *text, **lines;
+
+        if (options->files[i][0] != '@') {
+            g_ptr_array_add(out, g_strdup(options->files[i]));
+            continue;
+        }
+        if (!g_file_get_contents(options->files[i] + 1, &text, NULL, &error)) {
+            *message = g_strdup(error->message);
+            g_clear_error(&error);
+            break;
+        }
+        lines = g_strsplit(text, "\n", -1);
+        for (gsize l = 0; lines[l]; l++) {
+            if (*g_strstrip(lines[l])) {
+                g_ptr_array_add(out, g_strdup(lines[l]));
+            }
+        }
+        g_strfreev(lines);
+        g_free(text);
+    }
+    g_ptr_array_add(out, NULL);
+    if (options->files) {
+        g_strfreev(options->files);
+        options->files = (char **)g_ptr_array_free(out, FALSE);
+    } else {
+        g_ptr_array_unref(out);
+    }
+    return !*message;
 }
 
 int options_parse(struct options *options, int argc, char **argv, char **message)
@@ -119,6 +158,8 @@ int options_parse(struct options *options, int argc, char **argv, char **message
         result = -EINVAL;
     } else if (options->compile_flags && options->build_dir) {
         *message = g_strdup("-p and \"--\" exclude each other");
+        result = -EINVAL;
+    } else if (!expand_lists(options, message)) {
         result = -EINVAL;
     }
     if (result == 0 && options->help) {

@@ -1,0 +1,481 @@
+/* What is done in which order: find the project, get its units, link them, let
+ * each check have a look, apply suppressions, write. The exit status is 2 as
+ * soon as something could not be read or written, since then "nothing found"
+ * means nothing; whatever could be done is done all the same. */
+#include "run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "confirm.h"
+#include "flow.h"
+#include "front.h"
+#include "output.h"
+#include "project.h"
+#include "suppress.h"
+#include "work.h"
+
+#define MAX_UNIT_ERRORS 5
+#define UNIT_TIMEOUT    600
+
+struct run {
+    const struct options *options;
+    struct project project;
+    struct findings *findings;
+    GPtrArray *units;  /* until the program takes them over */
+    GHashTable *files; /* set: what was read and is not the system's */
+    unsigned parsed, cached;
+    bool trouble;
+    gint64 started;
+    GString *times;
+};
+
+static void complain(struct run *run, const char *text)
+{
+    fprintf(stderr, "mortise-lockcheck: error: %s\n", text);
+    run->trouble = true;
+}
+
+static void finished(struct run *run, const char *phase)
+{
+    gint64 now = g_get_monotonic_time();
+
+    g_string_append_printf(run->times, "  %-12s %8.3f s\n", phase,
+                           (double)(now - run->started) / 1e6);
+    run->started = now;
+}
+
+static struct ir_unit *parse(const struct compile_command *command)
+{
+    return front_parse(command->directory, (const char *const *)command->arguments->pdata,
+                       command->arguments->len - 1, command->file, NULL);
+}
+
+/* "file:line:column: text". */
+static struct ir_loc split_error(const char *error, const char **text)
+{
+    struct ir_loc loc = {NULL, 0, 0};
+
+    for (const char *colon = strchr(error, ':'); colon; colon = strchr(colon + 1, ':')) {
+        char *end;
+        guint64 line = g_ascii_strtoull(colon + 1, &end, 10);
+
+        if (end != colon + 1 && *end == ':' && line <= UINT32_MAX) {
+            char *file = g_strndup(error, (gsize)(colon - error));
+
+            loc.file = g_intern_string(file);
+            loc.line = (uint32_t)line;
+            loc.column = (uint32_t)MIN(g_ascii_strtoull(end + 1, &end, 10), UINT32_MAX);
+            *text = end + (*end == ':');
+            *text += strspn(*text, " ");
+            g_free(file);
+            return loc;
+        }
+    }
+    *text = error;
+    return loc;
+}
+
+static void report_errors(struct run *run, const struct ir_unit *unit)
+{
+    for (guint i = 0; i < unit->errors->len; i++) {
+        const struct ir_loc whole = {unit->main_file, 0, 0};
+        struct ir_loc loc = whole;
+        struct finding *f;
+        const char *text;
+
+        if (i == MAX_UNIT_ERRORS) {
+            findings_add(run->findings, CHECK_INPUT, SEVERITY_ERROR, loc, NULL,
+                         "and %u errors more", unit->errors->len - i);
+            return;
+        }
+        loc = split_error(unit->errors->pdata[i], &text);
+        if (!loc.file) {
+            loc.file = unit->main_file;
+        }
+        f = findings_add(run->findings, CHECK_INPUT, SEVERITY_ERROR, loc, NULL, "%s", text);
+        if (strcmp(loc.file, unit->main_file) != 0) {
+            finding_note(f, whole, "included from here");
+        }
+    }
+}
+
+static void note_files(struct run *run, const struct ir_unit *unit)
+{
+    for (guint i = 0; i < unit->dependencies->len; i++) {
+        const struct ir_dependency *d = unit->dependencies->pdata[i];
+
+        if (d->path && !project_is_system_file(&run->project, d->path)) {
+            g_hash_table_add(run->files, (gpointer)(uintptr_t)d->path);
+        }
+    }
+    g_hash_table_add(run->files, (gpointer)(uintptr_t)unit->main_file);
+}
+
+/* What is left out, and with -v what is not. */
+static void announce(const struct run *run)
+{
+    const struct project *p = &run->project;
+    const GPtrArray *others = p->db->other_languages;
+    GString *names = g_string_new(NULL);
+
+    if (run->options->verbose) {
+        fprintf(stderr,
+                "mortise-lockcheck: %u files, configuration %s, cache %s\n"
+                "mortise-lockcheck: %u entries are for files that were there already\n",
+                p->db->commands->len, p->config ? p->config : "none",
+                p->cache && !run->options->no_cache ? p->cache : "none", p->db->duplicates);
+    }
+    for (guint i = 0; i < others->len && i < (run->options->verbose ? others->len : 3); i++) {
+        g_string_append_printf(names, "%s%s", i ? ", " : "",
+                               output_path(others->pdata[i], p->base));
+    }
+    if (others->len > 0 && !run->options->quiet) {
+        fprintf(stderr,
+                "mortise-lockcheck: note: %u file%s in C++ or another language left out: %s%s\n",
+                others->len, others->len == 1 ? "" : "s", names->str,
+                !run->options->verbose && others->len > 3 ? ", ..." : "");
+    }
+    g_string_free(names, TRUE);
+}
+
+static bool get_units(struct run *run)
+{
+    const struct options *o = run->options;
+    struct work work = {.parse = parse, .timeout = UNIT_TIMEOUT};
+    char *message = NULL;
+
+    announce(run);
+    work.jobs = o->jobs ? (unsigned)o->jobs : g_get_num_processors();
+    work.use_cache = !o->no_cache;
+    work.progress = !o->quiet && isatty(STDERR_FILENO);
+    if (!o->no_cache && run->project.cache) {
+        work.store = store_open(run->project.cache, &message);
+        if (!work.store && !o->quiet) {
+            fprintf(stderr, "mortise-lockcheck: warning: %s; going on without\n", message);
+        }
+        g_clear_pointer(&message, g_free);
+    }
+    if (!work.store) {
+        work.use_cache = false;
+        work.store = store_open_temporary(&message);
+    }
+    if (!work.store) {
+        complain(run, message);
+        g_free(message);
+        return false;
+    }
+    run->units = work_units(&work, run->project.db, run->findings);
+    run->parsed = work.parsed;
+    run->cached = work.cached;
+    store_close(work.store);
+    finished(run, "parsing");
+    for (guint i = 0; i < run->units->len; i++) {
+        report_errors(run, run->units->pdata[i]);
+        note_files(run, run->units->pdata[i]);
+        rules_annotate(run->project.rules, run->units->pdata[i]);
+    }
+    return true;
+}
+
+static void dump(struct run *run)
+{
+    for (guint i = 0; i < run->units->len; i++) {
+        GString *text = g_string_new(NULL);
+
+        ir_unit_dump(run->units->pdata[i], text);
+        fwrite(text->str, 1, text->len, stdout);
+        g_string_free(text, TRUE);
+        ir_unit_free(run->units->pdata[i]);
+    }
+    g_ptr_array_unref(run->units);
+    run->units = NULL;
+}
+
+static struct order_graph *check(struct run *run, struct program *program)
+{
+    struct order_graph *graph;
+
+    flow_run(program, run->findings);
+    finished(run, "flow");
+    graph = order_graph_new(program);
+    check_order(program, graph, run->findings);
+    check_declared_order(program, graph, run->findings);
+    finished(run, "order");
+    check_annotations(program, run->findings);
+    check_contracts(program, run->findings);
+    check_guards(program, run->findings);
+    check_rcu(program, run->findings);
+    finished(run, "contracts");
+    check_roles(program, run->findings);
+    check_sharing(program, run->findings);
+    check_blocking(program, run->findings);
+    finished(run, "roles");
+    return graph;
+}
+
+static void confirm(struct run *run, const struct program *program, const struct order_graph *graph)
+{
+    struct confirm *confirm;
+
+    if (!run->options->confirm) {
+        return;
+    }
+    confirm = confirm_new();
+    for (gsize i = 0; run->options->confirm[i]; i++) {
+        confirm_load(confirm, run->options->confirm[i], run->findings);
+    }
+    confirm_check(confirm, program, graph, run->findings);
+    if (!run->options->quiet) {
+        printf("confirm: %u orders recorded at run time\n", confirm_count(confirm));
+    }
+    confirm_free(confirm);
+    finished(run, "confirm");
+}
+
+static void suppress(struct run *run, const struct program *program)
+{
+    struct suppressions *suppressions = suppressions_new();
+    GHashTableIter iter;
+    gpointer path;
+    char *text;
+    gsize length;
+
+    for (guint i = 0; i < run->project.suppressions->len; i++) {
+        const char *file = run->project.suppressions->pdata[i];
+        GError *error = NULL;
+
+        if (g_file_get_contents(file, &text, &length, &error)) {
+            suppressions_parse(suppressions, output_path(file, run->project.base), text, length,
+                               run->findings);
+            g_free(text);
+        } else {
+            complain(run, error->message);
+            g_clear_error(&error);
+        }
+    }
+    g_hash_table_iter_init(&iter, run->files);
+    while (g_hash_table_iter_next(&iter, &path, NULL)) {
+        if (g_file_get_contents(path, &text, &length, NULL)) {
+            suppressions_scan(suppressions, path, text, length, run->findings);
+            g_free(text);
+        }
+    }
+    suppressions_add_annotations(suppressions, program, run->findings);
+    suppressions_apply(suppressions, run->findings, run->project.enabled, run->project.whole,
+                       run->files);
+    suppressions_free(suppressions);
+}
+
+/* Findings of checks that are off are as if they had not been made. */
+static void drop_disabled(struct run *run)
+{
+    GPtrArray *list = run->findings->list;
+
+    for (guint i = list->len; i-- > 0;) {
+        struct finding *f = list->pdata[i];
+
+        if (!run->project.enabled[f->check]) {
+            g_hash_table_remove(run->findings->seen, f);
+            g_ptr_array_remove_index_fast(list, i);
+        }
+    }
+}
+
+/* Takes the text over. */
+static void write_file(struct run *run, const char *path, char *text)
+{
+    FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+    bool good = out && fwrite(text, 1, strlen(text), out) == strlen(text);
+
+    if (out && out != stdout) {
+        good = fclose(out) == 0 && good;
+    }
+    if (!good) {
+        char *message = g_strdup_printf("%s: cannot write: %s", path, g_strerror(errno));
+
+        complain(run, message);
+        g_free(message);
+    }
+    g_free(text);
+}
+
+static void write_table(struct run *run, const struct output_graph *graph)
+{
+    const char *path = run->options->order_table;
+    GError *error = NULL;
+    char *old, *new;
+
+    if (!g_file_get_contents(path, &old, NULL, &error)) {
+        complain(run, error->message);
+        g_clear_error(&error);
+        return;
+    }
+    new = output_table(graph, old, run->project.base);
+    if (!new) {
+        char *message = g_strdup_printf("%s: has no lines \"<!-- lockcheck: order table -->\" and "
+                                        "\"<!-- lockcheck: end -->\" for the table to go between",
+                                        path);
+
+        complain(run, message);
+        g_free(message);
+    } else if (strcmp(old, new) != 0) {
+        write_file(run, path, new);
+        new = NULL;
+    }
+    g_free(new);
+    g_free(old);
+}
+
+static void write_graph(struct run *run, const struct program *program,
+                        const struct order_graph *order)
+{
+    const struct options *o = run->options;
+    struct output_graph *graph = output_graph_new(program, order);
+    char *dot = output_dot(graph, run->project.base);
+
+    if (o->json) {
+        write_file(run, o->json, output_json(graph, run->findings, run->project.base));
+    }
+    if (o->svg) {
+        char *svg, *message;
+
+        if (output_svg(dot, &svg, &message) == 0) {
+            write_file(run, o->svg, svg);
+        } else {
+            complain(run, message);
+            g_free(message);
+        }
+    }
+    if (o->order_table) {
+        write_table(run, graph);
+    }
+    if (o->dot) {
+        write_file(run, o->dot, g_strdup(dot));
+    }
+    g_free(dot);
+    output_graph_free(graph);
+}
+
+static void print_statistics(struct run *run, const struct program *program,
+                             const struct order_graph *graph)
+{
+    guint bodies = 0, calls = 0, indirect = 0, unresolved = 0;
+    struct rusage usage;
+
+    for (guint i = 0; i < program->functions->len; i++) {
+        const struct pfunction *f = program->functions->pdata[i];
+
+        bodies += f->ir->blocks != NULL;
+        calls += f->calls ? f->calls->len : 0;
+        for (guint c = 0; f->calls && c < f->calls->len; c++) {
+            const struct pcall *call = f->calls->pdata[c];
+
+            indirect += call->slot != NULL;
+            unresolved += call->unresolved;
+        }
+    }
+    getrusage(RUSAGE_SELF, &usage);
+    printf("units %u (parsed %u, from the cache %u), left out: other languages %u, duplicates %u\n"
+           "functions %u (with a body %u), calls %u (through pointers %u, of these unresolved %u)\n"
+           "lock classes %u, order edges %u, memory %ld MiB\n%s",
+           program->units->len, run->parsed, run->cached, run->project.db->other_languages->len,
+           run->project.db->duplicates, program->functions->len, bodies, calls, indirect,
+           unresolved, lock_classes(program)->len, graph->edges->len, usage.ru_maxrss / 1024,
+           run->times->str);
+}
+
+static int status(const struct run *run)
+{
+    struct output_counts counts = output_count(run->findings);
+
+    for (guint i = 0; i < run->findings->list->len; i++) {
+        const struct finding *f = run->findings->list->pdata[i];
+
+        if (f->check == CHECK_INPUT && f->severity == SEVERITY_ERROR && !f->suppressed) {
+            return EXIT_TROUBLE;
+        }
+    }
+    return run->trouble                          ? EXIT_TROUBLE
+           : counts.errors + counts.warnings > 0 ? EXIT_FINDINGS
+                                                 : EXIT_CLEAN;
+}
+
+/* Names in the configuration that are nowhere: of files that are left out this
+ * time, perhaps; otherwise it is out of date. */
+static void report_unknown_names(struct run *run)
+{
+    GPtrArray *unknown = rules_unknown_names(run->project.rules);
+
+    for (guint i = 0; i < unknown->len && run->project.whole; i++) {
+        const char *text;
+        struct ir_loc loc = split_error(unknown->pdata[i], &text);
+
+        findings_add(run->findings, CHECK_ANNOTATION, SEVERITY_ERROR, loc, NULL, "%s", text);
+    }
+    g_ptr_array_unref(unknown);
+}
+
+static void analyse(struct run *run)
+{
+    const struct options *o = run->options;
+    struct program *program;
+    struct order_graph *graph;
+    char *text;
+
+    report_unknown_names(run);
+    program = program_new(run->units, run->project.rules);
+    run->units = NULL;
+    finished(run, "linking");
+    graph = check(run, program);
+    confirm(run, program, graph);
+    drop_disabled(run);
+    suppress(run, program);
+    drop_disabled(run);
+    findings_sort(run->findings);
+    if (o->sarif) {
+        write_file(run, o->sarif, output_sarif(run->findings, run->project.base));
+    }
+    write_graph(run, program, graph);
+    finished(run, "output");
+    text = output_text(run->findings, run->project.base,
+                       isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR"), o->quiet);
+    fputs(text, stdout);
+    g_free(text);
+    if (o->statistics) {
+        print_statistics(run, program, graph);
+    }
+    order_graph_free(graph);
+    flow_free(program);
+    program_free(program);
+}
+
+int lockcheck_run(const struct options *options)
+{
+    struct run run = {.options = options, .started = g_get_monotonic_time()};
+    char *message = NULL;
+    int result = EXIT_TROUBLE;
+
+    run.findings = findings_new();
+    run.files = g_hash_table_new(g_str_hash, g_str_equal);
+    run.times = g_string_new(NULL);
+    if (project_open(&run.project, options, run.findings, &message) != 0) {
+        complain(&run, message);
+        g_free(message);
+    } else if (get_units(&run)) {
+        if (options->dump_ir) {
+            dump(&run);
+        } else {
+            analyse(&run);
+        }
+        result = status(&run);
+    }
+    project_close(&run.project);
+    g_string_free(run.times, TRUE);
+    g_hash_table_unref(run.files);
+    findings_free(run.findings);
+    return fflush(stdout) == 0 ? result : EXIT_TROUBLE;
+}
