@@ -22,17 +22,20 @@
  * assert           the same            held from here on (assert_shared likewise)
  * returns          function            lock expression that is returned
  * acquired_after   lock                lock expressions (acquired_before likewise)
- * no_analysis      function            the body is not looked into, its contract is believed
- * role             function            role: it runs on threads of this role only
- * thread_entry     function, parameter role: what is stored there is started as a thread of the role
+ * no_analysis      function            its body is not looked into, its contract is believed
+ * role             function            it runs on threads of this role only
+ * thread_entry     function, parameter starts threads of this role
  * may_block        function, pointer
  * nonblocking      lock type, lock     held like a spinlock: nothing under it may block
- * blocking_ok      function            may block in theory, never where it matters; with a reason
- * immutable        field, global       written before it is shared, never again
- * owned_by         field, global       role, or a lock-free owner described in words
+ * blocking_ok      function            a reason: may block in theory, never where it matters
+ * immutable        field, global, struct  written before it is shared, never again
+ * owned_by         field, global, struct  a role, or in words who it is that may touch it
  * rcu              field, global       read by rcu_dereference, published by rcu_assign_pointer
  * keyed            lock                "ascending": several at once, by ascending key
  * suppress         function            check id, reason
+ *
+ * On a struct, immutable and owned_by are about all its fields that say
+ * nothing themselves.
  *
  * A lock expression is C as it would stand in the function: `&x->lock`,
  * `x->lock`, `lock`, a parameter's name and so on, a global, a field of the

@@ -71,13 +71,21 @@ static bool says_how(const struct ir_variable *variable)
     return false;
 }
 
-static bool needs_owner(const struct sharing *sharing, const struct ir_variable *variable)
+/* A struct may say it for all of its fields. */
+static bool says_how_as_a_whole(const struct ir_record *record)
+{
+    return record && (annotation_has(record->annotations, ANNOTATION_IMMUTABLE) ||
+                      annotation_has(record->annotations, ANNOTATION_OWNED_BY));
+}
+
+static bool needs_owner(const struct sharing *sharing, const struct ir_variable *variable,
+                        const struct ir_record *record)
 {
     const struct ir_type *type = &variable->type;
 
     return !type->is_const && !type->atomic && !variable->thread_local &&
            !is_system(variable->loc.file) && !synchronises(sharing->program, type) &&
-           !says_how(variable);
+           !says_how(variable) && !says_how_as_a_whole(record);
 }
 
 /* A struct is looked at field by field. */
@@ -192,7 +200,7 @@ static void count_event(struct sharing *sharing, const struct pfunction *functio
     bool writes;
 
     if (!sharing_access(sharing, function, event, &variable, &record, &writes) ||
-        !needs_owner(sharing, variable)) {
+        !needs_owner(sharing, variable, record)) {
         return;
     }
     usage = g_hash_table_lookup(sharing->usages, variable);
