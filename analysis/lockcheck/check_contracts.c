@@ -1,7 +1,8 @@
 /* Functions stored in pointers that state a contract: a caller that knows only
  * the pointer must be right about every function behind it.
  *
- * A function may ask of its caller what the pointer's contract grants and no
+ * A table in which some members state contracts says of the others that they
+ * have none. A function may ask of its caller what the pointer's contract grants and no
  * more, and must take and release the very locks that the contract says.
  * Calls are check_guards.c's business: a call through such a pointer has to
  * satisfy the pointer's contract. Pointers without a contract whose calls lead
@@ -37,8 +38,12 @@ static void complain(const struct storing *s, const char *format, ...)
     finding = findings_add(s->findings, CHECK_CONTRACT, SEVERITY_ERROR, s->origin, NULL,
                            "%s is stored in %s, but %s", f->ir->name, s->slot->name, text);
     g_free(text);
-    finding_note(finding, s->slot->loc, "the contract of %s is stated here", s->slot->name);
-    finding_note(finding, f->ir->loc, "%s is declared here", f->ir->name);
+    finding_note(finding, s->slot->loc,
+                 s->slot->annotations->len > 0 ? "the contract of %s is stated here"
+                                               : "%s, which has no contract, is declared here",
+                 s->slot->name);
+    finding_note(finding, f->ir->stated.line > 0 ? f->ir->stated : f->ir->loc,
+                 "%s is declared here", f->ir->name);
 }
 
 static bool granted_by(const GPtrArray *granted, const struct contract_item *wanted)
@@ -189,7 +194,7 @@ void check_contracts(struct program *program, struct findings *findings)
         const struct pslot *slot = program->slots->pdata[i];
         GPtrArray *granted;
 
-        if (slot->annotations->len == 0) {
+        if (slot->annotations->len == 0 && !slot->among_contracts) {
             continue;
         }
         granted = contract_items(program, slot->annotations, NULL);

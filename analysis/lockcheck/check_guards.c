@@ -2,7 +2,8 @@
  * require a lock, called without it, or with one that they exclude.
  *
  * What is guarded is said by guarded_by on a field or global and pt_guarded_by
- * on a pointer to it. needs.c asks the callers of functions that state no
+ * on a pointer to it; what is immutable may be written only while nobody else
+ * can see it. needs.c asks the callers of functions that state no
  * contract. */
 #include "needs.h"
 
@@ -10,6 +11,7 @@
 
 struct guards {
     struct program *program;
+    struct phases *phases;
     struct findings *findings;
     GHashTable *items; /* GPtrArray of annotations -> GPtrArray of struct contract_item */
     GHashTable *told;  /* struct ir_event: an excluded lock was reported */
@@ -58,6 +60,13 @@ static struct ir_path *guard_path(const struct guards *guards, const struct ir_p
     return lock;
 }
 
+/* check_annotations.c reports one that names nothing. */
+static bool exists(const struct program *program, const struct ir_path *lock)
+{
+    return lock->root != IR_ROOT_GLOBAL || lock->steps->len == 0 ||
+           program_global(program, lock->symbol);
+}
+
 static void require_guard(const struct guards *guards, struct needs *needs,
                           struct pfunction *function, const struct ir_event *event,
                           const struct flow_state *state, const struct place *place,
@@ -73,7 +82,7 @@ static void require_guard(const struct guards *guards, struct needs *needs,
                              .declared = place->variable->loc,
                              .shared = !writes};
 
-    if (lock) {
+    if (lock && exists(guards->program, lock)) {
         spec.class = lock_class_of_path(guards->program, lock, function->ir);
         needs_require(needs, function, event, state, &spec);
     }
@@ -143,6 +152,61 @@ static void check_access(const struct guards *guards, struct needs *needs,
             check_place(guards, needs, function, event, state, &place);
         }
     }
+}
+
+/* By its name, or because it writes before it starts the threads that read. */
+static bool initialises(const struct guards *guards, const struct pfunction *function,
+                        const struct ir_event *event)
+{
+    static const char *const words[] = {"init",  "new",       "create", "setup", "set_up",
+                                        "alloc", "construct", "open",   "build", "prepare"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(function->ir->name, words[i])) {
+            return true;
+        }
+    }
+    return phase_starts_threads(guards->phases, function) &&
+           phase_at(guards->phases, function, event) == PHASE_ALONE;
+}
+
+/* A variable that is immutable once others can see it is written. */
+static void check_immutable(const struct guards *guards, struct needs *needs,
+                            struct pfunction *function, const struct ir_event *event,
+                            const struct flow_state *state)
+{
+    const struct ir_path *path = event->path;
+    const struct ir_variable *variable = program_variable(guards->program, path, function->ir);
+    struct place place = {.variable = variable};
+    struct need_spec spec = {.check = CHECK_SHARING, .init = true, .object = path};
+    struct ir_path *base = NULL;
+    char *subject;
+
+    if (event->kind == IR_READ || !variable ||
+        !annotation_has(variable->annotations, ANNOTATION_IMMUTABLE) ||
+        initialises(guards, function, event)) {
+        return;
+    }
+    for (guint i = path->steps->len; i > 0 && !place.record; i--) {
+        const struct ir_step *step = &g_array_index(path->steps, struct ir_step, i - 1);
+
+        if (step->kind == IR_STEP_DEREF) {
+            return; /* what it points to is another matter */
+        }
+        if (step->kind == IR_STEP_FIELD) {
+            place.record = program_record(guards->program, step->record);
+            base = prefix(path, i - 1);
+            break;
+        }
+    }
+    subject = subject_of(&place);
+    spec.lock = base;
+    spec.subject = subject;
+    spec.lock_text = "";
+    spec.declared = variable->loc;
+    needs_require(needs, function, event, state, &spec);
+    ir_path_free(base);
+    g_free(subject);
 }
 
 static const GPtrArray *items_of(const struct guards *guards, GPtrArray *annotations,
@@ -304,6 +368,7 @@ static void collect(void *context, struct needs *needs, struct pfunction *functi
         check_call(guards, needs, function, event, state);
     } else if (event->path) {
         check_access(guards, needs, function, event, state);
+        check_immutable(guards, needs, function, event, state);
     }
 }
 
@@ -320,6 +385,7 @@ void check_guards(struct program *program, struct findings *findings)
     phases = phases_new(program);
     guards.items = g_hash_table_new_full(NULL, NULL, NULL, items_free);
     guards.told = g_hash_table_new(NULL, NULL);
+    guards.phases = phases;
     needs_run(program, findings, fresh, phases, collect, &guards);
     g_hash_table_unref(guards.items);
     g_hash_table_unref(guards.told);

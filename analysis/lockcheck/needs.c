@@ -21,6 +21,7 @@ struct need {
     bool shared;
     bool call;
     bool rcu;
+    bool init;
     bool threaded; /* threads were started before, by the function or below */
     GHashTable *writers;
     struct ir_loc declared;
@@ -110,6 +111,19 @@ static bool mode_suffices(const struct held *held, bool shared)
     return shared || held->mode != RULE_SHARED;
 }
 
+/* A lock may be held twice, shared and exclusive. */
+static bool held_in_mode(const struct flow_state *state, const struct held *held, bool shared)
+{
+    for (uint32_t i = 0; i < flow_held_count(state); i++) {
+        const struct held *other = flow_held(state, i);
+
+        if (other->path == held->path && mode_suffices(other, shared)) {
+            return true;
+        }
+    }
+    return mode_suffices(held, shared);
+}
+
 static bool section_held(const struct need *need, const struct flow_state *state)
 {
     for (uint32_t i = 0; i < flow_held_count(state); i++) {
@@ -138,12 +152,15 @@ static bool is_held(const struct need *need, const struct flow_state *state, boo
     if (need->rcu) {
         return section_held(need, state);
     }
+    if (need->init) {
+        return false;
+    }
     held = need->lock ? flow_find(state, need->lock) : NULL;
     if (!held && need->class && (!need->lock || need->class->role || need->class->keyed)) {
         held = flow_find_class(state, need->class);
     }
     if (held) {
-        *wrong_mode = !mode_suffices(held, need->shared);
+        *wrong_mode = !held_in_mode(state, held, need->shared);
         return !*wrong_mode;
     }
     for (uint32_t i = 0; need->lock && need->class && i < flow_held_count(state); i++) {
@@ -178,6 +195,7 @@ static struct need *need_new(const struct need_spec *spec, const struct pfunctio
     need->shared = spec->shared;
     need->call = spec->call;
     need->rcu = spec->rcu;
+    need->init = spec->init;
     need->writers = spec->writers;
     need->declared = spec->declared;
     need->loc = loc;
@@ -212,15 +230,35 @@ static void add_need(struct needs *needs, const struct pfunction *function, stru
     }
 }
 
-static bool initialised_here(const struct needs *needs, const struct ir_function *ir,
-                             const struct ir_path *lock)
+/* A lock path that callers can understand, or NULL. */
+static struct ir_path *portable(const struct flow_state *state, const struct ir_path *lock)
 {
+    struct ir_path *resolved = lock ? flow_resolve(state, lock) : NULL;
+
+    if (resolved && resolved->root != IR_ROOT_PARAM && resolved->root != IR_ROOT_GLOBAL) {
+        ir_path_free(resolved);
+        resolved = NULL;
+    }
+    return resolved;
+}
+
+/* A function that initialises or destroys the lock of an object that it was
+ * given has that object to itself. Of its own objects fresh.c knows better. */
+static bool initialised_here(const struct needs *needs, const struct ir_function *ir,
+                             const struct flow_state *state, const struct ir_path *lock)
+{
+    struct ir_path *resolved;
     char *text;
     bool found;
 
     if (!lock || g_hash_table_size(needs->inited) == 0) {
         return false;
     }
+    resolved = portable(state, lock);
+    if (!resolved) {
+        return false;
+    }
+    ir_path_free(resolved);
     text = ir_path_text(lock, ir);
     found = g_hash_table_contains(needs->inited, text);
     g_free(text);
@@ -240,18 +278,6 @@ static bool is_alone(const struct needs *needs, const struct pfunction *function
     return phase == PHASE_JOINED || (phase == PHASE_ALONE && !threaded);
 }
 
-/* A lock path that callers can understand, or NULL. */
-static struct ir_path *portable(const struct flow_state *state, const struct ir_path *lock)
-{
-    struct ir_path *resolved = lock ? flow_resolve(state, lock) : NULL;
-
-    if (resolved && resolved->root != IR_ROOT_PARAM && resolved->root != IR_ROOT_GLOBAL) {
-        ir_path_free(resolved);
-        resolved = NULL;
-    }
-    return resolved;
-}
-
 void needs_require(struct needs *needs, struct pfunction *function, const struct ir_event *event,
                    const struct flow_state *state, const struct need_spec *spec)
 {
@@ -263,7 +289,8 @@ void needs_require(struct needs *needs, struct pfunction *function, const struct
         return;
     }
     need = need_new(spec, function, event->loc);
-    if (is_held(need, state, &wrong_mode) || initialised_here(needs, function->ir, need->lock)) {
+    if (is_held(need, state, &wrong_mode) ||
+        initialised_here(needs, function->ir, state, need->lock)) {
         need_free(need);
         return;
     }
@@ -329,8 +356,9 @@ static void require_for_callee(struct needs *needs, struct pfunction *function,
     if (need->lock) {
         needs_complete_path(needs->program, function->ir, need->lock);
     }
-    if (is_held(need, state, &wrong_mode) || (!need->lock && !need->class && !need->rcu) ||
-        initialised_here(needs, function->ir, need->lock)) {
+    if (is_held(need, state, &wrong_mode) ||
+        (below->lock && !need->lock && !need->class && !need->rcu) ||
+        initialised_here(needs, function->ir, state, need->lock)) {
         need_free(need);
         return;
     }
@@ -437,6 +465,10 @@ static void report(const struct needs *needs, const struct need *need)
                          "%s is read outside of an RCU read section and without the "
                          "writer's lock",
                          need->subject);
+    } else if (need->init) {
+        finding =
+            findings_add(needs->findings, need->check, SEVERITY_ERROR, need->loc, need->function,
+                         "%s is written when others may see it, and is immutable", need->subject);
     } else if (need->wrong_mode) {
         finding = findings_add(needs->findings, need->check, SEVERITY_ERROR, need->loc,
                                need->function, "%s is %s with %s held only in shared mode",
@@ -455,17 +487,15 @@ static void report(const struct needs *needs, const struct need *need)
     }
     finding_note(finding, need->declared,
                  need->rcu    ? "%s is declared as protected by RCU here"
+                 : need->init ? "%s is declared as immutable here"
                  : need->call ? "%s says here what it needs"
                               : "%s says here what guards it",
                  need->subject);
 }
 
 /* Whether somebody in sight calls the function, who can be asked instead. */
-static bool can_export(const struct needs *needs, const struct pfunction *function)
+static bool has_callers(const struct needs *needs, const struct pfunction *function)
 {
-    if (function->callers->len == 0 || contract_has_locks(function->annotations)) {
-        return false;
-    }
     for (guint i = 0; i < function->callers->len; i++) {
         const struct pcall *call = function->callers->pdata[i];
 
@@ -474,6 +504,21 @@ static bool can_export(const struct needs *needs, const struct pfunction *functi
         }
     }
     return false;
+}
+
+/* What a contract does not say, callers need not know; that an object is new
+ * is no matter of contracts. */
+static bool can_export(const struct needs *needs, const struct pfunction *function,
+                       const struct need *need, bool called)
+{
+    if (!called || needs->is_main) {
+        return false;
+    }
+    if (need->init) {
+        return !need->lock || need->lock->root == IR_ROOT_PARAM ||
+               need->lock->root == IR_ROOT_GLOBAL;
+    }
+    return !contract_has_locks(function->annotations);
 }
 
 static bool already_exported(const GPtrArray *list, const struct need *need,
@@ -487,7 +532,7 @@ static bool already_exported(const GPtrArray *list, const struct need *need,
 
         if (other->check != need->check || other->class != need->class ||
             other->shared != need->shared || !other->lock != !need->lock ||
-            (need->rcu && other->subject != need->subject)) {
+            ((need->rcu || need->init) && other->subject != need->subject)) {
             continue;
         }
         a = other->lock ? ir_path_text(other->lock, ir) : NULL;
@@ -504,7 +549,7 @@ static bool already_exported(const GPtrArray *list, const struct need *need,
 
 static void settle(struct needs *needs, const struct pfunction *function)
 {
-    bool exports = can_export(needs, function) && !needs->is_main;
+    bool called = has_callers(needs, function);
     GPtrArray *list = NULL;
 
     for (guint i = 0; i < needs->own->len; i++) {
@@ -512,7 +557,7 @@ static void settle(struct needs *needs, const struct pfunction *function)
 
         if (granted_by_pointer(needs, function, need)) {
             need_free(need);
-        } else if (!exports) {
+        } else if (!can_export(needs, function, need, called)) {
             report(needs, need);
             need_free(need);
         } else {

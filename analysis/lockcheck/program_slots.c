@@ -481,6 +481,23 @@ static GPtrArray *contract_of(const struct ir_variable *variable)
     return strings;
 }
 
+static bool has_contracts(const struct ir_record *record)
+{
+    bool found = false;
+
+    for (guint i = 0; record && !found && i < record->fields->len; i++) {
+        const struct ir_variable *field = record->fields->pdata[i];
+
+        if (field->type.function && field->annotations->len > 0) {
+            GPtrArray *contract = contract_of(field);
+
+            found = contract->len > 0;
+            g_ptr_array_unref(contract);
+        }
+    }
+    return found;
+}
+
 static void slot_free(void *data)
 {
     struct pslot *slot = data;
@@ -513,6 +530,8 @@ static void make_slot(struct slot_graph *graph, uint32_t number)
     if (node->variable) {
         slot->loc = node->variable->loc;
     }
+    slot->among_contracts =
+        node->kind == NODE_FIELD && has_contracts(program_record(graph->program, node->a));
     node->slot = slot;
     g_ptr_array_add(graph->program->slots, slot);
     for (guint i = 0; i < slot->functions->len; i++) {
