@@ -28,7 +28,7 @@ static void suppression_free(gpointer data)
     struct suppression *s = data;
 
     g_free(s->path);
-    g_pattern_spec_free(s->pattern);
+    g_clear_pointer(&s->pattern, g_pattern_spec_free);
     g_free(s->function);
     g_free(s->reason);
     g_free(s);
