@@ -8,25 +8,27 @@
 #include "ir.h"
 
 enum rule_kind {
-    RULE_ACQUIRE,          /* the lock that argument `lock` points to */
-    RULE_TRY_ACQUIRE,      /* held if the result is `success` (RESULT_ZERO, RESULT_NONZERO) */
+    RULE_ACQUIRE,     /* the lock that argument `lock` points to */
+    RULE_TRY_ACQUIRE, /* held if the result is `success` (RESULT_ZERO, RESULT_NONZERO) */
     RULE_RELEASE,
-    RULE_INIT,             /* of a lock: it is not held, and not shared yet */
+    RULE_INIT, /* of a lock: it is not held, and not shared yet */
     RULE_DESTROY,
-    RULE_WAIT,             /* condition wait: releases and takes `lock` again, blocks */
+    RULE_WAIT, /* condition wait: releases and takes `lock` again, blocks */
     RULE_RCU_READ_LOCK,
     RULE_RCU_READ_UNLOCK,
-    RULE_RCU_SYNCHRONIZE,  /* waits for a grace period */
-    RULE_RCU_DEREFERENCE,  /* result: pointer read in a section; argument `lock`: the place */
-    RULE_RCU_ASSIGN,       /* publishes */
-    RULE_RCU_CALL,         /* argument `callback` is called after a grace period, on thread role "rcu" */
+    RULE_RCU_SYNCHRONIZE, /* waits for a grace period */
+    RULE_RCU_DEREFERENCE, /* result: pointer read in a section; argument `lock`: the place */
+    RULE_RCU_ASSIGN,      /* publishes */
+    RULE_RCU_CALL, /* argument `callback` is called after a grace period, on thread role "rcu" */
     RULE_RCU_BARRIER,
-    RULE_THREAD_CREATE,    /* argument `callback` becomes the start of a thread; `data` is its argument */
-    RULE_THREAD_JOIN,      /* waits for a thread to end */
-    RULE_CALLBACK,         /* argument `callback` is called before the call returns (qsort, bsearch) */
-    RULE_CALLBACK_LATER,   /* argument `callback` is called some time on a thread of `role` (bottom half, timer) */
-    RULE_BLOCK,            /* may sleep */
-    RULE_FREE,             /* frees argument `lock`: RCU escape check */
+    RULE_THREAD_CREATE, /* argument `callback` becomes the start of a thread; `data` is its argument
+                         */
+    RULE_THREAD_JOIN,   /* waits for a thread to end */
+    RULE_CALLBACK,      /* argument `callback` is called before the call returns (qsort, bsearch) */
+    RULE_CALLBACK_LATER, /* argument `callback` is called some time on a thread of `role` (bottom
+                            half, timer) */
+    RULE_BLOCK,          /* may sleep */
+    RULE_FREE,           /* frees argument `lock`: RCU escape check */
     RULE_NORETURN,
 };
 
@@ -38,7 +40,7 @@ struct rule {
     enum rule_kind kind;
     enum rule_mode mode;
     enum rule_result success; /* TRY_ACQUIRE */
-    int lock;                 /* argument number from 0, or -1: a lock without object, `capability` */
+    int lock; /* argument number from 0, or -1: a lock without object, `capability` */
     int callback;
     int data;
     const char *capability; /* lock == -1: its name, "rcu" say */
@@ -62,8 +64,8 @@ void rules_free(struct rules *rules);
 /* Adds those of a configuration file (rules_config.c says its form; GKeyFile).
  * 0, or -EINVAL and *message (to be freed by g_free) "file:line: text". */
 int rules_load(struct rules *rules, const char *path, char **message) G_GNUC_WARN_UNUSED_RESULT;
-int rules_parse(struct rules *rules, const char *name, const char *text, gsize length, char **message)
-    G_GNUC_WARN_UNUSED_RESULT;
+int rules_parse(struct rules *rules, const char *name, const char *text, gsize length,
+                char **message) G_GNUC_WARN_UNUSED_RESULT;
 
 /* All rules for a function (several are possible: a callback and blocking),
  * as a NULL-terminated array owned by `rules`; never NULL. */
