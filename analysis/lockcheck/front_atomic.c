@@ -37,7 +37,7 @@ static bool has(const char *word, const char *part)
 
 static bool is_atomic_operand(CXCursor pointer)
 {
-    return front_type_is_pointer(clang_getCursorType(pointer));
+    return front_type_points(clang_getCursorType(pointer));
 }
 
 static enum shape shape_of(struct lower *lower, CXCursor expression,
@@ -45,8 +45,7 @@ static enum shape shape_of(struct lower *lower, CXCursor expression,
 {
     const char *word = front_word(lower->front, expression);
     bool is_void = front_type_is_void(clang_getCursorType(expression));
-    CXType object =
-        clang_getPointeeType(clang_getCanonicalType(clang_getCursorType(children->list[0])));
+    CXType object = front_type_pointee(clang_getCursorType(children->list[0]));
     switch (children->count) {
     case 1:
     case 2:
@@ -61,7 +60,8 @@ static enum shape shape_of(struct lower *lower, CXCursor expression,
                        ? SHAPE_LOAD
                        : SHAPE_STORE;
         }
-        if (has(word, "exchange") || has(word, "xchg") || has(word, "swap") ||
+        if (has(word, "exchange") || has(word, "xchg") || has(word, "test_and_set") ||
+            has(word, "swap") ||
             (front_type_is_pointer(object) && !has(word, "add") && !has(word, "sub")))
             return SHAPE_EXCHANGE;
         return SHAPE_FETCH;
@@ -104,7 +104,7 @@ static struct ir_value *perform(struct lower *lower, CXCursor expression, enum s
     unsigned count = MIN(children->count, 6);
     struct ir_loc loc = front_cursor_loc(lower->front, expression);
     CXType type = clang_getCursorType(expression), pointer = clang_getCursorType(children->list[0]);
-    CXType object = clang_getPointeeType(clang_getCanonicalType(pointer));
+    CXType object = front_type_pointee(pointer);
     for (unsigned i = 0; i < count; i++)
         operand[i] = lower_value(lower, children->list[i]);
 

@@ -36,6 +36,12 @@ void front_variable_fill(struct front *front, CXCursor decl, struct ir_variable 
     variable->name = front_intern(clang_getCursorSpelling(decl));
     variable->loc = front_cursor_loc(front, decl);
     front_type(front, type, &variable->type);
+    if (clang_getCursorKind(decl) == CXCursor_ParmDecl &&
+        (variable->type.array || (variable->type.function && variable->type.pointers == 0))) {
+        /* It is a pointer in fact. */
+        variable->type.array = variable->type.is_const = variable->type.atomic = false;
+        variable->type.pointers++;
+    }
     variable->thread_local = clang_getCursorTLSKind(decl) != CXTLS_None;
     struct attributes attributes;
     front_attributes(front, decl, &attributes);

@@ -102,11 +102,7 @@ static int64_t designated(struct lower *lower, const struct ir_path *path, CXTyp
             if (!front_type_is_record(type) || clang_getCursorKind(member) != CXCursor_FieldDecl)
                 break;
             number = field_number(lower, type, member);
-            CXString name = clang_getCursorSpelling(parts.list[i]);
-            const char *text = clang_getCString(name);
-            if (text != NULL && text[0] != '\0')
-                lower_field_step(lower->front, target, member);
-            clang_disposeString(name);
+            lower_field_step(lower->front, target, member);
             type = clang_getCursorType(member);
         } else if (front_type_is_array(type)) {
             const char *name = NULL;

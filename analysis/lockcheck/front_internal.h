@@ -7,8 +7,11 @@
  *   front_type.c     types and records
  *   front_decl.c     functions and variables, by symbol
  *   front_graph.c    blocks, temporaries, scopes and jumps of one body
+ *   front_tidy.c     which makes the finished graph small
  *   front_stmt.c     statements;  front_loop.c: loops and switch
  *   front_expr.c     expressions for their value or effect
+ *   front_operator.c operators;  front_pointer.c: arithmetic on pointers
+ *   front_value.c    values
  *   front_place.c    expressions that name a place
  *   front_cond.c     conditions
  *   front_call.c     calls;  front_atomic.c: atomic ones
@@ -165,6 +168,8 @@ bool front_type_is_record(CXType type);
 bool front_type_is_array(CXType type);
 bool front_type_is_function(CXType type);
 bool front_type_is_pointer(CXType type);
+bool front_type_points(CXType type); /* it can be dereferenced: pointers and arrays */
+CXType front_type_pointee(CXType type);
 bool front_type_is_atomic(CXType type);
 bool front_type_is_void(CXType type);
 bool front_type_is_arithmetic(CXType type);
@@ -223,17 +228,25 @@ void lower_switch(struct lower *lower, CXCursor statement);
 void lower_case(struct lower *lower, CXCursor statement);
 void lower_body(struct front *front, CXCursor definition);
 
-/* front_expr.c */
+/* front_expr.c, front_value.c, front_operator.c, front_pointer.c */
 struct ir_value *lower_value(struct lower *lower, CXCursor expression);
 void lower_effect(struct lower *lower, CXCursor expression);
 struct ir_value *lower_load(struct lower *lower, CXCursor expression, struct ir_path *path);
+struct ir_value *lower_unary(struct lower *lower, CXCursor expression, bool want);
+struct ir_value *lower_binary(struct lower *lower, CXCursor expression, bool want);
+struct ir_value *lower_compound_assign(struct lower *lower, CXCursor expression);
+struct ir_value *lower_pointer_add(struct lower *lower, CXCursor expression, CXCursor pointer,
+                                   CXCursor number, bool minus);
 /* A value that later events cannot change, with a variable as its root. */
 struct ir_value *lower_snapshot(struct lower *lower, struct ir_value *value, CXType type,
                                 struct ir_loc loc);
 CXCursor lower_strip(CXCursor expression); /* of parentheses, casts that are implied, ... */
 CXCursor lower_strip_casts(CXCursor expression);
 bool lower_constant(CXCursor expression, int64_t *number);
+bool front_same_range(CXCursor a, CXCursor b);
 struct ir_value *lower_int(int64_t number);
+struct ir_value *lower_unknown(void);
+struct ir_value *lower_load_of(struct ir_path *path);
 struct ir_value *lower_compare(enum ir_compare op, struct ir_value *a, struct ir_value *b);
 struct ir_value *lower_not(struct ir_value *a);
 struct ir_value *lower_address(struct ir_path *path);

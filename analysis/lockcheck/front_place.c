@@ -65,8 +65,13 @@ struct ir_path *lower_variable(struct lower *lower, CXCursor decl)
     return ir_path_new(IR_ROOT_GLOBAL, 0, symbol);
 }
 
+/* Of an anonymous member no step is made. */
 void lower_field_step(struct front *front, struct ir_path *path, CXCursor field)
 {
+    CXType type = clang_getCursorType(field);
+    if (front_type_is_record(type) &&
+        clang_Cursor_isAnonymousRecordDecl(clang_getTypeDeclaration(clang_getCanonicalType(type))))
+        return;
     CXCursor parent = clang_getCursorSemanticParent(field);
     for (unsigned i = 0; i < 64 && clang_Cursor_isAnonymousRecordDecl(parent); i++) {
         CXCursor outer = clang_getCursorSemanticParent(parent);
@@ -89,7 +94,7 @@ static struct ir_path *member_place(struct lower *lower, CXCursor expression)
     if (!front_operand(expression, &base))
         return nowhere();
     CXType type = clang_getCursorType(base);
-    struct ir_path *path = front_type_is_pointer(type)
+    struct ir_path *path = front_type_points(type)
                                ? lower_deref(lower, lower_value(lower, base), type,
                                              front_cursor_loc(lower->front, base))
                                : lower_place(lower, base);
@@ -103,7 +108,7 @@ static struct ir_path *subscript_place(struct lower *lower, CXCursor expression)
     struct children children = front_children(expression);
     struct ir_path *path = NULL;
     if (children.count >= 2) {
-        bool first = front_type_is_pointer(clang_getCursorType(children.list[0]));
+        bool first = front_type_points(clang_getCursorType(children.list[0]));
         CXCursor base = children.list[first ? 0 : 1], number = children.list[first ? 1 : 0];
         struct ir_value *pointer = lower_value(lower, base);
         struct ir_value *index = lower_value(lower, number);

@@ -32,6 +32,20 @@ bool front_type_is_pointer(CXType type)
     return canonical.kind == CXType_Pointer;
 }
 
+/* libclang shows a parameter that is written as an array, and each use of it,
+ * with the type that was written. */
+bool front_type_points(CXType type)
+{
+    return front_type_is_pointer(type) || front_type_is_array(type);
+}
+
+CXType front_type_pointee(CXType type)
+{
+    CXType canonical = clang_getCanonicalType(type);
+    return front_type_is_array(canonical) ? clang_getArrayElementType(canonical)
+                                          : clang_getPointeeType(canonical);
+}
+
 bool front_type_is_atomic(CXType type)
 {
     return clang_getCanonicalType(type).kind == CXType_Atomic;
