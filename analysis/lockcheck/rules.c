@@ -146,6 +146,8 @@ const struct lock_type *rules_lock_type(const struct rules *rules, const char *t
     }
     if (g_str_has_prefix(type_name, "struct ")) {
         type_name += strlen("struct ");
+    } else if (g_str_has_prefix(type_name, "union ")) {
+        type_name += strlen("union ");
     }
     return g_hash_table_lookup(rules->types, type_name);
 }
