@@ -9,6 +9,7 @@
 #include "aio/coroutine.h"
 #include "aio/coroutine_asm.h"
 #include "aio/sanitizer.h"
+#include "base/tsan.h"
 
 struct aio_context;
 
@@ -42,7 +43,7 @@ struct coroutine {
     const void *stack_bottom;
     size_t stack_size;
 #endif
-#ifdef AIO_TSAN
+#ifdef MORTISE_TSAN
     void *fiber;
 #endif
 };
@@ -67,7 +68,7 @@ extern enum coroutine_backend coroutine_backend __attribute__((visibility("hidde
 static inline enum coroutine_action coroutine_switch(struct coroutine *from, struct coroutine *to,
                                                      enum coroutine_action action)
 {
-#if defined(COROUTINE_HAVE_ASM) && !defined(AIO_ASAN) && !defined(AIO_TSAN)
+#if defined(COROUTINE_HAVE_ASM) && !defined(AIO_ASAN) && !defined(MORTISE_TSAN)
     if (__builtin_expect(coroutine_backend == COROUTINE_NATIVE, 1)) {
         return (enum coroutine_action)coroutine_switch_asm(&from->sp, to->sp, (long)action);
     }

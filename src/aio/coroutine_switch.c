@@ -16,12 +16,6 @@ void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, 
 void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old,
                                      size_t *size_old);
 #endif
-#ifdef AIO_TSAN
-void *__tsan_get_current_fiber(void);
-void *__tsan_create_fiber(unsigned flags);
-void __tsan_destroy_fiber(void *fiber);
-void __tsan_switch_to_fiber(void *fiber, unsigned flags);
-#endif
 
 enum coroutine_backend coroutine_backend
 #ifndef COROUTINE_HAVE_ASM
@@ -76,7 +70,7 @@ AIO_NO_ASAN static void begin_switch(struct coroutine *from, struct coroutine *t
     __sanitizer_start_switch_fiber(action == COROUTINE_RETURN ? NULL : &from->fake_stack,
                                    to->stack_bottom, to->stack_size);
 #endif
-#ifdef AIO_TSAN
+#ifdef MORTISE_TSAN
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
     (void)from, (void)to, (void)action;
@@ -116,7 +110,7 @@ AIO_NO_ASAN static void ucontext_start(unsigned low, unsigned high)
 
 static void prepare_sanitizer(struct coroutine *co)
 {
-#ifdef AIO_TSAN
+#ifdef MORTISE_TSAN
     co->fiber = co->stack ? __tsan_create_fiber(0) : __tsan_get_current_fiber();
 #endif
 #ifdef AIO_ASAN
@@ -167,7 +161,7 @@ void coroutine_prepare_thread(struct coroutine *leader)
 
 void coroutine_unprepare(struct coroutine *co)
 {
-#ifdef AIO_TSAN
+#ifdef MORTISE_TSAN
     if (co->stack) {
         __tsan_destroy_fiber(co->fiber);
     }

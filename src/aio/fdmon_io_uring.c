@@ -22,8 +22,8 @@
 #include <string.h>
 
 #include "aio/fdmon.h"
-#include "aio/sanitizer.h"
 #include "base/log.h"
+#include "base/tsan.h"
 
 /* More requests than that are sent in several calls. */
 #define RING_ENTRIES 256
@@ -118,7 +118,7 @@ static bool send_change(struct io_uring_state *s, struct aio_handler *h)
     } else {
         io_uring_prep_poll_add(sqe, h->fd, events);
     }
-    AIO_TSAN_RELEASE(h);
+    tsan_release(h);
     io_uring_sqe_set_data(sqe, h);
     h->armed = true;
     return true;

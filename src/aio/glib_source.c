@@ -10,7 +10,7 @@
 
 #include "aio/context.h"
 #include "aio/fdmon.h"
-#include "aio/sanitizer.h"
+#include "base/tsan.h"
 
 struct aio_source {
     GSource source;
@@ -103,7 +103,7 @@ static void source_finalize(GSource *source)
 {
     struct aio_source *s = (struct aio_source *)(void *)source;
 
-    AIO_TSAN_ACQUIRE(s);
+    tsan_acquire(s);
     g_ptr_array_free(s->tags, TRUE);
     aio_context_unref(s->ctx);
 }
@@ -128,6 +128,6 @@ GSource *aio_get_g_source(struct aio_context *ctx)
     /* A callback may run the GMainContext again. */
     g_source_set_can_recurse(&s->source, TRUE);
     g_source_set_name(&s->source, aio_context_name(ctx));
-    AIO_TSAN_RELEASE(s);
+    tsan_release(s);
     return &s->source;
 }

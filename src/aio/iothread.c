@@ -10,7 +10,6 @@
 
 #include "aio/context.h"
 #include "aio/glib_source.h"
-#include "aio/sanitizer.h"
 #include "locks/event.h"
 #include "locks/thread.h"
 

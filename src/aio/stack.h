@@ -9,15 +9,15 @@
 #include <ck_stack.h>
 #include <stdbool.h>
 
-#include "aio/sanitizer.h"
+#include "base/tsan.h"
 
 static inline void aio_stack_push(ck_stack_t *stack, ck_stack_entry_t *entry)
 {
-    AIO_TSAN_RELEASE(stack);
+    tsan_release(stack);
     /* ck writes the link after the release that TSan knows, before its own. */
-    AIO_TSAN_IGNORE_WRITES_BEGIN();
+    tsan_ignore_writes_begin();
     ck_stack_push_upmc(stack, entry);
-    AIO_TSAN_IGNORE_WRITES_END();
+    tsan_ignore_writes_end();
 }
 
 static inline bool aio_stack_empty(ck_stack_t *stack)
@@ -31,7 +31,7 @@ static inline ck_stack_entry_t *aio_stack_peek(ck_stack_t *stack)
 {
     ck_stack_entry_t *entry = ck_pr_load_ptr(&stack->head);
 
-    AIO_TSAN_ACQUIRE(stack);
+    tsan_acquire(stack);
     return entry;
 }
 
@@ -44,7 +44,7 @@ static inline ck_stack_entry_t *aio_stack_take(ck_stack_t *stack)
         return NULL;
     }
     entry = ck_stack_batch_pop_upmc(stack);
-    AIO_TSAN_ACQUIRE(stack);
+    tsan_acquire(stack);
     for (; entry; entry = next) {
         next = entry->next;
         entry->next = oldest;

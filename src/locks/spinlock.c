@@ -40,7 +40,7 @@ void spinlock_lock_slow(struct spinlock *s, const char *site)
         from = lock_watch_wait();
         spin(s);
     }
-    SPINLOCK_TSAN_ACQUIRE(s); /* before the fields of base are touched */
+    tsan_acquire(s); /* before the fields of base are touched */
     lock_watch_acquired(&s->base, LOCK_HOW_SPIN, site, from);
 }
 

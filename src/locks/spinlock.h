@@ -1,32 +1,15 @@
 /* For sections of a few instructions that call nothing: ck's fetch-and-store
  * lock. Who waits looks at it a bounded number of times and then yields, since
  * the holder may have lost its processor to the waiter. The holder must not
- * sleep. */
+ * sleep. TSan does not see into ck's assembly and is told. */
 #ifndef MORTISE_LOCKS_SPINLOCK_H
 #define MORTISE_LOCKS_SPINLOCK_H
 
 #include <ck_spinlock.h>
 
 #include "base/error.h"
+#include "base/tsan.h"
 #include "locks/lock_class.h"
-
-/* TSan does not see into ck's assembly: it is told. */
-#if defined(__SANITIZE_THREAD__)
-#define SPINLOCK_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SPINLOCK_TSAN 1
-#endif
-#endif
-#ifdef SPINLOCK_TSAN
-void __tsan_acquire(void *addr);
-void __tsan_release(void *addr);
-#define SPINLOCK_TSAN_ACQUIRE(s) __tsan_acquire(s)
-#define SPINLOCK_TSAN_RELEASE(s) __tsan_release(s)
-#else
-#define SPINLOCK_TSAN_ACQUIRE(s) ((void)(s))
-#define SPINLOCK_TSAN_RELEASE(s) ((void)(s))
-#endif
 
 struct CAPABILITY("spinlock") NONBLOCKING spinlock {
     ck_spinlock_fas_t ck;
@@ -53,7 +36,7 @@ static inline void spinlock_lock_at(struct spinlock *s, const char *site)
     if (lock_watched() || __builtin_expect(!ck_spinlock_fas_trylock(&s->ck), 0)) {
         spinlock_lock_slow(s, site);
     }
-    SPINLOCK_TSAN_ACQUIRE(s);
+    tsan_acquire(s);
 }
 
 NODISCARD static inline bool spinlock_trylock_at(struct spinlock *s, const char *site)
@@ -62,7 +45,7 @@ NODISCARD static inline bool spinlock_trylock_at(struct spinlock *s, const char 
     if (!ck_spinlock_fas_trylock(&s->ck)) {
         return false;
     }
-    SPINLOCK_TSAN_ACQUIRE(s);
+    tsan_acquire(s);
     if (lock_watched()) {
         spinlock_watch_try(s, site);
     }
@@ -75,7 +58,7 @@ static inline void spinlock_unlock_at(struct spinlock *s, const char *site)
     if (lock_watched()) {
         spinlock_watch_unlock(s, site);
     }
-    SPINLOCK_TSAN_RELEASE(s);
+    tsan_release(s);
     ck_spinlock_fas_unlock(&s->ck);
 }
 

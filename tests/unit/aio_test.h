@@ -25,9 +25,9 @@
 
 #include "aio/aio.h"
 #include "aio/bh.h"
-#include "aio/sanitizer.h"
+#include "base/tsan.h"
 
-#ifdef AIO_TSAN
+#ifdef MORTISE_TSAN
 /* TSan does not see glib's own locking, so it must not see its mallocs. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)

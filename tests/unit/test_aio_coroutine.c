@@ -7,7 +7,7 @@
 #include "aio/co_lock.h"
 #include "aio/coroutine.h"
 #include "aio/iothread.h"
-#include "aio/sanitizer.h"
+#include "base/tsan.h"
 #include "locks/mutex.h"
 
 static char order[64];
@@ -179,7 +179,7 @@ static void bug_enter_returned(void)
 
 /* TSan takes fibers for threads, and after a fork with threads it ignores what
  * the main one does to synchronise, and then reports what it did not see. */
-#ifdef AIO_TSAN
+#ifdef MORTISE_TSAN
 #define SKIP_WHERE_FORKS_CONFUSE_TSAN() skip()
 #else
 #define SKIP_WHERE_FORKS_CONFUSE_TSAN() ((void)0)

@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 
 #include "aio/iothread.h"
-#include "aio/sanitizer.h"
 #include "aio/thread_pool.h"
 #include "base/log.h"
 
