@@ -41,7 +41,7 @@ struct aio_handler {
     atomic_bool removed;
 
     /* The rest is the home thread's. */
-    struct aio_link ready; /* in the list of a round */
+    struct aio_link ready; /* in the context's list */
     unsigned revents;
     bool poll_ready;
     bool poll_begun;
@@ -97,6 +97,7 @@ struct CAPABILITY("aio_context") aio_context {
     const struct fdmon_ops *fdmon IMMUTABLE_AFTER_INIT;
     void *fdmon_state IMMUTABLE_AFTER_INIT; /* of the monitor */
     unsigned depth OWNED_BY(home);          /* rounds under way */
+    struct aio_link ready OWNED_BY(home);   /* found ready, callbacks not yet called */
 
     /* Adaptive polling; polling.c. */
     _Atomic(int64_t) poll_max_ns, poll_grow, poll_shrink;
@@ -135,14 +136,13 @@ void aio_handlers_reap(struct aio_context *ctx) REQUIRES(ctx);
 void aio_handler_set_dead(struct aio_context *ctx, struct aio_handler *h)
     REQUIRES(&ctx -> handlers_lock);
 
-/* dispatch.c: puts h on the list with what was found ready; runs a list. */
-void aio_ready_add(struct aio_link *ready, struct aio_handler *h, unsigned revents);
-bool aio_ready_run(struct aio_context *ctx, struct aio_link *ready) REQUIRES(ctx);
+/* dispatch.c: puts h on the list with what was found ready; runs the list. */
+void aio_ready_add(struct aio_context *ctx, struct aio_handler *h, unsigned revents);
+bool aio_ready_run(struct aio_context *ctx) REQUIRES(ctx);
 
 /* polling.c: whether something was found, or came up, while looking; then
  * there is no need to sleep. */
-bool aio_polling_run(struct aio_context *ctx, struct aio_link *ready, int64_t timeout_ns)
-    REQUIRES(ctx);
+bool aio_polling_run(struct aio_context *ctx, int64_t timeout_ns) REQUIRES(ctx);
 /* Learns from a sleep: how long it took since polling began. */
 void aio_polling_adjust(struct aio_context *ctx, int64_t block_ns) REQUIRES(ctx);
 bool aio_polling_possible(struct aio_context *ctx) REQUIRES(ctx);

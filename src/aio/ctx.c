@@ -56,6 +56,7 @@ static void init_fields(struct aio_context *ctx, const char *name) NO_THREAD_SAF
     aio_link_init(&ctx->handlers);
     aio_link_init(&ctx->dead);
     aio_link_init(&ctx->changes);
+    aio_link_init(&ctx->ready);
     ctx->poll_version = UINT32_MAX;
     aio_co_start(ctx);
 }

@@ -1,18 +1,18 @@
-/* Running the callbacks of what was found ready. A round has a list of its own
- * on its stack; a handler is in at most one list and moves to the round that
- * found it last, so that a nested round does not leave a handler behind for
- * the outer one to call for nothing. Only the home thread is here. */
+/* Running the callbacks of what was found ready. All rounds of a context share
+ * one list: a nested round goes on where the outer one stopped, and does not
+ * sleep while something is left on it, since a notifier that was reported is
+ * not reported again. Only the home thread is here. */
 #include <poll.h>
 
 #include "aio/context.h"
 #include "aio/fdmon.h"
 #include "aio/trace.h"
 
-void aio_ready_add(struct aio_link *ready, struct aio_handler *h, unsigned revents)
+void aio_ready_add(struct aio_context *ctx, struct aio_handler *h, unsigned revents)
 {
     h->revents |= revents;
     aio_link_remove(&h->ready);
-    aio_list_append(ready, &h->ready);
+    aio_list_append(&ctx->ready, &h->ready);
 }
 
 static bool silent(struct aio_handler *h)
@@ -57,12 +57,12 @@ static bool dispatch(struct aio_context *ctx, struct aio_handler *h)
     return progress;
 }
 
-bool aio_ready_run(struct aio_context *ctx, struct aio_link *ready)
+bool aio_ready_run(struct aio_context *ctx)
 {
     struct aio_link *link;
     bool progress = false;
 
-    while ((link = aio_list_pop(ready))) {
+    while ((link = aio_list_pop(&ctx->ready))) {
         progress |= dispatch(ctx, AIO_CONTAINER(link, struct aio_handler, ready));
     }
     return progress;

@@ -22,8 +22,8 @@ struct fdmon_ops {
                   struct aio_handler *replaces);
 
     /* The rest by the home thread. Waits up to timeout_ns, -1 for ever, and
-     * puts what is ready on the list. */
-    void (*wait)(struct aio_context *ctx, struct aio_link *ready, int64_t timeout_ns);
+     * puts what is ready on the context's list. */
+    void (*wait)(struct aio_context *ctx, int64_t timeout_ns);
 
     /* Whether wait would find something, told without a system call. NULL:
      * cannot tell. */

@@ -129,7 +129,7 @@ static int wait_events(struct epoll_state *s, int64_t timeout_ns)
     return found;
 }
 
-static void epoll_monitor_wait(struct aio_context *ctx, struct aio_link *ready, int64_t timeout_ns)
+static void epoll_monitor_wait(struct aio_context *ctx, int64_t timeout_ns)
 {
     struct epoll_state *s = ctx->fdmon_state;
     int found = wait_events(s, timeout_ns);
@@ -144,7 +144,7 @@ static void epoll_monitor_wait(struct aio_context *ctx, struct aio_link *ready, 
         struct aio_handler *h = fd < ctx->by_fd_size ? ctx->by_fd[fd] : NULL;
 
         if (h && h->generation == s->events[i].data.u64 >> 32) {
-            aio_ready_add(ready, h, s->events[i].events);
+            aio_ready_add(ctx, h, s->events[i].events);
         } else {
             stale = true;
         }

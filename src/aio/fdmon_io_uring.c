@@ -158,8 +158,7 @@ static void request_failed(struct aio_context *ctx, struct io_uring_state *s, st
 }
 
 static void complete(struct aio_context *ctx, struct io_uring_state *s,
-                     const struct io_uring_cqe *cqe, struct aio_link *ready)
-    REQUIRES(&ctx -> handlers_lock)
+                     const struct io_uring_cqe *cqe) REQUIRES(&ctx -> handlers_lock)
 {
     struct aio_handler *h = io_uring_cqe_get_data(cqe);
     unsigned events;
@@ -176,12 +175,11 @@ static void complete(struct aio_context *ctx, struct io_uring_state *s,
     }
     events = atomic_load_explicit(&h->events, memory_order_relaxed);
     if (cqe->res > 0 && events != 0) {
-        aio_ready_add(ready, h, (unsigned)cqe->res & (events | POLLERR | POLLHUP | POLLRDHUP));
+        aio_ready_add(ctx, h, (unsigned)cqe->res & (events | POLLERR | POLLHUP | POLLRDHUP));
     }
 }
 
-static void take_completions(struct aio_context *ctx, struct io_uring_state *s,
-                             struct aio_link *ready)
+static void take_completions(struct aio_context *ctx, struct io_uring_state *s)
 {
     struct io_uring_cqe *cqes[EVENTS_AT_ONCE];
     unsigned found;
@@ -190,15 +188,14 @@ static void take_completions(struct aio_context *ctx, struct io_uring_state *s,
     do {
         found = io_uring_peek_batch_cqe(&s->ring, cqes, EVENTS_AT_ONCE);
         for (unsigned i = 0; i < found; i++) {
-            complete(ctx, s, cqes[i], ready);
+            complete(ctx, s, cqes[i]);
         }
         io_uring_cq_advance(&s->ring, found);
     } while (found == EVENTS_AT_ONCE);
     mutex_unlock(&ctx->handlers_lock);
 }
 
-static void io_uring_monitor_wait(struct aio_context *ctx, struct aio_link *ready,
-                                  int64_t timeout_ns)
+static void io_uring_monitor_wait(struct aio_context *ctx, int64_t timeout_ns)
 {
     struct io_uring_state *s = ctx->fdmon_state;
     struct __kernel_timespec timeout = {.tv_sec = timeout_ns / AIO_NS_PER_SEC,
@@ -213,7 +210,7 @@ static void io_uring_monitor_wait(struct aio_context *ctx, struct aio_link *read
     } else {
         (void)io_uring_submit_and_wait(&s->ring, 1);
     }
-    take_completions(ctx, s, ready);
+    take_completions(ctx, s);
 }
 
 static bool io_uring_pending(struct aio_context *ctx)

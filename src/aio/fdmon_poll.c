@@ -92,7 +92,7 @@ static void refresh(struct aio_context *ctx, struct poll_state *s)
     mutex_unlock(&ctx->handlers_lock);
 }
 
-static void poll_wait(struct aio_context *ctx, struct aio_link *ready, int64_t timeout_ns)
+static void poll_wait(struct aio_context *ctx, int64_t timeout_ns)
 {
     struct poll_state *s = ctx->fdmon_state;
     struct timespec timeout = {.tv_sec = timeout_ns / AIO_NS_PER_SEC,
@@ -113,7 +113,7 @@ static void poll_wait(struct aio_context *ctx, struct aio_link *ready, int64_t t
             aio_handler_set_dead(ctx, s->handlers[i]);
             mutex_unlock(&ctx->handlers_lock);
         } else {
-            aio_ready_add(ready, s->handlers[i], revents);
+            aio_ready_add(ctx, s->handlers[i], revents);
         }
     }
 }

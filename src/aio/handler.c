@@ -4,7 +4,7 @@
  * Removal. A handler may be removed by any thread while the home thread stands
  * in it, or has it on a list of what is ready. So removing only marks it, tells
  * the monitor, and moves it to the list of the dead; the home thread frees the
- * dead between rounds, when it is in no list and on no stack, once the monitor
+ * dead between rounds, when it is in no hands and on no stack, once the monitor
  * says that the kernel will not name them again. The home thread calls no
  * callback of a handler that is marked. */
 #include <errno.h>
@@ -342,6 +342,7 @@ void aio_handlers_reap(struct aio_context *ctx)
         next = link->next;
         if (!ctx->fdmon->forgotten || ctx->fdmon->forgotten(h)) {
             aio_link_remove(&h->link);
+            aio_link_remove(&h->ready);
             free(h);
         }
     }

@@ -65,8 +65,12 @@ void aio_sleep_end(struct aio_context *ctx, unsigned who)
 
 int64_t aio_context_timeout_ns(struct aio_context *ctx)
 {
-    int64_t bhs = aio_bhs_timeout_ns(ctx), timers;
+    int64_t bhs, timers;
 
+    if (!aio_link_alone(&ctx->ready)) {
+        return 0;
+    }
+    bhs = aio_bhs_timeout_ns(ctx);
     if (bhs == 0) {
         return 0;
     }
@@ -90,8 +94,7 @@ static void lock_after_sleep(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
     }
 }
 
-static void sleep_until_ready(struct aio_context *ctx, struct aio_link *ready, int64_t timeout_ns)
-    REQUIRES(ctx)
+static void sleep_until_ready(struct aio_context *ctx, int64_t timeout_ns) REQUIRES(ctx)
 {
     uint64_t begun = aio_trace_begin();
 
@@ -101,7 +104,7 @@ static void sleep_until_ready(struct aio_context *ctx, struct aio_link *ready, i
     if (timeout_ns != 0) {
         unlock_for_sleep(ctx);
     }
-    ctx->fdmon->wait(ctx, ready, timeout_ns);
+    ctx->fdmon->wait(ctx, timeout_ns);
     if (timeout_ns != 0) {
         lock_after_sleep(ctx);
     }
@@ -110,7 +113,7 @@ static void sleep_until_ready(struct aio_context *ctx, struct aio_link *ready, i
 }
 
 /* Finds what is ready: by polling, by sleeping, or by only looking. */
-static void collect(struct aio_context *ctx, struct aio_link *ready, bool blocking) REQUIRES(ctx)
+static void collect(struct aio_context *ctx, bool blocking) REQUIRES(ctx)
 {
     int64_t timeout = blocking ? aio_context_timeout_ns(ctx) : 0;
     int64_t begun = 0;
@@ -118,15 +121,15 @@ static void collect(struct aio_context *ctx, struct aio_link *ready, bool blocki
 
     if (polling) {
         begun = aio_clock_get_ns(AIO_CLOCK_HOST);
-        if (aio_polling_run(ctx, ready, timeout)) {
+        if (aio_polling_run(ctx, timeout)) {
             timeout = 0;
         }
     }
     if (timeout != 0) {
-        sleep_until_ready(ctx, ready, timeout);
+        sleep_until_ready(ctx, timeout);
     } else if (!polling || (ctx->fdmon->pending && ctx->fdmon->pending(ctx))) {
         /* After polling, all that cannot tell has been looked at. */
-        ctx->fdmon->wait(ctx, ready, 0);
+        ctx->fdmon->wait(ctx, 0);
     }
     if (polling) {
         aio_polling_adjust(ctx, aio_clock_get_ns(AIO_CLOCK_HOST) - begun);
@@ -135,19 +138,17 @@ static void collect(struct aio_context *ctx, struct aio_link *ready, bool blocki
 
 bool aio_poll(struct aio_context *ctx, bool blocking)
 {
-    struct aio_link ready;
     bool progress;
 
     aio_context_assert_home(ctx);
     if (ctx->depth == 0) {
         aio_handlers_reap(ctx);
     }
-    aio_link_init(&ready);
     ctx->depth++;
-    collect(ctx, &ready, blocking);
+    collect(ctx, blocking);
     aio_notify_accept(ctx);
     progress = aio_bhs_run(ctx);
-    progress |= aio_ready_run(ctx, &ready);
+    progress |= aio_ready_run(ctx);
     progress |= aio_timers_run(ctx);
     ctx->depth--;
     return progress;

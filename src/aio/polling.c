@@ -85,7 +85,7 @@ static bool quiet(struct aio_handler *h)
 }
 
 /* Looks once at each; whether one has something. */
-static bool look(struct aio_context *ctx, struct aio_link *ready) REQUIRES(ctx)
+static bool look(struct aio_context *ctx) REQUIRES(ctx)
 {
     bool found = false;
 
@@ -94,7 +94,7 @@ static bool look(struct aio_context *ctx, struct aio_link *ready) REQUIRES(ctx)
 
         if (!quiet(h) && h->ops.io_poll(h->opaque)) {
             h->poll_ready = true;
-            aio_ready_add(ready, h, 0);
+            aio_ready_add(ctx, h, 0);
             found = true;
         }
     }
@@ -124,7 +124,7 @@ static bool called_away(struct aio_context *ctx) REQUIRES(ctx)
            (ctx->fdmon->pending && ctx->fdmon->pending(ctx));
 }
 
-bool aio_polling_run(struct aio_context *ctx, struct aio_link *ready, int64_t timeout_ns)
+bool aio_polling_run(struct aio_context *ctx, int64_t timeout_ns)
 {
     int64_t most = atomic_load_explicit(&ctx->poll_ns, memory_order_relaxed);
     int64_t start;
@@ -141,7 +141,7 @@ bool aio_polling_run(struct aio_context *ctx, struct aio_link *ready, int64_t ti
         }
         start = aio_clock_get_ns(AIO_CLOCK_HOST);
         do {
-            found = look(ctx, ready) || called_away(ctx);
+            found = look(ctx) || called_away(ctx);
         } while (!found && aio_clock_get_ns(AIO_CLOCK_HOST) - start < most);
         aio_trace_end(found ? AIO_TRACE_POLL_HIT : AIO_TRACE_POLL_MISS, ctx,
                       found ? "poll hit" : "poll miss", begun);
@@ -150,7 +150,7 @@ bool aio_polling_run(struct aio_context *ctx, struct aio_link *ready, int64_t ti
         /* From here on the other sides signal again; what they did while they
          * did not is for us to find. */
         set_begun(ctx, false);
-        found = look(ctx, ready);
+        found = look(ctx);
     }
     return found;
 }

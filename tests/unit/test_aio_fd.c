@@ -289,6 +289,41 @@ static void test_callback_may_run_the_loop(void **state)
     close(inner_pipe[1]);
 }
 
+static int turns;
+
+/* The first of two to be called needs the other one to have been. */
+static void wait_for_the_other(struct event_notifier *e)
+{
+    (void)e;
+    if (++turns == 1) {
+        for (int i = 0; i < 100 && turns == 1; i++) {
+            (void)test_round(false);
+        }
+        assert_int_equal(turns, 2);
+    }
+}
+
+static void test_nested_round_calls_the_ready_handlers_that_are_left(void **state)
+{
+    static const struct event_notifier_ops ops = {.handler = wait_for_the_other};
+    struct event_notifier e[2];
+
+    (void)state;
+    turns = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(event_notifier_init(&e[i], false, NULL), 0);
+        assert_int_equal(aio_set_event_notifier(test_ctx, &e[i], 0, &ops, NULL), 0);
+    }
+    assert_false(test_round(false));
+    event_notifier_set(&e[0]);
+    event_notifier_set(&e[1]);
+    assert_true(test_round(true));
+    for (int i = 0; i < 2; i++) {
+        aio_clear_event_notifier(test_ctx, &e[i]);
+        event_notifier_cleanup(&e[i]);
+    }
+}
+
 static void test_external_handler_is_silent_while_disabled(void **state)
 {
     int reads = 0;
@@ -586,6 +621,7 @@ int main(void)
         FD_TEST(test_handler_may_clear_itself),
         FD_TEST(test_ready_handler_cleared_by_another_is_not_called),
         FD_TEST(test_callback_may_run_the_loop),
+        FD_TEST(test_nested_round_calls_the_ready_handlers_that_are_left),
         FD_TEST(test_external_handler_is_silent_while_disabled),
         FD_TEST(test_external_handler_registered_while_disabled_waits),
         FD_TEST(test_handler_of_another_thread_ends_the_wait),
