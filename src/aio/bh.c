@@ -142,11 +142,13 @@ static void put_off(struct aio_bh *bh)
 
 static void call(struct aio_bh *bh)
 {
+    struct aio_context *ctx = bh->ctx;
+    const char *name = bh->name;
     uint64_t begun = aio_trace_begin();
 
     bh->cb(bh->opaque);
-    /* bh is ours to look at: only the home thread frees, in another round. */
-    aio_trace_end(AIO_TRACE_BH, bh->ctx, bh->name, begun);
+    /* bh may be gone: a nested round frees what the callback has deleted. */
+    aio_trace_end(AIO_TRACE_BH, ctx, name, begun);
 }
 
 /* True if it ran and was not idle. */

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "aio/trace.h"
+
 static void count(void *opaque)
 {
     ++*(int *)opaque;
@@ -141,6 +143,25 @@ static void test_nested_round_runs_what_the_outer_has_left(void **state)
     aio_bh_schedule_oneshot(test_ctx, note, "b");
     assert_true(test_round(true));
     assert_string_equal(order, "(ab)");
+}
+
+static void delete_and_nest(void *opaque)
+{
+    aio_bh_delete(*(struct aio_bh **)opaque);
+    (void)test_round(false);
+}
+
+/* Traced, since that names what has run; ASan tells. */
+static void test_bottom_half_may_delete_itself_and_run_the_loop(void **state)
+{
+    struct aio_bh *bh;
+
+    (void)state;
+    assert_int_equal(aio_trace_start(1024, NULL), 0);
+    bh = aio_bh_new(test_ctx, delete_and_nest, &bh);
+    aio_bh_schedule(bh);
+    assert_true(test_round(true));
+    aio_trace_stop();
 }
 
 static void test_idle_bottom_half_runs_but_is_no_progress(void **state)
@@ -310,6 +331,7 @@ int main(void)
         AIO_TEST(test_deleted_bottom_half_does_not_run),
         AIO_TEST(test_bottom_half_scheduled_by_itself_runs_in_the_next_round),
         AIO_TEST(test_nested_round_runs_what_the_outer_has_left),
+        AIO_TEST(test_bottom_half_may_delete_itself_and_run_the_loop),
         AIO_TEST(test_idle_bottom_half_runs_but_is_no_progress),
         AIO_TEST(test_guarded_bottom_half_waits_until_its_device_is_left),
         AIO_TEST(test_signal_handler_may_schedule),
