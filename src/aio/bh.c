@@ -123,7 +123,7 @@ void aio_guard_leave(struct aio_guard *guard)
     struct aio_bh *bh = guard->waiting, *next;
 
     guard->entered = false;
-    guard->waiting = NULL;
+    guard->waiting = guard->waiting_last = NULL;
     for (; bh; bh = next) {
         struct aio_context *ctx = bh->ctx;
 
@@ -136,8 +136,15 @@ void aio_guard_leave(struct aio_guard *guard)
 /* Its guard is entered: it stays PENDING, in the guard's list. */
 static void put_off(struct aio_bh *bh)
 {
-    bh->link.next = bh->guard->waiting ? &bh->guard->waiting->link : NULL;
-    bh->guard->waiting = bh;
+    struct aio_guard *guard = bh->guard;
+
+    bh->link.next = NULL;
+    if (guard->waiting) {
+        guard->waiting_last->link.next = &bh->link;
+    } else {
+        guard->waiting = bh;
+    }
+    guard->waiting_last = bh;
 }
 
 static void call(struct aio_bh *bh)

@@ -14,11 +14,11 @@ typedef void aio_bh_fn(void *opaque);
 
 /* Keeps a device from being entered again through itself. While entered, by
  * its register access or one of its bottom halves, other bottom halves with
- * the same guard wait, and run soon after it is left. Used by one thread at a
- * time: a context's home, or who holds the lock of the device. */
+ * the same guard wait, and run in their order soon after it is left. Used by
+ * one thread at a time: a context's home, or who holds the lock of the device. */
 struct aio_guard {
     bool entered;
-    struct aio_bh *waiting;
+    struct aio_bh *waiting, *waiting_last;
 };
 
 /* False, and nothing to leave, if it is entered already. */

@@ -215,6 +215,29 @@ static void test_guarded_bottom_half_waits_until_its_device_is_left(void **state
     aio_bh_delete(bh);
 }
 
+static void test_those_that_wait_for_a_device_keep_their_order(void **state)
+{
+    static struct aio_guard device;
+    struct aio_bh *a = aio_bh_new_guarded(test_ctx, note, "a", &device);
+    struct aio_bh *b = aio_bh_new_guarded(test_ctx, note, "b", &device);
+    struct aio_bh *c = aio_bh_new_guarded(test_ctx, note, "c", &device);
+
+    (void)state;
+    order[0] = '\0';
+    assert_true(aio_guard_enter(&device));
+    aio_bh_schedule(b);
+    aio_bh_schedule(a);
+    assert_false(test_round(false));
+    aio_bh_schedule(c);
+    assert_false(test_round(false));
+    aio_guard_leave(&device);
+    assert_true(test_round(true));
+    assert_string_equal(order, "bac");
+    aio_bh_delete(a);
+    aio_bh_delete(b);
+    aio_bh_delete(c);
+}
+
 static struct aio_bh *handler_bh;
 
 static void handler(int sig)
@@ -334,6 +357,7 @@ int main(void)
         AIO_TEST(test_bottom_half_may_delete_itself_and_run_the_loop),
         AIO_TEST(test_idle_bottom_half_runs_but_is_no_progress),
         AIO_TEST(test_guarded_bottom_half_waits_until_its_device_is_left),
+        AIO_TEST(test_those_that_wait_for_a_device_keep_their_order),
         AIO_TEST(test_signal_handler_may_schedule),
         AIO_TEST(test_no_wake_up_is_lost_between_two_loops),
         AIO_TEST(test_context_freed_with_work_left_stops),
