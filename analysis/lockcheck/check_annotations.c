@@ -47,7 +47,7 @@ static const struct {
 struct subject {
     struct program *program;
     struct findings *findings;
-    GHashTable *capabilities; /* abstract ones that something takes */
+    GHashTable *capabilities; /* abstract ones that something takes, or that are no slip */
     const char *name;
     const char *function; /* symbol, or NULL */
     struct ir_loc loc;
@@ -267,10 +267,25 @@ static void note_capability(GHashTable *capabilities, const struct program *prog
     }
 }
 
+/* A name that several functions require is meant: nothing takes it, but a
+ * caller that requires it in turn satisfies it ("in a coroutine only"). */
+static void note_required(GHashTable *capabilities, GHashTable *once, const struct program *program,
+                          const struct contract_item *item)
+{
+    const char *name = item->path ? item->path->symbol : NULL;
+
+    if (contract_is_requirement(item->kind) && name && item->path->root == IR_ROOT_GLOBAL &&
+        item->path->steps->len == 0 && !program_global(program, name) &&
+        !g_hash_table_add(once, (gpointer)name)) {
+        g_hash_table_add(capabilities, (gpointer)name);
+    }
+}
+
 /* Abstract capabilities that something takes, asserts or provides. */
 static GHashTable *find_capabilities(const struct program *program)
 {
     GHashTable *capabilities = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTable *once = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < program->functions->len; i++) {
         const struct pfunction *function = program->functions->pdata[i];
@@ -285,6 +300,7 @@ static GHashTable *find_capabilities(const struct program *program)
             if (contract_is_acquire(item->kind)) {
                 note_capability(capabilities, program, item);
             }
+            note_required(capabilities, once, program, item);
         }
         g_ptr_array_unref(items);
         if (annotation_find(function->annotations, ANNOTATION_ASSERT, &annotation) ||
@@ -309,6 +325,7 @@ static GHashTable *find_capabilities(const struct program *program)
             }
         }
     }
+    g_hash_table_unref(once);
     g_hash_table_add(capabilities, (gpointer)g_intern_static_string("rcu"));
     g_hash_table_add(capabilities, (gpointer)g_intern_static_string("main"));
     return capabilities;

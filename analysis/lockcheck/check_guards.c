@@ -5,6 +5,7 @@
  * on a pointer to it; what is immutable may be written only while nobody else
  * can see it. needs.c asks the callers of functions that state no
  * contract. */
+#include "entries.h"
 #include "needs.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 struct guards {
     struct program *program;
     struct phases *phases;
+    struct entries *entries;
     struct findings *findings;
     GHashTable *items; /* GPtrArray of annotations -> GPtrArray of struct contract_item */
     GHashTable *told;  /* struct ir_event: an excluded lock was reported */
@@ -170,24 +172,76 @@ static bool initialises(const struct guards *guards, const struct pfunction *fun
            phase_at(guards->phases, function, event) == PHASE_ALONE;
 }
 
-/* A variable that is immutable once others can see it is written. */
+/* Whether a lock that is a part of the object is held: then it is shared. */
+static bool locked_object(const struct flow_state *state, const struct ir_path *base)
+{
+    struct ir_path *object = flow_resolve(state, base);
+    bool found = false;
+
+    for (uint32_t i = 0; object && !found && i < flow_held_count(state); i++) {
+        const struct ir_path *lock = flow_held(state, i)->path;
+
+        if (!lock || lock->root != object->root || lock->index != object->index ||
+            lock->symbol != object->symbol || lock->steps->len < object->steps->len) {
+            continue;
+        }
+        found = true;
+        for (guint s = 0; found && s < object->steps->len; s++) {
+            const struct ir_step *a = &g_array_index(object->steps, struct ir_step, s);
+            const struct ir_step *b = &g_array_index(lock->steps, struct ir_step, s);
+
+            found = a->kind == b->kind && g_strcmp0(a->name, b->name) == 0;
+        }
+    }
+    ir_path_free(object);
+    return found;
+}
+
+/* Whether a thread that is not main gets there. */
+static bool on_a_thread(const struct guards *guards, const struct pfunction *function)
+{
+    const GPtrArray *entries = entries_of(guards->entries, function);
+
+    for (guint i = 0; entries && i < entries->len; i++) {
+        const struct entry *entry = entries->pdata[i];
+
+        if (!entry->bound && strcmp(entry->function->ir->name, "main") != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_immutable(const struct ir_variable *variable, const struct ir_record *record)
+{
+    if (annotation_has(variable->annotations, ANNOTATION_IMMUTABLE)) {
+        return true;
+    }
+    return record && annotation_has(record->annotations, ANNOTATION_IMMUTABLE) &&
+           !annotation_has(variable->annotations, ANNOTATION_GUARDED_BY) &&
+           !annotation_has(variable->annotations, ANNOTATION_OWNED_BY) &&
+           !annotation_has(variable->annotations, ANNOTATION_RCU) && !variable->type.atomic;
+}
+
+/* What is immutable once others can see it is written although they can: the
+ * object's lock is held, or, for a global, a thread does it. Elsewhere nobody
+ * can tell setting up from changing. */
 static void check_immutable(const struct guards *guards, struct needs *needs,
                             struct pfunction *function, const struct ir_event *event,
                             const struct flow_state *state)
 {
     const struct ir_path *path = event->path;
-    const struct ir_variable *variable = program_variable(guards->program, path, function->ir);
-    struct place place = {.variable = variable};
+    const struct ir_variable *variable;
+    struct place place = {0};
     struct need_spec spec = {.check = CHECK_SHARING, .init = true, .object = path};
     struct ir_path *base = NULL;
     char *subject;
 
-    if (event->kind == IR_READ || !variable ||
-        !annotation_has(variable->annotations, ANNOTATION_IMMUTABLE) ||
-        initialises(guards, function, event)) {
+    if (event->kind == IR_READ || initialises(guards, function, event)) {
         return;
     }
-    for (guint i = path->steps->len; i > 0 && !place.record; i--) {
+    variable = program_variable(guards->program, path, function->ir);
+    for (guint i = path->steps->len; i > 0 && !base; i--) {
         const struct ir_step *step = &g_array_index(path->steps, struct ir_step, i - 1);
 
         if (step->kind == IR_STEP_DEREF) {
@@ -196,17 +250,21 @@ static void check_immutable(const struct guards *guards, struct needs *needs,
         if (step->kind == IR_STEP_FIELD) {
             place.record = program_record(guards->program, step->record);
             base = prefix(path, i - 1);
-            break;
         }
     }
-    subject = subject_of(&place);
-    spec.lock = base;
-    spec.subject = subject;
-    spec.lock_text = "";
-    spec.declared = variable->loc;
-    needs_require(needs, function, event, state, &spec);
+    if (variable && is_immutable(variable, place.record) &&
+        (base ? locked_object(state, base)
+              : path->root == IR_ROOT_GLOBAL && on_a_thread(guards, function))) {
+        place.variable = variable;
+        subject = subject_of(&place);
+        spec.lock = base;
+        spec.subject = subject;
+        spec.lock_text = "";
+        spec.declared = variable->loc;
+        needs_require(needs, function, event, state, &spec);
+        g_free(subject);
+    }
     ir_path_free(base);
-    g_free(subject);
 }
 
 static const GPtrArray *items_of(const struct guards *guards, GPtrArray *annotations,
@@ -309,6 +367,7 @@ static void check_contract(const struct guards *guards, struct needs *needs,
                                  .subject = callee,
                                  .lock_text = item->text,
                                  .declared = declared,
+                                 .target = target,
                                  .shared = item->shared,
                                  .call = true};
         struct ir_path *lock;
@@ -386,7 +445,10 @@ void check_guards(struct program *program, struct findings *findings)
     guards.items = g_hash_table_new_full(NULL, NULL, NULL, items_free);
     guards.told = g_hash_table_new(NULL, NULL);
     guards.phases = phases;
+    guards.entries = entries_new(program);
+    entries_reach(guards.entries, phases);
     needs_run(program, findings, fresh, phases, collect, &guards);
+    entries_free(guards.entries);
     g_hash_table_unref(guards.items);
     g_hash_table_unref(guards.told);
     phases_free(phases);

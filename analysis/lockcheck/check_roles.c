@@ -130,14 +130,35 @@ static void follow_call(struct roles *r, guint at, const struct pcall *call, boo
     }
 }
 
+/* A struct may say who owns all of its fields that say nothing themselves. */
+static const char *owner_of(const struct ir_variable *variable, const struct ir_record *record)
+{
+    const char *owner = contract_role(variable->annotations, ANNOTATION_OWNED_BY);
+
+    if (owner || !record || variable->type.atomic ||
+        annotation_has(variable->annotations, ANNOTATION_GUARDED_BY) ||
+        annotation_has(variable->annotations, ANNOTATION_IMMUTABLE) ||
+        annotation_has(variable->annotations, ANNOTATION_RCU)) {
+        return owner;
+    }
+    return contract_role(record->annotations, ANNOTATION_OWNED_BY);
+}
+
 static const struct ir_variable *owned_variable(const struct roles *r, const struct ir_function *ir,
                                                 const struct ir_path *path, role_set *owner)
 {
     const struct ir_variable *variable = program_variable(r->program, path, ir);
+    const struct ir_record *record = NULL;
 
-    *owner = variable ? entries_role(r->entries,
-                                     contract_role(variable->annotations, ANNOTATION_OWNED_BY))
-                      : 0;
+    for (guint i = path->steps->len; i > 0 && !record; i--) {
+        const struct ir_step *step = &g_array_index(path->steps, struct ir_step, i - 1);
+
+        if (step->kind == IR_STEP_FIELD) {
+            record = program_record(r->program, step->record);
+            break;
+        }
+    }
+    *owner = variable ? entries_role(r->entries, owner_of(variable, record)) : 0;
     return variable;
 }
 

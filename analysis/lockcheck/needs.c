@@ -3,33 +3,9 @@
  * visited; within a recursion a need stays with the function that has it.
  * A function passes on one need for each lock, with the first reason for it:
  * that bounds the work by locks instead of accesses. */
-#include "needs.h"
+#include "needs_internal.h"
 
 #include <string.h>
-
-struct note {
-    struct ir_loc loc;
-    char *text;
-};
-
-struct need {
-    struct ir_path *lock;
-    const struct lock_class *class;
-    const char *subject; /* interned, like lock_text */
-    const char *lock_text;
-    enum check_id check;
-    bool shared;
-    bool call;
-    bool rcu;
-    bool init;
-    bool threaded; /* threads were started before, by the function or below */
-    GHashTable *writers;
-    struct ir_loc declared;
-    struct ir_loc loc;
-    const char *function; /* symbol, for the finding */
-    bool wrong_mode;      /* held, but only shared */
-    GArray *notes;        /* of struct note: calls on the way up */
-};
 
 struct needs {
     struct program *program;
@@ -66,122 +42,6 @@ struct fresh *needs_fresh(const struct needs *needs)
     return needs->fresh;
 }
 
-void needs_complete_path(const struct program *program, const struct ir_function *function,
-                         struct ir_path *path)
-{
-    const struct ir_variable *variable = NULL;
-    struct ir_path root = {.root = path->root, .index = path->index, .symbol = path->symbol};
-
-    root.steps = g_array_new(FALSE, FALSE, sizeof(struct ir_step));
-    variable = program_variable(program, &root, function);
-    g_array_unref(root.steps);
-    for (guint i = 0; i < path->steps->len; i++) {
-        struct ir_step *step = &g_array_index(path->steps, struct ir_step, i);
-
-        if (step->kind != IR_STEP_FIELD) {
-            continue;
-        }
-        if (!step->record && variable) {
-            step->record = variable->type.record;
-        }
-        variable = program_field(program, step->record, step->name);
-    }
-}
-
-/* Whether two paths surely are different objects, as far as names can tell. */
-static bool surely_differ(const struct ir_path *a, const struct ir_path *b)
-{
-    const struct ir_path *paths[] = {a, b};
-
-    for (guint p = 0; p < 2; p++) {
-        if (paths[p]->root != IR_ROOT_PARAM && paths[p]->root != IR_ROOT_GLOBAL) {
-            return false;
-        }
-        for (guint i = 0; i < paths[p]->steps->len; i++) {
-            if (g_array_index(paths[p]->steps, struct ir_step, i).kind == IR_STEP_INDEX) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool mode_suffices(const struct held *held, bool shared)
-{
-    return shared || held->mode != RULE_SHARED;
-}
-
-/* A lock may be held twice, shared and exclusive. */
-static bool held_in_mode(const struct flow_state *state, const struct held *held, bool shared)
-{
-    for (uint32_t i = 0; i < flow_held_count(state); i++) {
-        const struct held *other = flow_held(state, i);
-
-        if (other->path == held->path && mode_suffices(other, shared)) {
-            return true;
-        }
-    }
-    return mode_suffices(held, shared);
-}
-
-static bool section_held(const struct need *need, const struct flow_state *state)
-{
-    for (uint32_t i = 0; i < flow_held_count(state); i++) {
-        const struct held *held = flow_held(state, i);
-        const struct lock_class *class = held->class;
-
-        if (class && class->rcu) {
-            return true;
-        }
-        if (held->mode == RULE_SHARED || (class && class->role)) {
-            continue;
-        }
-        if (!need->writers || g_hash_table_size(need->writers) == 0 ||
-            g_hash_table_contains(need->writers, class)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether the state holds what is needed; `wrong_mode` if it does, shared. */
-static bool is_held(const struct need *need, const struct flow_state *state, bool *wrong_mode)
-{
-    const struct held *held;
-
-    if (need->rcu) {
-        return section_held(need, state);
-    }
-    if (need->init) {
-        return false;
-    }
-    held = need->lock ? flow_find(state, need->lock) : NULL;
-    if (!held && need->class && (!need->lock || need->class->role || need->class->keyed)) {
-        held = flow_find_class(state, need->class);
-    }
-    if (held) {
-        *wrong_mode = !held_in_mode(state, held, need->shared);
-        return !*wrong_mode;
-    }
-    for (uint32_t i = 0; need->lock && need->class && i < flow_held_count(state); i++) {
-        const struct held *other = flow_held(state, i);
-        struct ir_path *resolved;
-        bool differ;
-
-        if (other->class != need->class) {
-            continue;
-        }
-        resolved = flow_resolve(state, need->lock);
-        differ = !resolved || !other->path || surely_differ(resolved, other->path);
-        ir_path_free(resolved);
-        if (!differ) {
-            *wrong_mode = !mode_suffices(other, need->shared);
-            return !*wrong_mode;
-        }
-    }
-    return false;
-}
-
 static struct need *need_new(const struct need_spec *spec, const struct pfunction *function,
                              struct ir_loc loc)
 {
@@ -196,6 +56,7 @@ static struct need *need_new(const struct need_spec *spec, const struct pfunctio
     need->call = spec->call;
     need->rcu = spec->rcu;
     need->init = spec->init;
+    need->param = -1;
     need->writers = spec->writers;
     need->declared = spec->declared;
     need->loc = loc;
@@ -278,6 +139,22 @@ static bool is_alone(const struct needs *needs, const struct pfunction *function
     return phase == PHASE_JOINED || (phase == PHASE_ALONE && !threaded);
 }
 
+/* The parameter of its caller that a call goes through, or -1. */
+static int called_parameter(const struct pcall *call)
+{
+    const struct ir_value *callee = call->event->callee;
+
+    if (!callee || callee->kind != IR_VALUE_LOAD || callee->path->root != IR_ROOT_PARAM) {
+        return -1;
+    }
+    for (guint i = 0; i < callee->path->steps->len; i++) {
+        if (g_array_index(callee->path->steps, struct ir_step, i).kind == IR_STEP_FIELD) {
+            return -1;
+        }
+    }
+    return (int)callee->path->index;
+}
+
 void needs_require(struct needs *needs, struct pfunction *function, const struct ir_event *event,
                    const struct flow_state *state, const struct need_spec *spec)
 {
@@ -289,12 +166,16 @@ void needs_require(struct needs *needs, struct pfunction *function, const struct
         return;
     }
     need = need_new(spec, function, event->loc);
-    if (is_held(need, state, &wrong_mode) ||
+    if (need_is_held(need, state, &wrong_mode) ||
         initialised_here(needs, function->ir, state, need->lock)) {
         need_free(need);
         return;
     }
     need->wrong_mode = wrong_mode;
+    if (spec->target && event->kind == IR_CALL) {
+        need->param = called_parameter(program_call(needs->program, event));
+        need->target = spec->target;
+    }
     need->threaded = phase_at(needs->phases, function, event) == PHASE_THREADED;
     if (need->lock) {
         struct ir_path *path = portable(state, need->lock);
@@ -305,6 +186,31 @@ void needs_require(struct needs *needs, struct pfunction *function, const struct
         }
     }
     add_need(needs, function, need);
+}
+
+/* What is called through a parameter depends on the caller: whether this one
+ * passes the function that has the need. *param becomes the caller's own
+ * parameter if it only hands one on. */
+static bool may_pass(const struct needs *needs, const struct pcall *call, const struct need *below,
+                     int *param)
+{
+    const struct ir_value *value;
+    GPtrArray *functions;
+    bool found;
+
+    *param = -1;
+    if (below->param < 0 || (guint)below->param >= call->event->args->len) {
+        return true;
+    }
+    value = call->event->args->pdata[below->param];
+    if (value->kind == IR_VALUE_LOAD && value->path->root == IR_ROOT_PARAM &&
+        value->path->steps->len == 0) {
+        *param = (int)value->path->index;
+    }
+    functions = program_value_functions(needs->program, call->caller->ir, value);
+    found = functions->len == 0 || g_ptr_array_find(functions, below->target, NULL);
+    g_ptr_array_unref(functions);
+    return found;
 }
 
 static struct need *lift(const struct need *below, const struct pfunction *callee,
@@ -344,19 +250,26 @@ static void require_for_callee(struct needs *needs, struct pfunction *function,
     const struct ir_event *event = call->event;
     struct need *need;
     bool wrong_mode = below->wrong_mode;
+    int param = -1;
 
-    if ((!callback && argument_is_fresh(needs, function, event, below)) ||
+    if ((!callback && !may_pass(needs, call, below, &param)) ||
+        (!callback && argument_is_fresh(needs, function, event, below)) ||
         is_alone(needs, function, event, below->threaded)) {
         return;
     }
     need = lift(below, callee, call);
+    need->param = param;
+    if (!callback && called_parameter(call) >= 0) {
+        need->param = called_parameter(call);
+        need->target = callee;
+    }
     if (below->lock && (!callback || below->lock->root == IR_ROOT_GLOBAL)) {
         need->lock = program_bind_path(below->lock, event->args);
     }
     if (need->lock) {
         needs_complete_path(needs->program, function->ir, need->lock);
     }
-    if (is_held(need, state, &wrong_mode) ||
+    if (need_is_held(need, state, &wrong_mode) ||
         (below->lock && !need->lock && !need->class && !need->rcu) ||
         initialised_here(needs, function->ir, state, need->lock)) {
         need_free(need);
@@ -455,44 +368,6 @@ static bool granted_by_pointer(const struct needs *needs, const struct pfunction
     return granted;
 }
 
-static void report(const struct needs *needs, const struct need *need)
-{
-    struct finding *finding;
-
-    if (need->rcu) {
-        finding =
-            findings_add(needs->findings, need->check, SEVERITY_ERROR, need->loc, need->function,
-                         "%s is read outside of an RCU read section and without the "
-                         "writer's lock",
-                         need->subject);
-    } else if (need->init) {
-        finding =
-            findings_add(needs->findings, need->check, SEVERITY_ERROR, need->loc, need->function,
-                         "%s is written when others may see it, and is immutable", need->subject);
-    } else if (need->wrong_mode) {
-        finding = findings_add(needs->findings, need->check, SEVERITY_ERROR, need->loc,
-                               need->function, "%s is %s with %s held only in shared mode",
-                               need->subject, need->call ? "called" : "written", need->lock_text);
-    } else {
-        finding =
-            findings_add(needs->findings, need->check, SEVERITY_ERROR, need->loc, need->function,
-                         need->call ? "%s is called without %s, which it needs held"
-                                    : "%s is accessed without %s, which guards it",
-                         need->subject, need->lock_text);
-    }
-    for (guint i = 0; i < need->notes->len; i++) {
-        const struct note *note = &g_array_index(need->notes, struct note, i);
-
-        finding_note(finding, note->loc, "%s", note->text);
-    }
-    finding_note(finding, need->declared,
-                 need->rcu    ? "%s is declared as protected by RCU here"
-                 : need->init ? "%s is declared as immutable here"
-                 : need->call ? "%s says here what it needs"
-                              : "%s says here what guards it",
-                 need->subject);
-}
-
 /* Whether somebody in sight calls the function, who can be asked instead. */
 static bool has_callers(const struct needs *needs, const struct pfunction *function)
 {
@@ -530,7 +405,8 @@ static bool already_exported(const GPtrArray *list, const struct need *need,
         char *b;
         bool same;
 
-        if (other->check != need->check || other->class != need->class ||
+        if (other->check != need->check || other->param != need->param ||
+            other->target != need->target || other->class != need->class ||
             other->shared != need->shared || !other->lock != !need->lock ||
             ((need->rcu || need->init) && other->subject != need->subject)) {
             continue;
@@ -558,7 +434,7 @@ static void settle(struct needs *needs, const struct pfunction *function)
         if (granted_by_pointer(needs, function, need)) {
             need_free(need);
         } else if (!can_export(needs, function, need, called)) {
-            report(needs, need);
+            need_report(needs->findings, need);
             need_free(need);
         } else {
             if (!list) {

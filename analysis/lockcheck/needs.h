@@ -19,15 +19,16 @@ struct need_spec {
     enum check_id check;
     const struct ir_path *lock; /* in terms of the function; NULL if only its class is known */
     const struct lock_class *class;
-    const struct ir_path *object; /* whose lock it is: not needed while that is fresh; or NULL */
-    const char *subject;          /* "struct queue.length", "queue_flush" */
-    const char *lock_text;        /* for people */
-    struct ir_loc declared;       /* where it is said that the lock is needed */
-    bool shared;                  /* holding it in shared mode is enough */
-    bool call;                    /* the subject is called, not accessed */
-    bool rcu;                     /* a read section, or the writer's lock */
-    bool init;                    /* that nobody else can see the object, which `lock` is then */
-    GHashTable *writers;          /* rcu: classes of writers' locks; empty: any */
+    const struct ir_path *object;   /* whose lock it is: not needed while that is fresh; or NULL */
+    const char *subject;            /* "struct queue.length", "queue_flush" */
+    const char *lock_text;          /* for people */
+    const struct pfunction *target; /* what is called; NULL: data, or a pointer's contract */
+    struct ir_loc declared;         /* where it is said that the lock is needed */
+    bool shared;                    /* holding it in shared mode is enough */
+    bool call;                      /* the subject is called, not accessed */
+    bool rcu;                       /* a read section, or the writer's lock */
+    bool init;                      /* that nobody else can see the object, which `lock` is then */
+    GHashTable *writers;            /* rcu: classes of writers' locks; empty: any */
 };
 
 typedef void needs_collector(void *context, struct needs *needs, struct pfunction *function,
