@@ -143,6 +143,9 @@ bool aio_ready_run(struct aio_context *ctx) REQUIRES(ctx);
 /* polling.c: whether something was found, or came up, while looking; then
  * there is no need to sleep. */
 bool aio_polling_run(struct aio_context *ctx, int64_t timeout_ns) REQUIRES(ctx);
+/* Ends a stretch of looking that has gone on since an earlier round. What the
+ * other sides did meanwhile is on the list of what is ready then. */
+void aio_polling_stop(struct aio_context *ctx) REQUIRES(ctx);
 /* Learns from a sleep: how long it took since polling began. */
 void aio_polling_adjust(struct aio_context *ctx, int64_t block_ns) REQUIRES(ctx);
 bool aio_polling_possible(struct aio_context *ctx) REQUIRES(ctx);

@@ -52,6 +52,7 @@ static gboolean source_prepare(GSource *source, gint *timeout)
     int64_t ns, ms;
 
     aio_context_assert_home(ctx);
+    aio_polling_stop(ctx); /* glib sleeps, and knows nothing of it */
     if (!s->outer) {
         watch_handlers(s);
     } else if (ctx->fdmon->flush) {

@@ -117,6 +117,14 @@ static void set_begun(struct aio_context *ctx, bool begun) REQUIRES(ctx)
     }
 }
 
+/* From here on the other sides signal again; what they did while they did not is
+ * for us to find. */
+static bool end(struct aio_context *ctx) REQUIRES(ctx)
+{
+    set_begun(ctx, false);
+    return look(ctx);
+}
+
 /* Whether there is something else than handlers to attend to. */
 static bool called_away(struct aio_context *ctx) REQUIRES(ctx)
 {
@@ -147,12 +155,17 @@ bool aio_polling_run(struct aio_context *ctx, int64_t timeout_ns)
                       found ? "poll hit" : "poll miss", begun);
     }
     if (!found && ctx->poll_begun) {
-        /* From here on the other sides signal again; what they did while they
-         * did not is for us to find. */
-        set_begun(ctx, false);
-        found = look(ctx);
+        found = end(ctx);
     }
     return found;
+}
+
+void aio_polling_stop(struct aio_context *ctx)
+{
+    if (ctx->poll_begun) {
+        refresh(ctx);
+        (void)end(ctx);
+    }
 }
 
 void aio_polling_adjust(struct aio_context *ctx, int64_t block_ns)

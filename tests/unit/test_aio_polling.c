@@ -1,6 +1,7 @@
 /* Adaptive polling, and the trace that shows it, against each monitor. */
 #include "aio_test.h"
 
+#include "aio/glib_source.h"
 #include "aio/timer.h"
 #include "aio/trace.h"
 
@@ -181,6 +182,49 @@ static void test_request_made_as_polling_ends_is_found(void **state)
     assert_int_equal(d.begins, d.ends);
 }
 
+/* Leaves d being polled: the latest round found what it polled for. */
+static void poll_until_hit(struct device *d)
+{
+    params(INT64_C(1000000000), 4, 0);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, d, NULL), 0);
+    while (aio_context_poll_ns(test_ctx) == 0) {
+        wait_a_little(500000);
+    }
+    d->appear_after = d->looks + 1;
+    while (d->polled_requests == 0) {
+        (void)test_round(true);
+    }
+    assert_true(d->polled);
+}
+
+static void request(struct device *d)
+{
+    atomic_store(&d->request, true);
+    if (!d->polled) {
+        assert_int_equal(write(fds[1], "x", 1), 1);
+    }
+}
+
+static void test_polling_ends_before_glib_waits(void **state)
+{
+    struct device d = {.request = false};
+    GMainContext *glib = g_main_context_new();
+    GSource *source = aio_get_g_source(test_ctx);
+
+    (void)state;
+    poll_until_hit(&d);
+    g_source_attach(source, glib);
+    request(&d);
+    for (int i = 0; i < 100 && d.polled_requests == 1 && d.rung == 0; i++) {
+        g_main_context_iteration(glib, FALSE);
+    }
+    assert_int_equal(d.polled_requests + d.rung, 2);
+    assert_false(d.polled);
+    g_source_destroy(source);
+    g_source_unref(source);
+    g_main_context_unref(glib);
+}
+
 static void test_long_waits_make_the_time_shrink(void **state)
 {
     struct device d = {.request = false};
@@ -254,6 +298,7 @@ int main(void)
         POLL_TEST(test_nothing_is_polled_where_nothing_can_be),
         POLL_TEST(test_time_grows_until_polling_finds_it),
         POLL_TEST(test_request_made_as_polling_ends_is_found),
+        POLL_TEST(test_polling_ends_before_glib_waits),
         POLL_TEST(test_long_waits_make_the_time_shrink),
         POLL_TEST(test_negative_parameters_are_refused),
         POLL_TEST(test_trace_shows_what_the_loop_did),
