@@ -94,13 +94,13 @@ static void lock_after_sleep(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
     }
 }
 
-static void sleep_until_ready(struct aio_context *ctx, int64_t timeout_ns) REQUIRES(ctx)
+/* How long is worked out here, since time went by while polling, and what it
+ * called may have armed timers. */
+static void sleep_until_ready(struct aio_context *ctx) REQUIRES(ctx)
 {
     uint64_t begun = aio_trace_begin();
+    int64_t timeout_ns = aio_sleep_begin(ctx, AIO_NOTIFY_SLEEP) ? aio_context_timeout_ns(ctx) : 0;
 
-    if (!aio_sleep_begin(ctx, AIO_NOTIFY_SLEEP)) {
-        timeout_ns = 0;
-    }
     if (timeout_ns != 0) {
         unlock_for_sleep(ctx);
     }
@@ -126,7 +126,7 @@ static void collect(struct aio_context *ctx, bool blocking) REQUIRES(ctx)
         }
     }
     if (timeout != 0) {
-        sleep_until_ready(ctx, timeout);
+        sleep_until_ready(ctx);
     } else if (!polling || (ctx->fdmon->pending && ctx->fdmon->pending(ctx))) {
         /* After polling, all that cannot tell has been looked at. */
         ctx->fdmon->wait(ctx, 0);

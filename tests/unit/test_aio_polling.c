@@ -14,6 +14,7 @@ struct device {
     bool polled;
     int begins, ends, looks, polled_requests, rung;
     int appear_after; /* looks until a request appears; 0: never */
+    void (*on_look)(void), (*on_end)(struct device *d);
 };
 
 static bool device_poll(void *opaque)
@@ -25,6 +26,9 @@ static bool device_poll(void *opaque)
     if (d->appear_after && d->looks >= d->appear_after) {
         atomic_store(&d->request, true);
         d->appear_after = 0;
+    }
+    if (d->on_look) {
+        d->on_look();
     }
     return atomic_load(&d->request);
 }
@@ -53,6 +57,9 @@ static void device_end(void *opaque)
     assert_true(d->polled);
     d->polled = false;
     d->ends++;
+    if (d->on_end) {
+        d->on_end(d);
+    }
 }
 
 static void device_rung(void *opaque)
@@ -161,27 +168,6 @@ static void test_time_grows_until_polling_finds_it(void **state)
     assert_int_equal(d.rung, 0);
 }
 
-/* A request that is made just as polling ends is found by the last look. */
-static void test_request_made_as_polling_ends_is_found(void **state)
-{
-    struct device d = {.request = false};
-
-    (void)state;
-    params(1000000, 0, 0);
-    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, &d, NULL), 0);
-    for (int i = 0; i < 1000 && d.looks == 0; i++) {
-        wait_a_little(20000);
-    }
-    if (d.polled) {
-        params(0, 0, 0); /* polling ends with the next wait */
-        atomic_store(&d.request, true);
-        while (d.polled_requests == 0) {
-            assert_true(test_round(true));
-        }
-    }
-    assert_int_equal(d.begins, d.ends);
-}
-
 /* Leaves d being polled: the latest round found what it polled for. */
 static void poll_until_hit(struct device *d)
 {
@@ -205,6 +191,27 @@ static void request(struct device *d)
     }
 }
 
+static void make_request(struct device *d)
+{
+    atomic_store(&d->request, true);
+}
+
+/* A request that is made just as polling ends is found by the last look. */
+static void test_request_made_as_polling_ends_is_found(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    poll_until_hit(&d);
+    params(0, 0, 0); /* polling ends with the next wait */
+    d.on_end = make_request;
+    while (d.polled) {
+        wait_a_little(20000);
+    }
+    assert_int_equal(d.polled_requests, 2);
+    assert_int_equal(d.begins, d.ends);
+}
+
 static void test_polling_ends_before_glib_waits(void **state)
 {
     struct device d = {.request = false};
@@ -223,6 +230,78 @@ static void test_polling_ends_before_glib_waits(void **state)
     g_source_destroy(source);
     g_source_unref(source);
     g_main_context_unref(glib);
+}
+
+static _Atomic(int64_t) virtual_ns;
+
+static int64_t read_virtual(void)
+{
+    return atomic_load(&virtual_ns);
+}
+
+static void to_the_hour(void)
+{
+    atomic_store(&virtual_ns, 3600 * AIO_NS_PER_SEC);
+}
+
+static void note_run(void *opaque)
+{
+    *(bool *)opaque = true;
+}
+
+/* A timer's time comes while the loop polls: it does not sleep then. */
+static void test_polling_is_part_of_the_time_until_a_timer(void **state)
+{
+    struct device d = {.request = false};
+    bool due = false, late = false;
+    struct aio_timer hour, guard;
+
+    (void)state;
+    poll_until_hit(&d);
+    atomic_store(&virtual_ns, 0);
+    aio_clock_set_virtual_source(read_virtual);
+    aio_clock_set_virtual_running(true);
+    aio_timer_init(&hour, test_ctx, AIO_CLOCK_VIRTUAL, note_run, &due);
+    aio_timer_mod(&hour, 3600 * AIO_NS_PER_SEC);
+    aio_timer_init(&guard, test_ctx, AIO_CLOCK_HOST, note_run, &late);
+    aio_timer_mod(&guard, aio_clock_get_ns(AIO_CLOCK_HOST) + 30 * AIO_NS_PER_SEC);
+    (void)test_round(false); /* the clock's start was a wake-up */
+    d.on_look = to_the_hour;
+    while (!due) {
+        (void)test_round(true);
+    }
+    assert_false(late);
+    aio_timer_del(&guard);
+    aio_clock_set_virtual_running(false);
+    aio_clock_set_virtual_source(NULL);
+}
+
+static struct aio_timer end_timer;
+
+static void arm_end_timer(struct device *d)
+{
+    (void)d;
+    aio_timer_mod(&end_timer, 0);
+}
+
+static void test_timer_armed_as_polling_ends_is_waited_for(void **state)
+{
+    struct device d = {.request = false};
+    bool due = false, late = false;
+    struct aio_timer guard;
+
+    (void)state;
+    poll_until_hit(&d);
+    params(0, 0, 0); /* polling ends with the next wait */
+    aio_timer_init(&end_timer, test_ctx, AIO_CLOCK_HOST, note_run, &due);
+    aio_timer_init(&guard, test_ctx, AIO_CLOCK_HOST, note_run, &late);
+    aio_timer_mod(&guard, aio_clock_get_ns(AIO_CLOCK_HOST) + 30 * AIO_NS_PER_SEC);
+    d.on_end = arm_end_timer;
+    while (!due) {
+        (void)test_round(true);
+    }
+    assert_false(late);
+    aio_timer_del(&guard);
 }
 
 static void test_long_waits_make_the_time_shrink(void **state)
@@ -299,6 +378,8 @@ int main(void)
         POLL_TEST(test_time_grows_until_polling_finds_it),
         POLL_TEST(test_request_made_as_polling_ends_is_found),
         POLL_TEST(test_polling_ends_before_glib_waits),
+        POLL_TEST(test_polling_is_part_of_the_time_until_a_timer),
+        POLL_TEST(test_timer_armed_as_polling_ends_is_waited_for),
         POLL_TEST(test_long_waits_make_the_time_shrink),
         POLL_TEST(test_negative_parameters_are_refused),
         POLL_TEST(test_trace_shows_what_the_loop_did),
