@@ -30,7 +30,10 @@ int aio_context_set_poll_params(struct aio_context *ctx, int64_t max_ns, int64_t
 
 int64_t aio_context_poll_ns(const struct aio_context *ctx)
 {
-    return atomic_load_explicit(&ctx->poll_ns, memory_order_relaxed);
+    int64_t ns = atomic_load_explicit(&ctx->poll_ns, memory_order_relaxed);
+    int64_t most = atomic_load_explicit(&ctx->poll_max_ns, memory_order_relaxed);
+
+    return ns < most ? ns : most; /* most may have been lowered since the last wait */
 }
 
 /* Makes the array of handlers anew if they have changed. Its elements live:
@@ -134,7 +137,7 @@ static bool called_away(struct aio_context *ctx) REQUIRES(ctx)
 
 bool aio_polling_run(struct aio_context *ctx, int64_t timeout_ns)
 {
-    int64_t most = atomic_load_explicit(&ctx->poll_ns, memory_order_relaxed);
+    int64_t most = aio_context_poll_ns(ctx);
     int64_t start;
     uint64_t begun = aio_trace_begin();
     bool found = false;
@@ -180,7 +183,9 @@ void aio_polling_adjust(struct aio_context *ctx, int64_t block_ns)
         ns = shrink ? ns / shrink : 0;
     } else if (block_ns > ns) {
         /* A little longer, and it would have been caught. */
-        ns = ns ? ns * (grow ? grow : 2) : POLL_NS_FIRST;
+        int64_t factor = grow ? grow : 2;
+
+        ns = ns == 0 ? POLL_NS_FIRST : ns > most / factor ? most : ns * factor;
     }
     atomic_store_explicit(&ctx->poll_ns, ns < most ? ns : most, memory_order_relaxed);
 }

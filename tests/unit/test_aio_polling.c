@@ -320,6 +320,33 @@ static void test_long_waits_make_the_time_shrink(void **state)
     assert_int_equal(aio_context_poll_ns(test_ctx), 0);
 }
 
+static void test_largest_parameters_do_not_overflow(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    params(INT64_MAX, INT64_MAX, 0);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, &d, NULL), 0);
+    for (int i = 0; i < 100 && aio_context_poll_ns(test_ctx) < AIO_NS_PER_SEC; i++) {
+        wait_a_little(50000);
+        assert_true(aio_context_poll_ns(test_ctx) >= 0);
+    }
+    assert_true(aio_context_poll_ns(test_ctx) >= AIO_NS_PER_SEC);
+}
+
+static void test_lower_maximum_holds_at_once(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    poll_until_hit(&d);
+    assert_true(aio_context_poll_ns(test_ctx) > 10);
+    params(10, 0, 0);
+    assert_true(aio_context_poll_ns(test_ctx) <= 10);
+    params(0, 0, 0);
+    assert_int_equal(aio_context_poll_ns(test_ctx), 0);
+}
+
 static void test_negative_parameters_are_refused(void **state)
 {
     struct error err = {""};
@@ -381,6 +408,8 @@ int main(void)
         POLL_TEST(test_polling_is_part_of_the_time_until_a_timer),
         POLL_TEST(test_timer_armed_as_polling_ends_is_waited_for),
         POLL_TEST(test_long_waits_make_the_time_shrink),
+        POLL_TEST(test_largest_parameters_do_not_overflow),
+        POLL_TEST(test_lower_maximum_holds_at_once),
         POLL_TEST(test_negative_parameters_are_refused),
         POLL_TEST(test_trace_shows_what_the_loop_did),
     };
