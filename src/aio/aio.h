@@ -85,7 +85,8 @@ struct aio_fd_ops {
      * there is something to do, and nothing else; if so, io_poll_ready is
      * called to do it. io_poll_begin and io_poll_end enclose a stretch of
      * such looking, in which the other side need not signal the descriptor;
-     * io_poll is called once more after io_poll_end. */
+     * io_poll is called once more after io_poll_end. A handler that is cleared
+     * in such a stretch sees no end of it. */
     bool (*io_poll)(void *opaque);
     void (*io_poll_ready)(void *opaque);
     void (*io_poll_begin)(void *opaque);

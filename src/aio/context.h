@@ -39,6 +39,7 @@ struct aio_handler {
      * under handlers_lock, read by the home thread without. */
     atomic_uint events;
     atomic_bool removed;
+    atomic_bool disabled; /* external, while those are */
 
     /* The rest is the home thread's. */
     struct aio_link ready; /* in the context's list */
@@ -47,6 +48,14 @@ struct aio_handler {
     bool poll_begun;
     bool armed; /* io_uring: a request is out; under handlers_lock as well */
 };
+
+/* Whether none of its callbacks is to be called. */
+static inline bool aio_handler_silent(const struct aio_handler *h)
+{
+    return atomic_load_explicit(&h->removed, memory_order_relaxed) ||
+           atomic_load_explicit(&h->disabled, memory_order_relaxed) ||
+           (h->want != 0 && atomic_load_explicit(&h->events, memory_order_relaxed) == 0);
+}
 
 /* Timers of one clock; timer.c. */
 struct aio_timer_list {

@@ -15,14 +15,6 @@ void aio_ready_add(struct aio_context *ctx, struct aio_handler *h, unsigned reve
     aio_list_append(&ctx->ready, &h->ready);
 }
 
-static bool silent(struct aio_handler *h)
-{
-    if (atomic_load_explicit(&h->removed, memory_order_relaxed)) {
-        return true;
-    }
-    return h->want != 0 && atomic_load_explicit(&h->events, memory_order_relaxed) == 0;
-}
-
 static bool dispatch(struct aio_context *ctx, struct aio_handler *h)
 {
     unsigned revents = h->revents;
@@ -32,7 +24,7 @@ static bool dispatch(struct aio_context *ctx, struct aio_handler *h)
 
     h->revents = 0;
     h->poll_ready = false;
-    if (silent(h)) {
+    if (aio_handler_silent(h)) {
         return false;
     }
     begun = aio_trace_begin();
@@ -43,11 +35,12 @@ static bool dispatch(struct aio_context *ctx, struct aio_handler *h)
         h->ops.io_poll_ready(h->opaque);
         progress = true;
     }
-    if ((revents & (POLLIN | POLLHUP | POLLERR | POLLRDHUP)) && h->ops.io_read && !silent(h)) {
+    if ((revents & (POLLIN | POLLHUP | POLLERR | POLLRDHUP)) && h->ops.io_read &&
+        !aio_handler_silent(h)) {
         h->ops.io_read(h->opaque);
         progress = !h->internal;
     }
-    if ((revents & (POLLOUT | POLLERR)) && h->ops.io_write && !silent(h)) {
+    if ((revents & (POLLOUT | POLLERR)) && h->ops.io_write && !aio_handler_silent(h)) {
         h->ops.io_write(h->opaque);
         progress = true;
     }

@@ -107,6 +107,7 @@ static int install(struct aio_context *ctx, struct aio_handler *h, struct error 
     }
     old = table_get(ctx, h->fd);
     h->generation = ++ctx->last_generation;
+    atomic_store_explicit(&h->disabled, silent, memory_order_relaxed);
     atomic_store_explicit(&h->events, silent ? 0 : h->want, memory_order_relaxed);
     ret = ctx->fdmon->update(ctx, h, 0, old);
     if (ret < 0) {
@@ -264,12 +265,14 @@ void aio_handler_set_dead(struct aio_context *ctx, struct aio_handler *h)
     }
 }
 
-/* Watches h for `events` from now on. */
-static void set_events(struct aio_context *ctx, struct aio_handler *h, unsigned events)
+/* Silences h, or not any more. */
+static void set_disabled(struct aio_context *ctx, struct aio_handler *h, bool disabled)
     REQUIRES(&ctx -> handlers_lock)
 {
     unsigned before = atomic_load_explicit(&h->events, memory_order_relaxed);
+    unsigned events = disabled ? 0 : h->want;
 
+    atomic_store_explicit(&h->disabled, disabled, memory_order_relaxed);
     if (h->closed || before == events) {
         return;
     }
@@ -288,7 +291,7 @@ void aio_disable_external(struct aio_context *ctx)
             struct aio_handler *h = AIO_CONTAINER(link, struct aio_handler, link);
 
             if (h->flags & AIO_EXTERNAL) {
-                set_events(ctx, h, 0);
+                set_disabled(ctx, h, true);
             }
         }
     }
@@ -309,7 +312,7 @@ void aio_enable_external(struct aio_context *ctx)
             struct aio_handler *h = AIO_CONTAINER(link, struct aio_handler, link);
 
             if (h->flags & AIO_EXTERNAL) {
-                set_events(ctx, h, h->want);
+                set_disabled(ctx, h, false);
             }
         }
     }

@@ -81,12 +81,6 @@ bool aio_polling_possible(struct aio_context *ctx)
     return (ctx->pollable && ctx->pollers_count > 0) || ctx->poll_begun;
 }
 
-static bool quiet(struct aio_handler *h)
-{
-    return atomic_load_explicit(&h->removed, memory_order_relaxed) ||
-           (h->want && atomic_load_explicit(&h->events, memory_order_relaxed) == 0);
-}
-
 /* Looks once at each; whether one has something. */
 static bool look(struct aio_context *ctx) REQUIRES(ctx)
 {
@@ -95,7 +89,7 @@ static bool look(struct aio_context *ctx) REQUIRES(ctx)
     for (size_t i = 0; i < ctx->pollers_count; i++) {
         struct aio_handler *h = ctx->pollers[i];
 
-        if (!quiet(h) && h->ops.io_poll(h->opaque)) {
+        if (!aio_handler_silent(h) && h->ops.io_poll(h->opaque)) {
             h->poll_ready = true;
             aio_ready_add(ctx, h, 0);
             found = true;
@@ -104,6 +98,8 @@ static bool look(struct aio_context *ctx) REQUIRES(ctx)
     return found;
 }
 
+/* An external handler that is disabled when polling ends stays begun until it is
+ * enabled: it could not be looked at for what its other side did meanwhile. */
 static void set_begun(struct aio_context *ctx, bool begun) REQUIRES(ctx)
 {
     ctx->poll_begun = begun;
@@ -111,11 +107,16 @@ static void set_begun(struct aio_context *ctx, bool begun) REQUIRES(ctx)
         struct aio_handler *h = ctx->pollers[i];
         void (*fn)(void *opaque) = begun ? h->ops.io_poll_begin : h->ops.io_poll_end;
 
-        if (h->poll_begun != begun && (!begun || !quiet(h))) {
-            h->poll_begun = begun;
-            if (fn && !atomic_load_explicit(&h->removed, memory_order_relaxed)) {
-                fn(h->opaque);
-            }
+        if (h->poll_begun == begun || atomic_load_explicit(&h->removed, memory_order_relaxed)) {
+            continue;
+        }
+        if (atomic_load_explicit(&h->disabled, memory_order_relaxed)) {
+            ctx->poll_begun |= h->poll_begun;
+            continue;
+        }
+        h->poll_begun = begun;
+        if (fn) {
+            fn(h->opaque);
         }
     }
 }

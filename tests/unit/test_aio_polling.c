@@ -169,10 +169,10 @@ static void test_time_grows_until_polling_finds_it(void **state)
 }
 
 /* Leaves d being polled: the latest round found what it polled for. */
-static void poll_until_hit(struct device *d)
+static void poll_until_hit_with(struct device *d, unsigned flags)
 {
     params(INT64_C(1000000000), 4, 0);
-    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &device_ops, d, NULL), 0);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], flags, &device_ops, d, NULL), 0);
     while (aio_context_poll_ns(test_ctx) == 0) {
         wait_a_little(500000);
     }
@@ -181,6 +181,11 @@ static void poll_until_hit(struct device *d)
         (void)test_round(true);
     }
     assert_true(d->polled);
+}
+
+static void poll_until_hit(struct device *d)
+{
+    poll_until_hit_with(d, 0);
 }
 
 static void request(struct device *d)
@@ -210,6 +215,55 @@ static void test_request_made_as_polling_ends_is_found(void **state)
     }
     assert_int_equal(d.polled_requests, 2);
     assert_int_equal(d.begins, d.ends);
+}
+
+static void test_external_handler_is_not_polled_while_disabled(void **state)
+{
+    static const struct aio_fd_ops ops = {
+        .io_poll = device_poll,
+        .io_poll_ready = device_ready,
+        .io_poll_begin = device_begin,
+        .io_poll_end = device_end,
+    };
+    struct device d = {.request = false}, external = {.request = true};
+    struct event_notifier e;
+    int fd;
+
+    (void)state;
+    poll_until_hit(&d);
+    assert_int_equal(event_notifier_init(&e, false, NULL), 0);
+    fd = event_notifier_get_fd(&e);
+    aio_disable_external(test_ctx);
+    assert_int_equal(aio_set_fd_handler(test_ctx, fd, AIO_EXTERNAL, &ops, &external, NULL), 0);
+    wait_a_little(100000);
+    assert_int_equal(external.looks, 0);
+    assert_int_equal(external.begins, 0);
+    aio_enable_external(test_ctx);
+    while (external.polled_requests == 0) {
+        wait_a_little(100000);
+    }
+    aio_clear_fd_handler(test_ctx, fd);
+    event_notifier_cleanup(&e);
+}
+
+/* Polled, so its doorbell is not rung; not looked at, because disabled. */
+static void test_request_made_while_disabled_is_found_when_enabled(void **state)
+{
+    struct device d = {.request = false};
+
+    (void)state;
+    poll_until_hit_with(&d, AIO_EXTERNAL);
+    aio_disable_external(test_ctx);
+    request(&d);
+    params(0, 0, 0); /* polling ends with the next wait */
+    wait_a_little(100000);
+    assert_int_equal(d.polled_requests, 1);
+    aio_enable_external(test_ctx);
+    for (int i = 0; i < 100 && d.polled_requests + d.rung == 1; i++) {
+        wait_a_little(100000);
+    }
+    assert_int_equal(d.polled_requests + d.rung, 2);
+    assert_false(d.polled);
 }
 
 static void test_polling_ends_before_glib_waits(void **state)
@@ -404,6 +458,8 @@ int main(void)
         POLL_TEST(test_nothing_is_polled_where_nothing_can_be),
         POLL_TEST(test_time_grows_until_polling_finds_it),
         POLL_TEST(test_request_made_as_polling_ends_is_found),
+        POLL_TEST(test_external_handler_is_not_polled_while_disabled),
+        POLL_TEST(test_request_made_while_disabled_is_found_when_enabled),
         POLL_TEST(test_polling_ends_before_glib_waits),
         POLL_TEST(test_polling_is_part_of_the_time_until_a_timer),
         POLL_TEST(test_timer_armed_as_polling_ends_is_waited_for),
