@@ -6,28 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Signals taken by one callback; the level brings it back for more. */
-#define AT_ONCE 8
-
-static void read_signals(void *opaque)
+/* One at a time, the level brings us back for more: the handler may stop s and
+ * free it, and what it has not been called for stays pending then. */
+static void read_signal(void *opaque)
 {
     struct aio_signals *s = opaque;
-    struct signalfd_siginfo info[AT_ONCE];
-    ssize_t n = read(s->fd, info, sizeof(info));
+    struct signalfd_siginfo info;
 
-    /* A handler may stop s and free it. */
-    aio_signal_fn *handler = s->handler;
-    void *argument = s->opaque;
-
-    for (ssize_t i = 0; i < n / (ssize_t)sizeof(info[0]); i++) {
-        handler(argument, &info[i]);
+    if (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        s->handler(s->opaque, &info);
     }
 }
 
 int aio_signals_start(struct aio_signals *s, struct aio_context *ctx, const sigset_t *set,
                       aio_signal_fn *handler, void *opaque, struct error *err)
 {
-    static const struct aio_fd_ops ops = {.io_read = read_signals};
+    static const struct aio_fd_ops ops = {.io_read = read_signal};
     int ret;
 
     *s = (struct aio_signals){.ctx = ctx, .handler = handler, .opaque = opaque, .set = *set};

@@ -237,6 +237,40 @@ static void test_signals_come_as_callbacks(void **state)
     aio_signals_stop(&s);
 }
 
+static void stop_at_the_first(void *opaque, const struct signalfd_siginfo *info)
+{
+    struct aio_signals *s = opaque;
+
+    assert_true(s->fd >= 0);
+    last_value = info->ssi_int;
+    aio_signals_stop(s);
+    main_loop_quit();
+}
+
+static void test_signals_left_by_a_handler_that_stops_stay_pending(void **state)
+{
+    const struct timespec now = {0, 0};
+    struct aio_signals s;
+    sigset_t set, saved;
+    siginfo_t info;
+
+    (void)state;
+    on_main();
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN + 1);
+    pthread_sigmask(SIG_BLOCK, &set, &saved);
+    assert_int_equal(
+        aio_signals_start(&s, main_loop_iohandler_context(), &set, stop_at_the_first, &s, NULL), 0);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(sigqueue(getpid(), SIGRTMIN + 1, (union sigval){.sival_int = i}), 0);
+    }
+    main_loop_run();
+    assert_int_equal(last_value, 1);
+    assert_int_equal(sigtimedwait(&set, &info, &now), SIGRTMIN + 1);
+    assert_int_equal(info.si_value.sival_int, 2);
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+}
+
 static GMainLoop *foreign;
 static int foreign_events;
 static int foreign_pipe[2];
@@ -308,6 +342,7 @@ int main(void)
         MAIN_TEST(test_wait_while_sees_each_kick),
         MAIN_TEST(test_waiting_on_a_thread_without_the_role_stops),
         MAIN_TEST(test_signals_come_as_callbacks),
+        MAIN_TEST(test_signals_left_by_a_handler_that_stops_stay_pending),
         AIO_TEST(test_foreign_gmainloop_runs_a_context),
     };
 
