@@ -27,7 +27,7 @@ static void enter_scheduled(void *opaque)
         /* release pairs with the acquire of the next to schedule it: we are
          * done with the link. */
         atomic_store_explicit(&co->scheduled, NULL, memory_order_release);
-        coroutine_enter(co);
+        coroutine_enter_in(ctx, co);
     }
 }
 

@@ -1,5 +1,6 @@
-/* Coroutines and contexts: a coroutine has a context, the current one of the
- * thread that entered it last, and goes on on its home thread. */
+/* Coroutines and contexts: a coroutine has a context, the one that it was last
+ * scheduled to, or else the current one of the thread that entered it, and goes
+ * on on its home thread. */
 #ifndef MORTISE_AIO_AIO_CO_H
 #define MORTISE_AIO_AIO_CO_H
 
@@ -13,9 +14,9 @@
 #define aio_co_schedule(ctx, co) aio_co_schedule_by((ctx), (co), __func__)
 void aio_co_schedule_by(struct aio_context *ctx, struct coroutine *co, const char *by);
 
-/* Enters co on the home thread of ctx: now, if that is the calling thread and
- * it is in no coroutine; when the running coroutine stops, if it is in one;
- * otherwise by aio_co_schedule. */
+/* Enters co on the home thread of ctx. If ctx is the calling thread's current
+ * context: now, or, in a coroutine, when that stops. Otherwise by
+ * aio_co_schedule. */
 #define aio_co_enter(ctx, co) aio_co_enter_by((ctx), (co), __func__)
 void aio_co_enter_by(struct aio_context *ctx, struct coroutine *co, const char *by);
 

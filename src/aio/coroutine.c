@@ -120,8 +120,10 @@ static void check_enter(const struct coroutine *co)
     }
 }
 
-/* Makes co the running coroutine; returns who was. */
-__attribute__((noinline)) static struct coroutine *begin_enter(struct coroutine *co)
+/* Makes co the running coroutine, in ctx or, if that is NULL, the thread's current
+ * context; returns who was. */
+__attribute__((noinline)) static struct coroutine *begin_enter(struct aio_context *ctx,
+                                                               struct coroutine *co)
 {
     struct coroutine *self = self_before_switch();
 
@@ -129,14 +131,14 @@ __attribute__((noinline)) static struct coroutine *begin_enter(struct coroutine 
     co->caller = self;
     co->held = lockdep_held_count();
     /* release pairs with the acquire in aio_co_wake. */
-    atomic_store_explicit(&co->ctx, aio_context_current(), memory_order_release);
+    atomic_store_explicit(&co->ctx, ctx ? ctx : aio_context_current(), memory_order_release);
     state.self = co;
     return self;
 }
 
-IN_LINE void enter_one(struct coroutine *co)
+IN_LINE void enter_one(struct aio_context *ctx, struct coroutine *co)
 {
-    struct coroutine *self = begin_enter(co);
+    struct coroutine *self = begin_enter(ctx, co);
 
     if (coroutine_switch(self, co, COROUTINE_ENTER) == COROUTINE_RETURN) {
         coroutine_pool_put(co);
@@ -146,8 +148,16 @@ IN_LINE void enter_one(struct coroutine *co)
 void coroutine_enter(struct coroutine *co)
 {
     do {
-        enter_one(co);
+        enter_one(NULL, co);
     } while ((co = pop_woken()));
+}
+
+void coroutine_enter_in(struct aio_context *ctx, struct coroutine *co)
+{
+    enter_one(ctx, co);
+    while ((co = pop_woken())) {
+        enter_one(NULL, co);
+    }
 }
 
 /* Makes who entered self the running one, and returns it; self may be entered

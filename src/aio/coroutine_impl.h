@@ -29,7 +29,7 @@ struct coroutine {
     struct coroutine *wake_first, *wake_last;
     struct coroutine *wake_next;
 
-    /* The context in which it last ran; written before it can be woken. */
+    /* The context in which it was last entered; written before it can be woken. */
     _Atomic(struct aio_context *) ctx;
     /* Who put it on a context's list, NULL: it is on none. */
     _Atomic(const char *) scheduled;
@@ -47,6 +47,9 @@ struct coroutine {
     void *fiber;
 #endif
 };
+
+/* coroutine_enter, with ctx as what becomes the context of co. */
+void coroutine_enter_in(struct aio_context *ctx, struct coroutine *co);
 
 /* Puts co in the list of what the running coroutine has woken. */
 void coroutine_wake_later(struct coroutine *self, struct coroutine *co);

@@ -177,14 +177,6 @@ static void bug_enter_returned(void)
     coroutine_enter(co);
 }
 
-/* TSan takes fibers for threads, and after a fork with threads it ignores what
- * the main one does to synchronise, and then reports what it did not see. */
-#ifdef MORTISE_TSAN
-#define SKIP_WHERE_FORKS_CONFUSE_TSAN() skip()
-#else
-#define SKIP_WHERE_FORKS_CONFUSE_TSAN() ((void)0)
-#endif
-
 static void test_misuse_stops_with_a_sentence(void **state)
 {
     (void)state;

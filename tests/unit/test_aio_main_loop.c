@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "aio/aio_co.h"
 #include "aio/glib_source.h"
 #include "aio/iothread.h"
 #include "aio/main_loop.h"
@@ -201,7 +202,43 @@ static void bug_wait_elsewhere(void)
 static void test_waiting_on_a_thread_without_the_role_stops(void **state)
 {
     (void)state;
+    SKIP_WHERE_FORKS_CONFUSE_TSAN();
     assert_stops(bug_wait_elsewhere, "does not have the role main_loop");
+}
+
+static atomic_int naps;
+
+/* In the context that must never run in the middle of something that waits. */
+static void nap_twice(void *opaque)
+{
+    assert_ptr_equal(aio_co_context(coroutine_self()), opaque);
+    for (int i = 0; i < 2; i++) {
+        co_sleep_ns(AIO_CLOCK_HOST, 1000);
+        assert_ptr_equal(aio_co_context(coroutine_self()), opaque);
+        atomic_fetch_add(&naps, 1);
+    }
+}
+
+static void test_coroutine_stays_out_of_nested_rounds(void **state)
+{
+    struct aio_context *ctx = main_loop_iohandler_context();
+    struct iothread *io;
+    int runs = 0;
+
+    (void)state;
+    on_main();
+    atomic_store(&naps, 0);
+    assert_int_equal(iothread_new("io", test_monitor, &io, NULL), 0);
+    aio_co_schedule(ctx, coroutine_create(nap_twice, ctx));
+    main_loop_wait(true);
+    for (int i = 0; i < 100; i++) {
+        aio_wait_bh_oneshot(iothread_get_aio_context(io), with_bql, &runs);
+    }
+    assert_int_equal(naps, 0);
+    while (naps < 2) {
+        main_loop_wait(false);
+    }
+    free_without_bql(io);
 }
 
 static int signals_seen, last_value;
@@ -341,6 +378,7 @@ int main(void)
         MAIN_TEST(test_waiting_for_an_iothread_does_not_hold_it_up),
         MAIN_TEST(test_wait_while_sees_each_kick),
         MAIN_TEST(test_waiting_on_a_thread_without_the_role_stops),
+        MAIN_TEST(test_coroutine_stays_out_of_nested_rounds),
         MAIN_TEST(test_signals_come_as_callbacks),
         MAIN_TEST(test_signals_left_by_a_handler_that_stops_stay_pending),
         AIO_TEST(test_foreign_gmainloop_runs_a_context),
