@@ -11,10 +11,16 @@ int error_set(struct error *err, int errnum, const char *fmt, ...)
     if (err) {
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(err->text, sizeof(err->text), fmt, ap);
+        (void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
         va_end(ap);
     }
     return -errnum;
+}
+
+const char *error_text(int errnum)
+{
+    const char *text = strerrordesc_np(errnum);
+    return text ? text : "unknown error";
 }
 
 void error_prefix(struct error *err, const char *fmt, ...)
@@ -30,7 +36,7 @@ void error_prefix(struct error *err, const char *fmt, ...)
     int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(err->text)) {
-        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.*s", (int)sizeof(rest) - n - 3,
-                 rest);
+        (void)snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.*s",
+                       (int)sizeof(rest) - n - 3, rest);
     }
 }

@@ -15,6 +15,10 @@ struct error {
 int error_set(struct error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What strerror says, from any thread: that is allowed to keep its answer in a
+ * buffer that the next call overwrites. */
+const char *error_text(int errnum);
+
 /* Puts "prefix: " before the text of an error that is passed on. */
 void error_prefix(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

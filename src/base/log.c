@@ -127,7 +127,7 @@ int log_start(unsigned mask, const char *file, struct error *err)
     }
     int fd = open_file(file);
     if (fd < 0) {
-        return error_set(err, -fd, "cannot open log file %s: %s", file, strerror(-fd));
+        return error_set(err, -fd, "cannot open log file %s: %s", file, error_text(-fd));
     }
     if (strstr(file, "%d")) {
         file_pattern = strdup(file);
@@ -187,7 +187,7 @@ void log_printf(const char *fmt, ...)
     if (length >= (int)sizeof(line)) {
         text = malloc((size_t)length + 1);
         if (text) {
-            vsnprintf(text, (size_t)length + 1, fmt, again);
+            (void)vsnprintf(text, (size_t)length + 1, fmt, again);
         } else {
             text = line;
             length = sizeof(line) - 1;

@@ -27,6 +27,7 @@ static void reveal_environment(char **envp)
  * is here. */
 static const char *search_path(const char *name)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no second thread yet */
     const char *path = getenv("PATH");
     if (strchr(name, '/') || access(name, F_OK) == 0 || !path) {
         return name;

@@ -3,6 +3,7 @@
  * variable, which the command line overrides. */
 #include "cli/user_options.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,8 @@ static void print_help(void)
         if (!d->meaning) {
             continue;
         }
-        snprintf(left, sizeof(left), "%s%s%s", d->name, d->argument ? " " : "",
-                 d->argument ? d->argument : "");
+        (void)snprintf(left, sizeof(left), "%s%s%s", d->name, d->argument ? " " : "",
+                       d->argument ? d->argument : "");
         printf("  %-18s %s%s%s%s\n", left, d->meaning, d->variable ? " [" : "",
                d->variable ? d->variable : "", d->variable ? "]" : "");
     }
@@ -137,6 +138,7 @@ static enum user_options_verdict set_log(struct user_command *command, const cha
 static enum user_options_verdict set_cpu(const char *model)
 {
     struct error err = {.text = ""};
+    assert(model); /* its row says that it has an argument */
     if (strcmp(model, "help") == 0 || strcmp(model, "?") == 0) {
         cpu_model_print();
         return USER_OPTIONS_DONE;
@@ -144,17 +146,21 @@ static enum user_options_verdict set_cpu(const char *model)
     return cpu_model_check(model, &err) < 0 ? complain(&err) : USER_OPTIONS_RUN;
 }
 
+/* Of our own process, before it has a second thread. */
 static enum user_options_verdict set_environment(int id, const char *value)
 {
+    assert(value); /* its row says that it has an argument */
     if (id == OPT_SET) {
         if (!strchr(value, '=') || value[0] == '=') {
             fprintf(stderr, "mortise: -E %s: VAR=VALUE expected\n", value);
             return USER_OPTIONS_ERROR;
         }
-        putenv((char *)(uintptr_t)value);
-    } else if (strchr(value, '=') || unsetenv(value) != 0) {
+        (void)putenv((char *)(uintptr_t)value); /* NOLINT(concurrency-mt-unsafe): see above */
+    } else if (strchr(value, '=') || value[0] == '\0') {
         fprintf(stderr, "mortise: -U %s: the name of a variable expected\n", value);
         return USER_OPTIONS_ERROR;
+    } else {
+        (void)unsetenv(value); /* NOLINT(concurrency-mt-unsafe): see above */
     }
     return USER_OPTIONS_RUN;
 }
@@ -284,6 +290,7 @@ static enum user_options_verdict from_environment(struct user_command *command, 
 {
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct description *d = &descriptions[i];
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no second thread yet */
         const char *value = d->variable ? getenv(d->variable) : NULL;
         if (!value || (!d->argument && is_off(value))) {
             continue;

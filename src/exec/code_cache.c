@@ -47,7 +47,7 @@ static struct {
 
 /* What the child of a fork will map, or -1; between before_fork and its other
  * half only. Owned by the forking thread, which holds the mmap_lock. */
-static int fork_copy = -1;
+static int fork_copy OWNED_BY(the forking thread) = -1;
 
 /* A memfd of that size, or a negative errno. MFD_EXEC says that it is meant
  * to be executed, for kernels set up to deny that otherwise; older kernels do
@@ -160,7 +160,7 @@ static int map_cache(uintptr_t rx_hint, size_t size, struct error *err)
 
     if (ret < 0) {
         return error_set(err, -ret, "code cache: cannot have %zu bytes at address 0x%lx: %s", size,
-                         (unsigned long)rx_hint, strerror(-ret));
+                         (unsigned long)rx_hint, error_text(-ret));
     }
     ret = reserve_space(0, size, &rw);
     if (ret == 0) {
@@ -171,7 +171,7 @@ static int map_cache(uintptr_t rx_hint, size_t size, struct error *err)
     }
     if (ret < 0) {
         munmap((void *)rx, size);
-        return error_set(err, -ret, "code cache: cannot map %zu bytes: %s", size, strerror(-ret));
+        return error_set(err, -ret, "code cache: cannot map %zu bytes: %s", size, error_text(-ret));
     }
     cache.rx_start = rx;
     cache.rw_start = rw;
@@ -305,6 +305,6 @@ void code_cache_get_stats(struct code_cache_stats *stats)
 
 void exec_out_of_memory(const char *what)
 {
-    fprintf(stderr, "mortise: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "mortise: %s: %s\n", what, error_text(errno));
     abort();
 }

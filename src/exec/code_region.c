@@ -74,7 +74,7 @@ int code_region_init(uintptr_t rx, size_t region_size, size_t count, struct erro
     _Atomic(uint64_t) *tbs = map_zeroed(count * region_tbs_max * sizeof(*tbs));
 
     if (!regions || !tbs) {
-        return error_set(err, errno, "code cache: cannot map its index: %s", strerror(errno));
+        return error_set(err, errno, "code cache: cannot map its index: %s", error_text(errno));
     }
     for (size_t i = 0; i < count; i++) {
         regions[i].start = rx + i * region_size;
@@ -282,6 +282,7 @@ TSAN_SIGNAL_CODE static struct code_region *region_of(uintptr_t rx)
 void tb_register_host(struct tb *tb)
 {
     struct code_region *r = region_of(tb->code_start);
+    assert(r); /* its code has come from one */
     uint64_t code = tb->code_start - r->start;
     uint64_t meta = code_rx(tb) - r->start;
     unsigned n = atomic_load_explicit(&r->tb_count, memory_order_relaxed);

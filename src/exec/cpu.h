@@ -62,7 +62,8 @@ struct cpu {
 
     /* What it translates into. Changes under the region lock; for its thread
      * only under the mmap_lock. See code_region.c. */
-    struct code_region *region;
+    struct code_region *region OWNED_BY(who holds the region lock or
+                                        is its thread with the mmap_lock);
     uint64_t full_at OWNED_BY(vcpu); /* tb_flush_count when it last found the cache full */
 
     ck_stack_t work; /* lock-free: pushed by anybody, emptied by the vCPU's thread */

@@ -77,7 +77,7 @@ void cpu_attach_thread(struct cpu *cpu)
     rcu_set_kick(leave_read_section, cpu);
 }
 
-static void detach_thread(struct cpu *cpu)
+static void detach_thread(const struct cpu *cpu)
 {
     if (current_cpu == cpu) {
         rcu_set_kick(NULL, NULL);

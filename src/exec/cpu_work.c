@@ -32,8 +32,8 @@ struct waiter {
 };
 
 struct cpu_work {
-    ck_stack_entry_t link; /* on cpu->work */
-    struct cpu_work *next; /* on cpu->work_ready */
+    ck_stack_entry_t link;                                      /* on cpu->work */
+    struct cpu_work *next OWNED_BY(the vCPU that has taken it); /* on cpu->work_ready */
     run_on_cpu_fn *fn;
     void *opaque;
     bool exclusive;

@@ -57,7 +57,7 @@ enum tb_restart_kind {
     TB_RESTART_RAX,  /* guest pc = what the host's RAX holds now */
     TB_RESTART_EXIT, /* guest pc = tb->exits[guest_off].pc */
 };
-struct tb_restart {
+struct IMMUTABLE_AFTER_INIT tb_restart {
     uint16_t host_off;
     uint16_t guest_off;
     uint16_t saved; /* bit n: GPR n is in its slot, not in the host register */

@@ -42,7 +42,8 @@ int tb_hash_init(size_t cache_size, struct error *err)
     void *p = mmap(NULL, bucket_count() * sizeof(*hash.bucket), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
-        return error_set(err, errno, "code cache: cannot map its hash table: %s", strerror(errno));
+        return error_set(err, errno, "code cache: cannot map its hash table: %s",
+                         error_text(errno));
     }
     hash.bucket = p;
     return 0;

@@ -10,6 +10,7 @@
  *
  * Lists change under the mmap_lock and the lock of each page concerned, so
  * who holds either may read them. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +25,7 @@
 
 struct page_leaf {
     struct tb *first[LEVEL_SIZE];
-    size_t used; /* heads that are not NULL */
+    size_t used GUARDED_BY(mmap_lock_cap); /* heads that are not NULL */
 };
 
 struct page_branch {
@@ -99,6 +100,7 @@ static void list_add(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, page_
 static void list_remove(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, page_lock_cap)
 {
     struct page_leaf *leaf = leaf_find(page);
+    assert(leaf); /* list_add has made it */
     struct tb **head = &leaf->first[page & LEVEL_MASK];
     struct tb **link = head;
 

@@ -15,7 +15,7 @@
 
 static _Atomic(struct lock_class *) first;
 static atomic_flag joining = ATOMIC_FLAG_INIT;
-static unsigned last_id; /* under joining */
+static unsigned last_id OWNED_BY(who has set joining);
 
 unsigned lock_class_register(struct lock_class *lc)
 {

@@ -40,7 +40,7 @@ struct lock_class {
     /* In the list of all classes that have been used while watched; see
      * lock_class.c. id counts from 1; 0: not in the list yet. */
     _Atomic(unsigned) id;
-    struct lock_class *next; /* set before id is published, immutable then */
+    struct lock_class *next IMMUTABLE_AFTER_INIT; /* set before id is published */
 
     /* Statistics; see stats.h. */
     _Atomic(uint64_t) acquired;

@@ -84,8 +84,9 @@ static void check_order(struct lockdep_thread *self, unsigned from, const struct
     if (held->lc->rank > want->lc->rank) {
         char kind[96];
 
-        snprintf(kind, sizeof(kind), "lock order inversion: rank %s is declared to come before %s",
-                 lock_rank_name(want->lc->rank), lock_rank_name(held->lc->rank));
+        (void)snprintf(kind, sizeof(kind),
+                       "lock order inversion: rank %s is declared to come before %s",
+                       lock_rank_name(want->lc->rank), lock_rank_name(held->lc->rank));
         lockdep_report(self, kind, "wants", want, &reverse);
     } else if (reverse.length > 0) {
         lockdep_report(self, "lock order inversion", "wants", want, &reverse);
@@ -193,7 +194,7 @@ void lockdep_rcu_exit(void)
 
 static void describe(char *what, size_t size, const char *doing, const char *site)
 {
-    snprintf(what, size, "is about to wait (%s) at %s", doing, lockdep_site_name(site));
+    (void)snprintf(what, size, "is about to wait (%s) at %s", doing, lockdep_site_name(site));
 }
 
 void lockdep_may_block(const char *doing, const char *site)

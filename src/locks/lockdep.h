@@ -26,10 +26,10 @@ void lockdep_rcu_enter(void);
 void lockdep_rcu_exit(void);
 
 /* The caller is about to wait for a grace period. */
-void lockdep_rcu_wait(const char *what, const char *site);
+void lockdep_rcu_wait(const char *doing, const char *site);
 
 /* The caller is about to sleep until another thread does something. */
-void lockdep_may_block(const char *what, const char *site);
+void lockdep_may_block(const char *doing, const char *site);
 
 /* Whether the calling thread holds it, in any way. */
 bool lockdep_holds(const struct lock_base *base);
@@ -47,14 +47,14 @@ static inline void lockdep_rcu_exit(void)
 {
 }
 
-static inline void lockdep_rcu_wait(const char *what, const char *site)
+static inline void lockdep_rcu_wait(const char *doing, const char *site)
 {
-    (void)what, (void)site;
+    (void)doing, (void)site;
 }
 
-static inline void lockdep_may_block(const char *what, const char *site)
+static inline void lockdep_may_block(const char *doing, const char *site)
 {
-    (void)what, (void)site;
+    (void)doing, (void)site;
 }
 
 static inline unsigned lockdep_held_count(void)

@@ -23,8 +23,8 @@
 /* matrix[a][b]: number of the edge from the class with id a to that with id b,
  * an index into chains; 0: none. Rows are written under `changing`. */
 static _Atomic(uint16_t) matrix[MAX_CLASSES][MAX_CLASSES];
-static struct lockdep_chain chains[MAX_EDGES];
-static unsigned edge_count; /* under changing */
+static struct lockdep_chain chains[MAX_EDGES] IMMUTABLE_AFTER_INIT;
+static unsigned edge_count OWNED_BY(who has set changing);
 static atomic_flag changing = ATOMIC_FLAG_INIT;
 
 static uint16_t known(unsigned from, unsigned to)
@@ -35,8 +35,9 @@ static uint16_t known(unsigned from, unsigned to)
 /* Breadth first, so that the report shows the shortest way. Under changing. */
 static void find_path(unsigned from, unsigned to, struct lockdep_path *path)
 {
-    static uint8_t parent[MAX_CLASSES]; /* class it was reached from; ids start at 1 */
-    static uint8_t queue[MAX_CLASSES];
+    static uint8_t parent[MAX_CLASSES] OWNED_BY(
+        who has set changing); /* class it was reached from; ids start at 1 */
+    static uint8_t queue[MAX_CLASSES] OWNED_BY(who has set changing);
     unsigned head = 0, tail = 0, length = 0;
 
     path->length = 0;
@@ -79,7 +80,7 @@ static void add_edge(const struct lockdep_thread *self, unsigned from,
     chain->length = self->depth + 1;
     chain->from = from;
     chain->tid = self->tid;
-    snprintf(chain->thread, sizeof(chain->thread), "%s", thread_name());
+    (void)snprintf(chain->thread, sizeof(chain->thread), "%s", thread_name());
     atomic_store_explicit(
         &matrix[lock_class_register(self->held[from].lc)][lock_class_register(want->lc)],
         (uint16_t)number, memory_order_release);

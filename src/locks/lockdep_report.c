@@ -12,9 +12,9 @@
 
 #include "locks/thread.h"
 
-/* Immutable once other threads exist. */
-static lockdep_hook_fn *report_hook;
-static void *report_hook_opaque;
+/* Set while there is one thread. */
+static lockdep_hook_fn *report_hook IMMUTABLE_AFTER_INIT;
+static void *report_hook_opaque IMMUTABLE_AFTER_INIT;
 
 void lockdep_set_hook(lockdep_hook_fn *hook, void *opaque)
 {
@@ -24,12 +24,13 @@ void lockdep_set_hook(lockdep_hook_fn *hook, void *opaque)
 
 #ifdef MORTISE_LOCKDEP
 
-/* Where the program was loaded. The linker's name, NOLINTNEXTLINE(readability-identifier-naming) */
+/* Where the program was loaded. */
+/* NOLINTNEXTLINE(readability-identifier-naming,bugprone-reserved-identifier): the linker's name */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 static atomic_flag reporting = ATOMIC_FLAG_INIT;
-static char text[16384]; /* under reporting */
-static size_t length;
+static char text[16384] OWNED_BY(who has set reporting);
+static size_t length OWNED_BY(who has set reporting);
 
 static void put(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -125,7 +126,7 @@ static void put_other_thread(int tid)
     char path[64], name[32] = "";
     int fd;
 
-    snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         ssize_t n = read(fd, name, sizeof(name) - 1);

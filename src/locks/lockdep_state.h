@@ -12,15 +12,14 @@
 /* Locks that one thread may hold at once. */
 #define LOCKDEP_DEPTH 32
 
-struct lockdep_held {
+struct OWNED_BY(the thread that holds it) lockdep_held {
     const struct lock_base *lock;
     struct lock_class *lc;
     const char *site;
     unsigned how;
 };
 
-/* Of each thread; touched by it alone. */
-struct lockdep_thread {
+struct OWNED_BY(its thread) lockdep_thread {
     struct lockdep_held held[LOCKDEP_DEPTH]; /* oldest first */
     unsigned depth;
     unsigned rcu_depth;
@@ -31,8 +30,8 @@ struct lockdep_thread {
 };
 
 /* How one class came to be taken after another: all that the thread held, and
- * last what it took. Immutable once its edge is published. */
-struct lockdep_chain {
+ * last what it took. Its edge is published when it is complete. */
+struct IMMUTABLE_AFTER_INIT lockdep_chain {
     struct lockdep_held link[LOCKDEP_DEPTH + 1];
     unsigned length;
     unsigned from; /* the edge leads from link[from].lc to that of the last link */

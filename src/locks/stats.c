@@ -37,7 +37,7 @@ uint64_t lock_stats_now(void)
     if (!stats_on()) {
         return 0;
     }
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 

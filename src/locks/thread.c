@@ -37,15 +37,15 @@ void thread_role_assert(struct thread_role *role)
     if (!(roles & role->bit)) {
         char text[96];
 
-        snprintf(text, sizeof(text), "thread %s does not have the role %s", thread_name(),
-                 role->name);
+        (void)snprintf(text, sizeof(text), "thread %s does not have the role %s", thread_name(),
+                       role->name);
         lock_die(text);
     }
 }
 
 void thread_set_name(const char *name)
 {
-    snprintf(own_name, sizeof(own_name), "%s", name);
+    (void)snprintf(own_name, sizeof(own_name), "%s", name);
     prctl(PR_SET_NAME, own_name);
 }
 
@@ -84,14 +84,14 @@ int thread_create(struct thread *t, const char *name, void *(*fn)(void *arg), vo
         return error_set(err, ENOMEM, "cannot start thread %s: out of memory", name);
     }
     *start = (struct start){.fn = fn, .arg = arg};
-    snprintf(start->name, sizeof(start->name), "%s", name);
+    (void)snprintf(start->name, sizeof(start->name), "%s", name);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     ret = pthread_create(&t->handle, NULL, thread_main, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (ret) {
         free(start);
-        return error_set(err, ret, "cannot start thread %s: %s", name, strerror(ret));
+        return error_set(err, ret, "cannot start thread %s: %s", name, error_text(ret));
     }
     return 0;
 }

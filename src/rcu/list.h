@@ -12,7 +12,7 @@
 
 struct rcu_list {
     struct rcu_list *next RCU_PROTECTED;
-    struct rcu_list *prev; /* updaters only */
+    struct rcu_list *prev OWNED_BY(who updates the list);
 };
 
 #define RCU_LIST_INIT(head) {.next = &(head), .prev = &(head)}
@@ -71,6 +71,8 @@ static inline bool rcu_list_empty(const struct rcu_list *head)
 
 #define RCU_LIST_ENTRY(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a name to declare take none */
+
 /* Walks the list at head in a read section:
  *     RCU_LIST_FOREACH(struct cpu, cpu, &cpu_list, link) { ... } */
 #define RCU_LIST_FOREACH(type, var, head, member)                                                  \
@@ -84,5 +86,7 @@ static inline bool rcu_list_empty(const struct rcu_list *head)
     for (type *var = RCU_LIST_ENTRY(rcu_dereference_locked((head)->next), type, member);           \
          &var->member != (head);                                                                   \
          var = RCU_LIST_ENTRY(rcu_dereference_locked(var->member.next), type, member))
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

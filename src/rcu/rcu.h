@@ -46,10 +46,11 @@ extern struct rcu_capability rcu_cap;
 struct rcu_reader {
     alignas(64) _Atomic(uint64_t) ctr; /* written by its thread, read by grace periods */
     atomic_bool waiting;               /* a grace period sleeps until this thread's section ends */
-    bool registered;                   /* its thread only */
-    void (*kick)(void *opaque);        /* this and below: under the registry's lock */
-    void *kick_opaque;
-    struct rcu_reader *prev, *next;
+    bool registered OWNED_BY(its thread);
+    void (*kick)(void *opaque) OWNED_BY(holder of the registry lock);
+    void *kick_opaque OWNED_BY(holder of the registry lock);
+    struct rcu_reader *prev OWNED_BY(holder of the registry lock);
+    struct rcu_reader *next OWNED_BY(holder of the registry lock);
 };
 
 /* Hidden, and with a fixed offset from the thread pointer, so that the read
@@ -152,7 +153,7 @@ void synchronize_rcu_at(const char *site) EXCLUDES(rcu_cap) MAY_BLOCK;
 
 /* Embedded in objects that call_rcu frees. */
 struct rcu_head {
-    struct rcu_head *next;
+    struct rcu_head *next OWNED_BY(call_rcu); /* from the call until it is called back */
     void (*fn)(struct rcu_head *head);
 };
 

@@ -38,7 +38,7 @@ static int read_all(elf_read_fn *read, void *opaque, uint64_t offset, void *buf,
 {
     int64_t got = read(opaque, offset, buf, n);
     if (got < 0) {
-        return error_set(err, (int)-got, "%s can't be read: %s", what, strerror((int)-got));
+        return error_set(err, (int)-got, "%s can't be read: %s", what, error_text((int)-got));
     }
     if ((uint64_t)got < n) {
         return error_set(err, ENOEXEC, "truncated ELF file: it ends within %s", what);
@@ -214,7 +214,7 @@ int elf_parse(elf_read_fn *read, void *opaque, uint64_t file_size, struct elf_im
 
     int64_t got = read(opaque, 0, &h, sizeof(h));
     if (got < 0) {
-        return error_set(err, (int)-got, "can't be read: %s", strerror((int)-got));
+        return error_set(err, (int)-got, "can't be read: %s", error_text((int)-got));
     }
     if (got < SELFMAG || memcmp(h.e_ident, ELFMAG, SELFMAG) != 0) {
         return error_set(err, ENOEXEC,

@@ -10,18 +10,19 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "locks/annotations.h"
 
 #define ELF_MAX_SEGMENTS  128
 #define ELF_INTERP_MAX    4096
 #define ELF_ADDRESS_LIMIT 0x7ffffffff000UL
 
-struct elf_segment {
+struct IMMUTABLE_AFTER_INIT elf_segment {
     uint64_t vaddr, memsz;
     uint64_t offset, filesz;
     int prot; /* PROT_* */
 };
 
-struct elf_image {
+struct IMMUTABLE_AFTER_INIT elf_image {
     bool position_independent;
     bool exec_stack; /* PT_GNU_STACK asks for an executable stack */
     uint64_t entry;

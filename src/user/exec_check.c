@@ -42,7 +42,7 @@ static int check_permission(int fd)
         return -EACCES;
     }
     char self[32];
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     if (faccessat(AT_FDCWD, self, X_OK, AT_EACCESS) != 0 && errno != ENOENT) {
         return -EACCES;
     }
@@ -145,7 +145,7 @@ static int parse_elf(int fd, struct elf_image *image, struct error *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
-        return error_set(err, errno, "%s", strerror(errno));
+        return error_set(err, errno, "%s", error_text(errno));
     }
     return elf_parse(elf_read_fd, &fd, (uint64_t)st.st_size, image, err);
 }
@@ -159,7 +159,7 @@ static int open_interp(struct exec_target *target, struct error *err)
         if (fd >= 0) {
             close(fd);
         }
-        return error_set(err, -rc, "its interpreter %s can't be opened: %s", name, strerror(-rc));
+        return error_set(err, -rc, "its interpreter %s can't be opened: %s", name, error_text(-rc));
     }
     target->interp_fd = fd;
     rc = parse_elf(fd, &target->interp, err);
@@ -182,7 +182,7 @@ static int resolve_step(int dirfd, bool follow, int fd, struct exec_target *targ
         if (fd >= 0) {
             close(fd);
         }
-        return error_set(err, -rc, "%s", strerror(-rc));
+        return error_set(err, -rc, "%s", error_text(-rc));
     }
     struct script script;
     ssize_t size = pread(fd, script.line, EXEC_SCRIPT_LINE, 0);
@@ -198,14 +198,15 @@ static int resolve_step(int dirfd, bool follow, int fd, struct exec_target *targ
     if (!parse_script(&script, (size_t)size)) {
         return error_set(err, ENOEXEC, "a script whose #! line names no interpreter");
     }
-    if (strlen(script.interp) >= sizeof(target->path)) {
-        return error_set(err, ENAMETOOLONG, "%s", strerror(ENAMETOOLONG));
+    size_t length = strlen(script.interp);
+    if (length >= sizeof(target->path)) {
+        return error_set(err, ENAMETOOLONG, "%s", error_text(ENAMETOOLONG));
     }
     rc = rewrite_argv(target, &script);
     if (rc < 0) {
-        return error_set(err, -rc, "%s", strerror(-rc));
+        return error_set(err, -rc, "%s", error_text(-rc));
     }
-    strcpy(target->path, script.interp);
+    memcpy(target->path, script.interp, length + 1);
     return 1;
 }
 
@@ -215,17 +216,18 @@ int exec_resolve(int dirfd, const char *path, bool follow, int exec_fd, char *co
     out->fd = out->interp_fd = -1;
     out->borrowed = 0;
     out->argv = NULL;
-    if (strlen(path) >= sizeof(out->path)) {
-        return error_set(err, ENAMETOOLONG, "%s", strerror(ENAMETOOLONG));
+    size_t length = strlen(path);
+    if (length >= sizeof(out->path)) {
+        return error_set(err, ENAMETOOLONG, "%s", error_text(ENAMETOOLONG));
     }
-    strcpy(out->path, path);
+    memcpy(out->path, path, length + 1);
     size_t count = 0;
     while (argv[count]) {
         count++;
     }
     out->argv = calloc(count + 1, sizeof(*out->argv));
     if (!out->argv) {
-        return error_set(err, ENOMEM, "%s", strerror(ENOMEM));
+        return error_set(err, ENOMEM, "%s", error_text(ENOMEM));
     }
     memcpy(out->argv, argv, count * sizeof(*argv));
 

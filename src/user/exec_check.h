@@ -12,7 +12,7 @@
 #define EXEC_SCRIPT_LINE 256 /* how much of a #! line the kernel looks at */
 
 /* A program ready to be run: the ELF file behind any #! lines. */
-struct exec_target {
+struct OWNED_BY(the thread that executes it) exec_target {
     int fd;              /* the ELF file, open for reading */
     char path[PATH_MAX]; /* its path as far as known */
     char **argv;         /* malloc'ed array: what the #! lines made of the arguments */

@@ -3,9 +3,9 @@
  * given back as they are. */
 #include "user/identity.h"
 
-#include <inttypes.h>
 #include <linux/prctl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ static bool read_stat(uint64_t fields[LAST + 1])
     FILE *f = fopen("/proc/self/stat", "re");
     size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
     if (f) {
-        fclose(f);
+        (void)fclose(f);
     }
     text[n] = '\0';
     char *p = strrchr(text, ')'); /* the name may contain anything */
@@ -35,9 +35,7 @@ static bool read_stat(uint64_t fields[LAST + 1])
         p = strchr(p, ' ');
         if (p) {
             p++;
-            if (sscanf(p, "%" SCNu64, &fields[field]) != 1) {
-                fields[field] = 0;
-            }
+            fields[field] = strtoull(p, NULL, 10);
         }
     }
     return p != NULL;

@@ -86,6 +86,7 @@ uint64_t mm_adopt_vdso(void)
     while (maps && getline(&line, &room, maps) > 0) {
         unsigned long start, end;
         char perms[5], name[32];
+        /* NOLINTNEXTLINE(cert-err34-c): numbers by the kernel fit */
         if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %31s", &start, &end, perms, name) != 4) {
             continue;
         }
@@ -102,7 +103,7 @@ uint64_t mm_adopt_vdso(void)
     }
     free(line);
     if (maps) {
-        fclose(maps);
+        (void)fclose(maps);
     }
     return vdso;
 }

@@ -13,7 +13,7 @@
 static int map_failed(int64_t rc, uint64_t addr, uint64_t size, struct error *err)
 {
     return error_set(err, (int)-rc, "0x%llx bytes can't be mapped at 0x%llx: %s",
-                     (unsigned long long)size, (unsigned long long)addr, strerror((int)-rc));
+                     (unsigned long long)size, (unsigned long long)addr, error_text((int)-rc));
 }
 
 /* Takes the image's span; returns its lowest address or -errno. */

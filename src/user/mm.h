@@ -27,8 +27,8 @@
 
 extern struct vma_set guest_vmas GUARDED_BY(mmap_lock_cap);
 
-/* Where the parts of the address space go. Immutable after mm_plan. */
-struct mm_layout {
+/* Where the parts of the address space go; filled by mm_plan. */
+struct IMMUTABLE_AFTER_INIT mm_layout {
     uint64_t cache;                 /* hint for the code cache; 0: anywhere */
     uint64_t program;               /* where a position-independent program starts */
     uint64_t files_low, files_high; /* where files mapped without a hint go */

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct page_set {
+#include "locks/annotations.h"
+
+struct OWNED_BY(who owns the set) page_set {
     uint64_t *slots; /* page addresses with bit 0 set; 0: empty */
     size_t room;     /* a power of two, or 0 */
     size_t count;

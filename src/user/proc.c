@@ -80,7 +80,7 @@ static enum path_kind kind_relative(int dirfd, const char *path, int *pid)
             return PATH_PLAIN;
         }
     } else {
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
         ssize_t n = readlink(link, full, PATH_MAX - 1);
         if (n < 0) {
             return PATH_PLAIN;
@@ -91,7 +91,7 @@ static enum path_kind kind_relative(int dirfd, const char *path, int *pid)
         return PATH_PLAIN;
     }
     size_t length = strlen(full);
-    snprintf(full + length, sizeof(full) - length, "/%s", path);
+    (void)snprintf(full + length, sizeof(full) - length, "/%s", path);
     return kind_below_proc(full + 6, pid);
 }
 

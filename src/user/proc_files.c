@@ -28,6 +28,7 @@ static bool parse_line(char *text, struct host_line *line)
     char perms[5];
     int name = 0;
     text[strcspn(text, "\n")] = '\0';
+    /* NOLINTNEXTLINE(cert-err34-c): numbers by the kernel fit */
     if (sscanf(text, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %15s %" SCNu64 " %n", &line->start,
                &line->end, perms, &line->offset, line->device, &line->inode, &name) != 6) {
         return false;
@@ -100,7 +101,7 @@ static void print_host_maps(FILE *out, const char *path)
         mmap_lock();
         print_maps(out, host);
         mmap_unlock();
-        fclose(host);
+        (void)fclose(host);
     }
 }
 
@@ -113,7 +114,7 @@ static void print_memory(FILE *out, uint64_t start, uint64_t end)
         if (n == 0) {
             break;
         }
-        fwrite(buf, 1, n, out);
+        (void)fwrite(buf, 1, n, out);
         start += n;
     }
 }

@@ -14,7 +14,7 @@ static bool runs_emulator(int pid)
 {
     char path[32];
     struct stat ours, its;
-    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+    (void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
     return stat("/proc/self/exe", &ours) == 0 && stat(path, &its) == 0 &&
            ours.st_ino == its.st_ino && ours.st_dev == its.st_dev;
 }
@@ -24,7 +24,7 @@ static uint64_t program_headers(int pid)
     char path[32];
     Elf64_auxv_t entry;
     uint64_t address = 0;
-    snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+    (void)snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
     FILE *f = fopen(path, "re");
     while (f && fread(&entry, sizeof(entry), 1, f) == 1) {
         if (entry.a_type == AT_PHDR) {
@@ -32,7 +32,7 @@ static uint64_t program_headers(int pid)
         }
     }
     if (f) {
-        fclose(f);
+        (void)fclose(f);
     }
     return address;
 }
@@ -44,11 +44,12 @@ static bool mapped_file(int pid, uint64_t address, char name[PATH_MAX])
     char *line = NULL;
     size_t room = 0;
     bool found = false;
-    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+    (void)snprintf(path, sizeof(path), "/proc/%d/maps", pid);
     FILE *f = fopen(path, "re");
     while (f && !found && getline(&line, &room, f) > 0) {
         uint64_t start, end;
         char *slash = strchr(line, '/');
+        /* NOLINTNEXTLINE(cert-err34-c): numbers by the kernel fit */
         if (slash && sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 && address >= start &&
             address < end) {
             slash[strcspn(slash, "\n")] = '\0';
@@ -57,7 +58,7 @@ static bool mapped_file(int pid, uint64_t address, char name[PATH_MAX])
     }
     free(line);
     if (f) {
-        fclose(f);
+        (void)fclose(f);
     }
     return found;
 }

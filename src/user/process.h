@@ -9,7 +9,7 @@
 #include "user/run.h"
 #include "user/stack.h"
 
-struct user_process {
+struct IMMUTABLE_AFTER_INIT user_process {
     const struct user_options *options;
     char *exe;                /* absolute path of the program, as /proc/self/exe says */
     struct stack_image stack; /* where argv, environ and auxv are */

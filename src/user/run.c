@@ -42,7 +42,7 @@ static int status_of(int rc)
 static char *name_of_file(int fd, const char *path)
 {
     char link[32], name[PATH_MAX];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, name, sizeof(name) - 1);
     if (n > 0) {
         name[n] = '\0';

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct user_options {
+#include "locks/annotations.h"
+
+struct IMMUTABLE_AFTER_INIT user_options {
     const char *program; /* as given: a path, no search */
     int exec_fd;         /* the program's open file, or -1: opened by its path */
     char **argv;         /* the guest's, argv[0] included, ends with NULL */

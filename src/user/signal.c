@@ -151,7 +151,7 @@ struct queued_signal *signals_next(struct thread_signals *s, uint64_t mask)
         if (!sig || (signal_bit(sig) & mask)) {
             continue;
         }
-        if (sig < best_sig || (sig == best_sig && (int)(q->seq - best->seq) < 0)) {
+        if (!best || sig < best_sig || (sig == best_sig && (int)(q->seq - best->seq) < 0)) {
             best = q;
             best_sig = sig;
         }

@@ -43,8 +43,8 @@ static inline uint64_t signal_bit(int sig)
 #define SIGNAL_ALWAYS_SET  (SIGNAL_SYNC_SET | signal_bit(SIGNAL_KICK))
 #define SIGNAL_UNBLOCKABLE (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
 
-/* As rt_sigaction takes it. */
-struct guest_sigaction {
+/* As rt_sigaction takes it: a value, copied out of and into signal_actions. */
+struct OWNED_BY(who has the copy) guest_sigaction {
     uint64_t handler; /* SIG_DFL, SIG_IGN or an address */
     uint64_t flags;
     uint64_t restorer;

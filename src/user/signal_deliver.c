@@ -79,6 +79,7 @@ static void block_for_handler(struct thread_signals *s, int sig, const struct gu
 }
 
 /* The handler's frame does not fit: SIGSEGV, and if that was its own, death. */
+/* NOLINTNEXTLINE(misc-no-recursion): once, for SIGSEGV, which dies here if it comes again */
 static void frame_failed(struct user_thread *t, int sig)
 {
     siginfo_t info;
@@ -95,6 +96,7 @@ static void frame_failed(struct user_thread *t, int sig)
     signals_force(t, &info);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see frame_failed */
 static void deliver(struct user_thread *t, const siginfo_t *info)
 {
     struct thread_signals *s = &t->signals;
@@ -129,6 +131,7 @@ static void deliver(struct user_thread *t, const siginfo_t *info)
     block_for_handler(s, sig, &act);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see frame_failed */
 void signals_force(struct user_thread *t, const siginfo_t *info)
 {
     struct thread_signals *s = &t->signals;

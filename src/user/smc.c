@@ -116,7 +116,7 @@ static void protect_page(uint64_t page) REQUIRES(mmap_lock_cap)
         widen_bounds(page);
     } else {
         log_printf("mortise: code at 0x%llx can't be watched for changes: %s\n",
-                   (unsigned long long)page, strerror(errno));
+                   (unsigned long long)page, error_text(errno));
     }
 }
 

@@ -184,7 +184,7 @@ int stack_build(const struct stack_request *request, struct stack_image *out, st
     int64_t at = map_stack(request);
     if (at < 0) {
         return error_set(err, (int)-at, "a stack of %llu bytes can't be had: %s",
-                         (unsigned long long)request->size, strerror((int)-at));
+                         (unsigned long long)request->size, error_text((int)-at));
     }
 
     uint64_t top = (uint64_t)at + request->size;

@@ -21,7 +21,7 @@ struct stack_request {
 };
 
 /* Where things on the finished stack are. */
-struct stack_image {
+struct IMMUTABLE_AFTER_INIT stack_image {
     uint64_t sp;
     uint64_t arg_start, arg_end, env_start, env_end;
     uint64_t auxv, auxv_size;

@@ -254,7 +254,7 @@ static void put_result(struct line *line, uint64_t nr, int64_t ret)
         put(line, " = ? (to be restarted after a signal)");
     } else if (ret > -4096) {
         const char *name = strerrorname_np((int)-ret);
-        put(line, " = -1 %s (%s)", name ? name : "?", strerror((int)-ret));
+        put(line, " = -1 %s (%s)", name ? name : "?", error_text((int)-ret));
     } else if (ret == -USER_SIGRETURN) {
         put(line, " = ?");
     } else {

@@ -209,7 +209,7 @@ static int64_t execute(struct user_thread *t, const struct request *r, uint64_t 
         if (passed < 0) {
             rc = -errno;
         } else {
-            snprintf(fd_text, sizeof(fd_text), "%d", passed);
+            (void)snprintf(fd_text, sizeof(fd_text), "%d", passed);
         }
     }
     if (rc == 0) {
@@ -270,7 +270,7 @@ static int open_at(int dirfd, const char *path, bool follow)
     char link[32];
     int fd;
     if (path[0] == '\0') {
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
         fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     } else {
         fd = openat(dirfd, path,
@@ -309,7 +309,7 @@ int64_t sys_execveat(struct user_thread *t, const uint64_t a[6])
     if (fd < 0) {
         return fd;
     }
-    snprintf(name, sizeof(name), "/dev/fd/%d%s%s", dirfd, n ? "/" : "", path);
+    (void)snprintf(name, sizeof(name), "/dev/fd/%d%s%s", dirfd, n ? "/" : "", path);
     struct request r = {AT_FDCWD, name, follow, fd, name};
     bool script;
     int64_t rc = check(&r, &script);

@@ -84,6 +84,7 @@ bool limits_import(const char *text)
         unsigned resource;
         uint64_t soft, hard;
         int length = 0;
+        /* NOLINTNEXTLINE(cert-err34-c): our own text; what is too large becomes RLIM_INFINITY */
         if (sscanf(text, "%u=%" SCNx64 ":%" SCNx64 ",%n", &resource, &soft, &hard, &length) != 3 ||
             length == 0 || !is_kept(resource)) {
             return false;
@@ -99,7 +100,7 @@ bool limits_import(const char *text)
 
 static int64_t prlimit_self(uint64_t resource, uint64_t new_limit, uint64_t old_limit)
 {
-    struct rlimit64 old, new;
+    struct rlimit64 old = {0}, new = {0};
     if (new_limit && guest_read(&new, new_limit, sizeof(new)) < 0) {
         return -EFAULT;
     }

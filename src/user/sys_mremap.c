@@ -214,8 +214,11 @@ int64_t sys_shmat(struct user_thread *t, const uint64_t a[6])
     }
     mmap_lock();
     int64_t ret = 0;
-    if (replace && (ret = mm_claim(at, at + size)) == 0) {
-        mm_drop_code(at, at + size);
+    if (replace) {
+        ret = mm_claim(at, at + size);
+        if (ret == 0) {
+            mm_drop_code(at, at + size);
+        }
     }
     if (ret == 0) {
         ret = host_syscall(SYS_shmat, a[0], a[1], a[2] & ~(uint64_t)SHM_EXEC, 0, 0, 0);

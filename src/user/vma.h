@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "locks/annotations.h"
+
 enum vma_kind {
     VMA_NORMAL,
     VMA_STACK, /* the first thread's */
@@ -19,7 +21,7 @@ enum vma_kind {
     VMA_SHM,   /* System V shared memory: ino is the id */
 };
 
-struct vma {
+struct OWNED_BY(who owns its set) vma {
     uint64_t start, end;
     uint32_t prot;     /* PROT_*, as the guest asked */
     uint32_t flags;    /* MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE, MAP_LOCKED */
@@ -30,7 +32,7 @@ struct vma {
     bool image;        /* part of the program or its interpreter */
 };
 
-struct vma_set {
+struct OWNED_BY(who owns the set) vma_set {
     struct vma **v; /* ascending */
     size_t count, room;
 };

@@ -411,7 +411,7 @@ int x86_decode(struct x86_insn *in, uint64_t pc, const uint8_t *bytes, size_t le
     in->cls = (uint8_t)classify(&zi);
     switch (in->cls) {
     case X86_INSN_JCC:
-        in->cc = zi.opcode & 0xf;
+        in->cc = (int8_t)(zi.opcode & 0xf);
         /* fall through */
     case X86_INSN_JMP:
     case X86_INSN_CALL:

@@ -55,9 +55,9 @@ static size_t add_insn(struct text *x, uint64_t pc, const uint8_t *bytes, size_t
         what = d.text;
     }
     for (size_t i = 0; i < n; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+        (void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
     }
-    snprintf(line, sizeof(line), "0x%012llx:  %-24s %s", (unsigned long long)pc, hex, what);
+    (void)snprintf(line, sizeof(line), "0x%012llx:  %-24s %s", (unsigned long long)pc, hex, what);
     text_add(x, line);
     return n;
 }
@@ -75,15 +75,15 @@ void x86_disas_log(const struct translation *t, const struct tb *tb)
             const struct x86_insn *in = &t->insns[i];
             add_insn(&x, in->pc, in->bytes, in->len);
             if (log_on(LOG_OP)) {
-                snprintf(line, sizeof(line), "    ; %s%s", class_names[in->cls],
-                         mem_names[in->mem]);
+                (void)snprintf(line, sizeof(line), "    ; %s%s", class_names[in->cls],
+                               mem_names[in->mem]);
                 text_add(&x, line);
             }
             text_add(&x, "\n");
         }
     }
     if (log_on(LOG_OUT_ASM)) {
-        snprintf(line, sizeof(line), "OUT: [size=%u]\n", tb->host_size);
+        (void)snprintf(line, sizeof(line), "OUT: [size=%u]\n", tb->host_size);
         text_add(&x, line);
         size_t data = 8UL * t->literal_count;
         for (size_t at = 0; at + data < tb->host_size;) {

@@ -22,7 +22,7 @@
 #define XSAVE_MXCSR_OFFSET 24
 #define XSAVE_BV_OFFSET    512
 
-unsigned x86_translate_max_insns = X86_TB_MAX_INSNS;
+unsigned x86_translate_max_insns IMMUTABLE_AFTER_INIT = X86_TB_MAX_INSNS;
 
 /* The environment's handler of the signal looks at exit_request. By the
  * thread's id alone: a vfork child, in this memory, is another process. A

@@ -14,7 +14,7 @@
 /* reg := element n of the stack frame, zero-extended. */
 static void load_element(struct emit *e, uint8_t reg, const struct x86_insn *in, unsigned n)
 {
-    struct emit_mem m = {.base = X86_RSP, .index = X86_NONE, .disp = n * in->op_size};
+    struct emit_mem m = {.base = X86_RSP, .index = X86_NONE, .disp = (int64_t)n * in->op_size};
     if (in->op_size == 2) {
         emit_u8(e, 0x0f); /* movzx r32, m16: RAX or RCX, so no REX */
         emit_u8(e, 0xb7);
@@ -28,7 +28,7 @@ static void load_element(struct emit *e, uint8_t reg, const struct x86_insn *in,
 static size_t check_selector(struct emit *e, const struct x86_insn *in, unsigned n,
                              int32_t selector)
 {
-    struct emit_mem m = {.base = X86_RSP, .index = X86_NONE, .disp = n * in->op_size};
+    struct emit_mem m = {.base = X86_RSP, .index = X86_NONE, .disp = (int64_t)n * in->op_size};
     emit_u8(e, 0x0f); /* movzx ecx, word [rsp + ...] */
     emit_u8(e, 0xb7);
     emit_modrm_mem(e, X86_RCX, &m, 0);

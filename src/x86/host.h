@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "locks/annotations.h"
 
-struct x86_host {
+struct IMMUTABLE_AFTER_INIT x86_host {
     bool avx, bmi2;
     uint64_t xcr0;       /* state components the guest gets */
     uint32_t xsave_size; /* bytes of their standard format */

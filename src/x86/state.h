@@ -58,7 +58,7 @@ enum x86_stop {
 
 struct tb_exit;
 
-struct x86_cpu {
+struct OWNED_BY(its thread) x86_cpu {
     uint64_t self; /* &cpu: what generated code reads at gs:0 */
 
     uint64_t gpr[X86_GPRS];

@@ -59,6 +59,7 @@ static void emit_clean_flags(struct emit *e)
 static void emit_light_exit(struct emit *e, enum x86_stub_kind kind)
 {
     bool rax_in_slot = kind != X86_STUB_CHAIN, rcx_in_slot = kind == X86_STUB_MISS;
+    /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): 16 of them */
     for (uint8_t r = 0; r < X86_GPRS; r++) {
         if (!(r == X86_RAX && rax_in_slot) && !(r == X86_RCX && rcx_in_slot)) {
             emit_store_state(e, OFF(gpr) + 8UL * r, r);
@@ -123,6 +124,7 @@ static void emit_reenter(struct emit *e)
     struct emit_mem flags = emit_gs(OFF(rflags)), entry = emit_gs(OFF(entry));
     emit_op_mem(e, 0, false, 0xff, 6, &flags, 0); /* push gs:[rflags] */
     emit_u8(e, 0x9d);                             /* popfq */
+    /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): 16 of them */
     for (uint8_t r = 0; r < X86_GPRS; r++) {
         emit_load_state(e, r, OFF(gpr) + 8UL * r);
     }
@@ -251,6 +253,7 @@ void x86_stubs_generate(void)
     } enter = {.address = emit_pc(&e)};
     s.enter = enter.fn;
     emit_enter_prologue(&e);
+    /* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): not where C_USES_VECTORS */
     uintptr_t restore_vectors = emit_pc(&e);
     emit_xsave_op(&e, 5);
     uintptr_t reenter = emit_pc(&e);
@@ -260,6 +263,7 @@ void x86_stubs_generate(void)
     align16(&e);
     uintptr_t full_exit = emit_pc(&e);
     emit_xsave_op(&e, 4);
+    /* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): not where C_USES_VECTORS */
     uintptr_t full_exit_saved = emit_pc(&e);
     emit_return_to_c(&e);
     uintptr_t leave = C_USES_VECTORS ? full_exit_saved : full_exit;

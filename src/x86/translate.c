@@ -100,7 +100,7 @@ static size_t code_estimate(const struct translation *t)
             n += ALIGN_MAX; /* its target may be a loop head to align */
         }
     }
-    return n + count_exits(t) * STUB_SIZE;
+    return n + (size_t)count_exits(t) * STUB_SIZE;
 }
 
 static size_t restart_estimate(const struct translation *t)
