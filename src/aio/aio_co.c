@@ -18,12 +18,20 @@
 static void enter_scheduled(void *opaque)
 {
     struct aio_context *ctx = opaque;
-    ck_stack_entry_t *link = aio_stack_take(&ctx->coroutines), *next;
+    ck_stack_entry_t **end = &ctx->co_first, *link;
 
-    for (; link; link = next) {
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = aio_stack_take(&ctx->coroutines);
+    /* One that runs the loop must get at the rest. */
+    if (ctx->co_first && ctx->co_first->next) {
+        aio_bh_schedule(ctx->co_bh);
+    }
+    while ((link = ctx->co_first)) {
         struct coroutine *co = AIO_CONTAINER(link, struct coroutine, schedule_link);
 
-        next = link->next;
+        ctx->co_first = link->next;
         /* release pairs with the acquire of the next to schedule it: we are
          * done with the link. */
         atomic_store_explicit(&co->scheduled, NULL, memory_order_release);

@@ -87,7 +87,8 @@ struct CAPABILITY("aio_context") aio_context {
     struct aio_bh *bh_head OWNED_BY(home); /* seen, in order */
     struct aio_bh *bh_tail OWNED_BY(home);
     uint64_t bh_seq OWNED_BY(home);
-    ck_stack_t coroutines; /* to be entered by co_bh */
+    ck_stack_t coroutines;                     /* to be entered by co_bh */
+    ck_stack_entry_t *co_first OWNED_BY(home); /* taken from there, not yet entered */
     struct aio_bh *co_bh IMMUTABLE_AFTER_INIT;
 
     struct aio_timer_list timers[AIO_CLOCK_COUNT];

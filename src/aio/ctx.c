@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "aio/context.h"
+#include "aio/stack.h"
 #include "base/log.h"
 
 LOCK_CLASS_DEFINE(aio_contexts_class, RANK_LEAF);
@@ -101,6 +102,9 @@ static void context_free(struct aio_context *ctx)
 {
     if (atomic_load_explicit(&ctx->home, memory_order_relaxed)) {
         aio_bug("event loop %s is freed while a thread is in it", ctx->name);
+    }
+    if (!aio_stack_empty(&ctx->coroutines)) {
+        aio_bug("event loop %s is freed with a coroutine scheduled", ctx->name);
     }
     aio_thread_pool_stop(ctx);
     mutex_lock(&contexts_lock);

@@ -262,6 +262,52 @@ static void test_scheduled_coroutine_runs_from_the_loop(void **state)
     assert_int_equal(runs, 10);
 }
 
+static bool first_waits;
+static int second_runs;
+
+/* The first to be entered runs the loop until the second has been. */
+static void run_the_loop(void *opaque)
+{
+    if (!first_waits) {
+        first_waits = true;
+        for (int i = 0; i < 100 && second_runs == 0; i++) {
+            (void)test_round(false);
+        }
+        assert_int_equal(second_runs, 1);
+    } else {
+        second_runs++;
+    }
+    ++*(int *)opaque;
+}
+
+static void test_nested_round_enters_the_scheduled_coroutines_that_are_left(void **state)
+{
+    int runs = 0;
+
+    (void)state;
+    first_waits = false;
+    second_runs = 0;
+    for (int i = 0; i < 2; i++) {
+        aio_co_schedule(test_ctx, coroutine_create(run_the_loop, &runs));
+    }
+    assert_true(test_round(true));
+    assert_int_equal(runs, 2);
+}
+
+static void bug_free_with_scheduled(void) NO_THREAD_SAFETY_ANALYSIS
+{
+    aio_co_schedule(test_ctx, coroutine_create(return_at_once, NULL));
+    aio_context_leave(test_ctx);
+    aio_context_unref(test_ctx);
+}
+
+static void test_context_freed_with_a_coroutine_scheduled_stops(void **state)
+{
+    (void)state;
+    SKIP_WHERE_FORKS_CONFUSE_TSAN();
+    assert_stops(bug_free_with_scheduled, "is freed with a coroutine scheduled");
+}
+
 static struct coroutine *sleeper;
 
 static void sleep_and_note(void *opaque)
@@ -495,6 +541,8 @@ static int run_suite(const char *name)
         AIO_TEST(test_yield_with_a_lock_stops),
         AIO_TEST(test_stack_overflow_faults),
         AIO_TEST(test_scheduled_coroutine_runs_from_the_loop),
+        AIO_TEST(test_nested_round_enters_the_scheduled_coroutines_that_are_left),
+        AIO_TEST(test_context_freed_with_a_coroutine_scheduled_stops),
         AIO_TEST(test_wake_in_a_coroutine_waits_until_it_stops),
         AIO_TEST(test_sleep_ends_by_time_or_by_wake),
         AIO_TEST(test_co_mutex_excludes_across_yields),
