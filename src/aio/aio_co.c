@@ -107,14 +107,19 @@ void aio_co_reschedule_self(struct aio_context *ctx)
 {
     struct coroutine *self = coroutine_self();
     struct move move = {ctx, self};
+    struct aio_context *from;
 
     if (!self) {
         aio_bug("aio_co_reschedule_self outside of a coroutine");
     }
-    if (aio_co_context(self) == ctx) {
+    from = aio_co_context(self);
+    if (!from) {
+        aio_bug("aio_co_reschedule_self outside of any event loop");
+    }
+    if (from == ctx) {
         return;
     }
-    aio_bh_schedule_oneshot(aio_co_context(self), move_run, &move);
+    aio_bh_schedule_oneshot(from, move_run, &move);
     coroutine_yield();
 }
 

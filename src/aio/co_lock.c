@@ -19,6 +19,7 @@
 
 #include "aio/aio_co.h"
 #include "aio/context.h"
+#include "aio/coroutine_impl.h"
 
 LOCK_CLASS_DEFINE(co_mutex_class, RANK_LEAF);
 
@@ -88,6 +89,7 @@ void co_mutex_lock(struct co_mutex *m) NO_THREAD_SAFETY_ANALYSIS
     if (holder) {
         coroutine_yield(); /* the lock is ours when we are woken */
     }
+    self->co_mutexes++;
 }
 
 bool co_mutex_trylock(struct co_mutex *m) NO_THREAD_SAFETY_ANALYSIS
@@ -101,6 +103,7 @@ bool co_mutex_trylock(struct co_mutex *m) NO_THREAD_SAFETY_ANALYSIS
         m->holder = self;
     }
     spinlock_unlock(&m->lock);
+    self->co_mutexes += taken;
     return taken;
 }
 
@@ -124,6 +127,7 @@ void co_mutex_unlock(struct co_mutex *m) NO_THREAD_SAFETY_ANALYSIS
     if (holder != self) {
         aio_bug("co_mutex_unlock by a coroutine that does not hold it");
     }
+    self->co_mutexes--;
     if (wake) {
         aio_co_wake(wake);
     }

@@ -20,6 +20,7 @@ struct thread_state {
     struct coroutine *self;               /* the running coroutine, or &leader; NULL: first use */
     struct coroutine leader;              /* the thread's own stack */
     struct coroutine *woken, *woken_last; /* by those that stopped; to be entered next */
+    unsigned rounds;                      /* of event loops, under way */
 };
 static _Thread_local struct thread_state state;
 
@@ -71,6 +72,16 @@ __attribute__((noinline)) static struct coroutine *pop_woken(void)
         }
     }
     return co;
+}
+
+void coroutine_round_begin(void)
+{
+    state.rounds++;
+}
+
+void coroutine_round_end(void)
+{
+    state.rounds--;
 }
 
 struct coroutine *coroutine_self(void)
@@ -130,6 +141,7 @@ __attribute__((noinline)) static struct coroutine *begin_enter(struct aio_contex
     check_enter(co);
     co->caller = self;
     co->held = lockdep_held_count();
+    co->rounds = state.rounds;
     /* release pairs with the acquire in aio_co_wake. */
     atomic_store_explicit(&co->ctx, ctx ? ctx : aio_context_current(), memory_order_release);
     state.self = co;
@@ -171,6 +183,12 @@ __attribute__((noinline)) static struct coroutine *begin_stop(struct coroutine *
         aio_bug("a coroutine %s with a lock that it took, or without one that was held when it "
                 "was entered",
                 action == COROUTINE_YIELD ? "yields" : "returns");
+    }
+    if (state.rounds != self->rounds) {
+        aio_bug("a coroutine yields in a callback of the event loop that it runs");
+    }
+    if (action == COROUTINE_RETURN && self->co_mutexes > 0) {
+        aio_bug("a coroutine returns with a co-mutex that it holds");
     }
     if (self->wake_first) {
         hand_over_woken(self);

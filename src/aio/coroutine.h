@@ -5,8 +5,9 @@
  * A coroutine is run by coroutine_enter until it yields or returns; then
  * coroutine_enter returns. Which thread enters it next is up to who does,
  * aio/aio_co.h has the usual ways. Entering one that runs, that waits in a
- * context's list, or that has ended, and yielding outside of one, or with a
- * lock taken in it, stop the process with a sentence.
+ * context's list, or that has ended, and yielding outside of one, with a lock
+ * taken in it, or in a callback of a round that it runs itself, stop the
+ * process with a sentence. So does returning with a co-mutex.
  *
  * Thread-local variables must not be used across a yield: the compiler may
  * remember their address, which is another after it. */

@@ -36,7 +36,9 @@ struct coroutine {
     ck_stack_entry_t schedule_link;
 
     struct coroutine *pool_next;
-    unsigned held; /* locks of the thread when it was entered, with lockdep */
+    unsigned held;       /* locks of the thread when it was entered, with lockdep */
+    unsigned rounds;     /* of event loops, under way on the thread when it was entered */
+    unsigned co_mutexes; /* that it holds */
 
 #ifdef AIO_ASAN
     void *fake_stack;
@@ -50,6 +52,10 @@ struct coroutine {
 
 /* coroutine_enter, with ctx as what becomes the context of co. */
 void coroutine_enter_in(struct aio_context *ctx, struct coroutine *co);
+
+/* The calling thread begins and ends a round of an event loop. */
+void coroutine_round_begin(void);
+void coroutine_round_end(void);
 
 /* Puts co in the list of what the running coroutine has woken. */
 void coroutine_wake_later(struct coroutine *self, struct coroutine *co);

@@ -25,6 +25,7 @@
 #include "aio/aio.h"
 
 #include "aio/context.h"
+#include "aio/coroutine_impl.h"
 #include "aio/fdmon.h"
 #include "aio/trace.h"
 #include "locks/lockdep.h"
@@ -145,11 +146,13 @@ bool aio_poll(struct aio_context *ctx, bool blocking)
         aio_handlers_reap(ctx);
     }
     ctx->depth++;
+    coroutine_round_begin();
     collect(ctx, blocking);
     aio_notify_accept(ctx);
     progress = aio_bhs_run(ctx);
     progress |= aio_ready_run(ctx);
     progress |= aio_timers_run(ctx);
+    coroutine_round_end();
     ctx->depth--;
     return progress;
 }

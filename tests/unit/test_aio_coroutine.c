@@ -177,6 +177,45 @@ static void bug_enter_returned(void)
     coroutine_enter(co);
 }
 
+static void yield_in_callback(void *opaque)
+{
+    (void)opaque;
+    coroutine_yield();
+}
+
+static void run_a_callback(void *opaque)
+{
+    (void)opaque;
+    aio_bh_schedule_oneshot(test_ctx, yield_in_callback, NULL);
+    (void)test_round(true);
+}
+
+static void bug_yield_in_callback(void)
+{
+    coroutine_enter(coroutine_create(run_a_callback, NULL));
+}
+
+static void reschedule(void *opaque)
+{
+    (void)opaque;
+    aio_co_reschedule_self(test_ctx);
+}
+
+static void *move_to_loop(void *unused)
+{
+    coroutine_enter(coroutine_create(reschedule, NULL));
+    return unused;
+}
+
+static void bug_reschedule_outside(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, move_to_loop, NULL) == 0) {
+        pthread_join(thread, NULL);
+    }
+}
+
 static void test_misuse_stops_with_a_sentence(void **state)
 {
     (void)state;
@@ -186,6 +225,8 @@ static void test_misuse_stops_with_a_sentence(void **state)
     assert_stops(bug_schedule_twice, "bug_schedule_twice schedules a coroutine that");
     assert_stops(bug_enter_scheduled, "is entered that bug_enter_scheduled has scheduled");
     assert_stops(bug_enter_returned, "is entered that has returned");
+    assert_stops(bug_yield_in_callback, "yields in a callback of the event loop that it runs");
+    assert_stops(bug_reschedule_outside, "aio_co_reschedule_self outside of any event loop");
 }
 
 #ifdef MORTISE_LOCKDEP
@@ -471,6 +512,18 @@ static void bug_lock_outside(void) NO_THREAD_SAFETY_ANALYSIS
     co_mutex_lock(&mutex);
 }
 
+static void return_with_mutex(void *opaque) NO_THREAD_SAFETY_ANALYSIS
+{
+    (void)opaque;
+    co_mutex_init(&mutex);
+    co_mutex_lock(&mutex);
+}
+
+static void bug_return_with_mutex(void)
+{
+    coroutine_enter(coroutine_create(return_with_mutex, NULL));
+}
+
 static void test_misuse_of_co_mutex_stops(void **state)
 {
     (void)state;
@@ -478,6 +531,7 @@ static void test_misuse_of_co_mutex_stops(void **state)
     assert_stops(bug_unlock_unheld, "does not hold it");
     assert_stops(bug_lock_twice, "by the coroutine that holds it");
     assert_stops(bug_lock_outside, "co_mutex_lock outside of a coroutine");
+    assert_stops(bug_return_with_mutex, "returns with a co-mutex that it holds");
 }
 
 static struct iothread *threads[2];
