@@ -143,7 +143,7 @@ void co_sleep_ns_wakeable(struct co_sleep *sleep, enum aio_clock clock, int64_t 
     }
     aio_timer_init(&timer, ctx, clock, sleep_over, sleep);
     sleep->waiting = self;
-    aio_timer_mod(&timer, aio_clock_get_ns(clock) + ns);
+    aio_timer_mod(&timer, aio_ns_after(aio_clock_get_ns(clock), ns));
     coroutine_yield();
     aio_timer_del(&timer);
 }

@@ -18,6 +18,20 @@ enum aio_clock {
 /* Any thread. */
 int64_t aio_clock_get_ns(enum aio_clock clock);
 
+/* A time ns after now, or the end of time. */
+static inline int64_t aio_ns_after(int64_t now, int64_t ns)
+{
+    return ns > 0 && now > INT64_MAX - ns ? INT64_MAX : now + ns;
+}
+
+/* Milliseconds to wait at least so long; -1 for ever, as it is for ns. */
+static inline int aio_ns_to_wait_ms(int64_t ns)
+{
+    int64_t ms = ns / AIO_NS_PER_MS + (ns % AIO_NS_PER_MS > 0);
+
+    return ns < 0 ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
 /* The virtual clock is stopped at first. Starting it wakes every context, so
  * that their timers count again. Any thread. */
 void aio_clock_set_virtual_running(bool running);

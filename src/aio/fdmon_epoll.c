@@ -122,9 +122,7 @@ static int wait_events(struct epoll_state *s, int64_t timeout_ns)
     }
     found = epoll_pwait2(s->fd, s->events, EVENTS_AT_ONCE, &timeout, NULL);
     if (found < 0 && errno == ENOSYS) {
-        int64_t ms = (timeout_ns + AIO_NS_PER_MS - 1) / AIO_NS_PER_MS;
-
-        found = epoll_wait(s->fd, s->events, EVENTS_AT_ONCE, ms > INT32_MAX ? INT32_MAX : (int)ms);
+        found = epoll_wait(s->fd, s->events, EVENTS_AT_ONCE, aio_ns_to_wait_ms(timeout_ns));
     }
     return found;
 }

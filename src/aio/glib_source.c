@@ -49,7 +49,7 @@ static gboolean source_prepare(GSource *source, gint *timeout)
 {
     struct aio_source *s = (struct aio_source *)(void *)source;
     struct aio_context *ctx = s->ctx;
-    int64_t ns, ms;
+    int64_t ns;
 
     aio_context_assert_home(ctx);
     aio_polling_stop(ctx); /* glib sleeps, and knows nothing of it */
@@ -59,8 +59,7 @@ static gboolean source_prepare(GSource *source, gint *timeout)
         ctx->fdmon->flush(ctx);
     }
     ns = aio_sleep_begin(ctx, AIO_NOTIFY_GLIB) ? aio_context_timeout_ns(ctx) : 0;
-    ms = ns < 0 ? -1 : (ns + AIO_NS_PER_MS - 1) / AIO_NS_PER_MS;
-    *timeout = ms > INT32_MAX ? INT32_MAX : (gint)ms;
+    *timeout = aio_ns_to_wait_ms(ns);
     return ns == 0;
 }
 

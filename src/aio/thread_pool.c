@@ -77,7 +77,7 @@ static void finish(struct thread_pool *pool, struct thread_pool_request *r)
 /* Waits for work; false when it is time to leave. */
 static bool wait_for_work(struct thread_pool *pool) REQUIRES(&pool -> lock)
 {
-    int64_t until = aio_clock_get_ns(AIO_CLOCK_HOST) + pool->idle_ns;
+    int64_t until = aio_ns_after(aio_clock_get_ns(AIO_CLOCK_HOST), pool->idle_ns);
     bool in_time = true;
 
     pool->idle++;
@@ -87,7 +87,7 @@ static bool wait_for_work(struct thread_pool *pool) REQUIRES(&pool -> lock)
         if (pool->woken > 0) {
             pool->woken--; /* one of them was for us, or is not needed any more */
         } else if (!in_time && pool->workers <= pool->min) {
-            until = aio_clock_get_ns(AIO_CLOCK_HOST) + pool->idle_ns;
+            until = aio_ns_after(aio_clock_get_ns(AIO_CLOCK_HOST), pool->idle_ns);
         }
     }
     pool->idle--;

@@ -408,6 +408,24 @@ static void test_sleep_ends_by_time_or_by_wake(void **state)
     co_sleep_wake(&long_sleep);
 }
 
+static void nap_for_ever(void *opaque)
+{
+    co_sleep_ns_wakeable(&long_sleep, AIO_CLOCK_HOST, INT64_MAX);
+    *(bool *)opaque = true;
+}
+
+static void test_longest_sleep_does_not_overflow(void **state)
+{
+    bool done = false;
+
+    (void)state;
+    aio_co_enter(test_ctx, coroutine_create(nap_for_ever, &done));
+    test_settle();
+    assert_false(done);
+    co_sleep_wake(&long_sleep);
+    assert_true(done);
+}
+
 static struct co_mutex mutex;
 static struct co_queue queue;
 static int shared, in_section;
@@ -599,6 +617,7 @@ static int run_suite(const char *name)
         AIO_TEST(test_context_freed_with_a_coroutine_scheduled_stops),
         AIO_TEST(test_wake_in_a_coroutine_waits_until_it_stops),
         AIO_TEST(test_sleep_ends_by_time_or_by_wake),
+        AIO_TEST(test_longest_sleep_does_not_overflow),
         AIO_TEST(test_co_mutex_excludes_across_yields),
         AIO_TEST(test_co_queue_wakes_in_order),
         AIO_TEST(test_misuse_of_co_mutex_stops),

@@ -116,6 +116,22 @@ static void test_workers_leave_when_idle_but_for_the_minimum(void **state)
     assert_int_equal(thread_pool_set_params(pool(), 0, 0, 0, NULL), -EINVAL);
 }
 
+static void test_longest_idle_time_does_not_overflow(void **state)
+{
+    atomic_int runs = 0;
+
+    (void)state;
+    completions = 0;
+    assert_int_equal(thread_pool_set_params(pool(), 0, 2, INT64_MAX, NULL), 0);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(submit(work, &runs, done, &completions, NULL), 0);
+        while (completions < i) {
+            (void)test_round(true);
+        }
+    }
+    assert_true(thread_pool_workers(pool()) > 0);
+}
+
 static void work_in_coroutine(void *opaque)
 {
     static atomic_int runs;
@@ -275,6 +291,7 @@ int main(void)
         AIO_TEST(test_each_request_runs_and_completes_once),
         AIO_TEST(test_queued_request_can_be_cancelled_and_running_cannot),
         AIO_TEST(test_workers_leave_when_idle_but_for_the_minimum),
+        AIO_TEST(test_longest_idle_time_does_not_overflow),
         AIO_TEST(test_coroutine_waits_for_its_work),
         AIO_TEST(test_completion_may_wait_for_other_completions),
         AIO_TEST(test_iothread_is_the_home_of_its_context),

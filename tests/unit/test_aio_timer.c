@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "aio/glib_source.h"
 #include "aio/timer.h"
 
 static _Atomic(int64_t) now;
@@ -226,6 +227,35 @@ static void test_timer_armed_by_another_thread_ends_the_wait(void **state)
     pthread_join(thread, NULL);
 }
 
+/* Its time is never, and with it each way to wait works. */
+static void test_latest_timer_does_not_overflow(void **state)
+{
+    GMainContext *glib = g_main_context_new();
+    GSource *source = aio_get_g_source(test_ctx);
+    struct aio_timer t, last;
+
+    (void)state;
+    order[0] = '\0';
+    atomic_store(&now, 0);
+    aio_timer_init(&t, test_ctx, AIO_CLOCK_VIRTUAL, note, "x");
+    aio_timer_mod(&t, INT64_MAX - 1);
+    aio_timer_init(&last, test_ctx, AIO_CLOCK_VIRTUAL, note, "y");
+    aio_timer_mod(&last, INT64_MAX);
+    test_settle();
+    g_source_attach(source, glib);
+    (void)g_main_context_iteration(glib, FALSE);
+    aio_notify(test_ctx);
+    (void)g_main_context_iteration(glib, TRUE);
+    g_source_destroy(source);
+    g_source_unref(source);
+    g_main_context_unref(glib);
+    aio_notify(test_ctx);
+    (void)test_round(true);
+    assert_string_equal(order, "");
+    aio_timer_del(&t);
+    aio_timer_del(&last);
+}
+
 #define MANY 2000
 
 static int64_t last_key;
@@ -290,6 +320,7 @@ int main(void)
         TIMER_TEST(test_default_virtual_clock_stands_while_stopped),
         TIMER_TEST(test_deadline_of_each_host_clock_ends_the_wait),
         TIMER_TEST(test_timer_armed_by_another_thread_ends_the_wait),
+        TIMER_TEST(test_latest_timer_does_not_overflow),
         TIMER_TEST(test_heap_keeps_many_in_order),
     };
 
