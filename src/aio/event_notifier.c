@@ -1,6 +1,7 @@
-/* eventfd(2), and nothing else. The counter cannot overflow in practice (2^64
- * sets), and if it did the set would be refused while the notifier is set
- * already, which is all that anybody asked for. */
+/* eventfd(2), and nothing else. The counter can be full if another process that
+ * has the descriptor makes it so. Then a set is refused, and a loop that is told
+ * of each set, and has been told of the last, would not be told of this one: so
+ * the counter is emptied first. Who finds it empty in between sees the set. */
 #include "aio/event_notifier.h"
 
 #include <errno.h>
@@ -8,6 +9,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+/* In case somebody fills the counter again and again. */
+#define SET_TRIES 8
 
 int event_notifier_init(struct event_notifier *e, bool active, struct error *err)
 {
@@ -37,11 +41,17 @@ void event_notifier_set(struct event_notifier *e)
 {
     static const uint64_t one = 1;
     int saved = errno;
-    ssize_t n;
+    uint64_t count;
 
-    do {
-        n = write(e->fd, &one, sizeof(one));
-    } while (n < 0 && errno == EINTR);
+    for (int tries = 0; tries < SET_TRIES && write(e->fd, &one, sizeof(one)) < 0; tries++) {
+        if (errno == EAGAIN) {
+            ssize_t ignored = read(e->fd, &count, sizeof(count));
+
+            (void)ignored;
+        } else if (errno != EINTR) {
+            break;
+        }
+    }
     errno = saved;
 }
 

@@ -236,6 +236,28 @@ static void test_full_notifier_is_still_reported(void **state)
     event_notifier_cleanup(&e);
 }
 
+/* One that somebody fills once it is watched, as a process that shares it can. */
+static void test_set_of_a_full_notifier_is_reported(void **state)
+{
+    static const struct event_notifier_ops ops = {.handler = on_notifier};
+    const uint64_t nearly = UINT64_MAX - 1;
+    struct event_notifier e;
+
+    (void)state;
+    notified = 0;
+    assert_int_equal(event_notifier_init(&e, false, NULL), 0);
+    assert_int_equal(aio_set_event_notifier(test_ctx, &e, 0, &ops, NULL), 0);
+    assert_false(test_round(false));
+    assert_int_equal(write(event_notifier_get_fd(&e), &nearly, sizeof(nearly)), sizeof(nearly));
+    test_settle();
+    assert_int_equal(notified, 1);
+    event_notifier_set(&e);
+    test_settle();
+    assert_int_equal(notified, 2);
+    aio_clear_event_notifier(test_ctx, &e);
+    event_notifier_cleanup(&e);
+}
+
 /* More descriptors become ready, and more change, in one round than any queue
  * towards the kernel or back has room for. */
 #define CROWD 1200
@@ -295,6 +317,7 @@ int main(void)
     };
     const struct CMUnitTest tests[] = {
         AIO_TEST(test_full_notifier_is_still_reported),
+        AIO_TEST(test_set_of_a_full_notifier_is_reported),
         AIO_TEST(test_overflowing_queues_lose_nothing),
     };
     int failed = cmocka_run_group_tests(faults, NULL, NULL);
