@@ -51,18 +51,35 @@ static const struct fdmon_ops *const *candidates(enum aio_monitor monitor)
     }
 }
 
-int aio_handlers_start(struct aio_context *ctx, enum aio_monitor monitor, struct error *err)
+/* Whether a monitor can be had, and watches the context's own notifier. */
+static int start(struct aio_context *ctx, const struct fdmon_ops *fdmon, struct error *err)
 {
     static const struct event_notifier_ops ops = {.handler = notifier_seen};
+    int ret;
+
+    ctx->fdmon = fdmon;
+    ret = fdmon->start(ctx, err);
+    if (ret == 0) {
+        ret = aio_handlers_add_notifier(ctx, &ctx->notifier, 0, &ops, true, err);
+        if (ret < 0) {
+            fdmon->stop(ctx);
+        }
+    }
+    return ret;
+}
+
+/* Nobody else uses ctx. */
+int aio_handlers_start(struct aio_context *ctx, enum aio_monitor monitor,
+                       struct error *err) NO_THREAD_SAFETY_ANALYSIS
+{
     int ret = -ENOSYS;
 
     for (const struct fdmon_ops *const *try = candidates(monitor); *try; try++) {
         struct error why = {""};
 
-        ctx->fdmon = *try;
-        ret = (*try)->start(ctx, &why);
+        ret = start(ctx, *try, &why);
         if (ret == 0) {
-            break;
+            return 0;
         }
         if (err) {
             *err = why;
@@ -71,12 +88,7 @@ int aio_handlers_start(struct aio_context *ctx, enum aio_monitor monitor, struct
             log_printf("aio: %s: %s\n", ctx->name, why.text);
         }
     }
-    if (ret == 0) {
-        ret = aio_handlers_add_notifier(ctx, &ctx->notifier, 0, &ops, true, err);
-        if (ret < 0) {
-            ctx->fdmon->stop(ctx);
-        }
-    }
+    free(ctx->by_fd);
     return ret;
 }
 

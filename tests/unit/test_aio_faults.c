@@ -104,6 +104,18 @@ static void test_epoll_refused_falls_back_to_poll(void **state)
     assert_holds_in_child(without_epoll);
 }
 
+static void without_epoll_ctl(void)
+{
+    refuse(SYS_epoll_ctl, SYS_epoll_ctl, ENOSPC);
+    expect_monitor(AIO_MONITOR_AUTO, "poll");
+}
+
+static void test_epoll_that_watches_nothing_falls_back_to_poll(void **state)
+{
+    (void)state;
+    assert_holds_in_child(without_epoll_ctl);
+}
+
 static void without_descriptors(void)
 {
     struct rlimit limit = {64, 64};
@@ -311,6 +323,7 @@ int main(void)
     const struct CMUnitTest faults[] = {
         cmocka_unit_test(test_io_uring_refused_falls_back_to_epoll),
         cmocka_unit_test(test_epoll_refused_falls_back_to_poll),
+        cmocka_unit_test(test_epoll_that_watches_nothing_falls_back_to_poll),
         cmocka_unit_test(test_no_descriptors_left_is_an_error_and_leaks_none),
         cmocka_unit_test(test_no_thread_to_be_had_is_an_error),
         cmocka_unit_test(test_work_is_not_lost_when_no_more_threads_start),
