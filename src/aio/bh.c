@@ -62,6 +62,15 @@ static struct aio_bh *bh_next(struct aio_bh *bh)
     return bh->link.next ? bh_of(bh->link.next) : NULL;
 }
 
+/* An idle one that the home thread itself schedules ends no wait: it is awake,
+ * and sees it when it works out how long to sleep. Unless this is a signal
+ * handler that has interrupted it after that. */
+static bool is_seen_in_time(struct aio_context *ctx)
+{
+    return aio_context_is_home(ctx) &&
+           atomic_load_explicit(&ctx->notify_me, memory_order_relaxed) == 0;
+}
+
 static void enqueue(struct aio_bh *bh, unsigned flags)
 {
     struct aio_context *ctx = bh->ctx; /* bh may be run and freed from the push on */
@@ -70,7 +79,9 @@ static void enqueue(struct aio_bh *bh, unsigned flags)
     if (!(old & BH_PENDING)) {
         aio_stack_push(&ctx->bhs, &bh->link);
     }
-    aio_notify(ctx);
+    if (flags != BH_SCHEDULED || !is_seen_in_time(ctx)) {
+        aio_notify(ctx);
+    }
 }
 
 struct aio_bh *aio_bh_new_full(struct aio_context *ctx, aio_bh_fn *cb, void *opaque,

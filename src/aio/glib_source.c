@@ -83,8 +83,9 @@ static gboolean source_check(GSource *source)
 
     aio_context_assert_home(ctx);
     aio_sleep_end(ctx, AIO_NOTIFY_GLIB);
+    /* An idle bottom half runs now that we are awake. */
     return atomic_load_explicit(&ctx->notified, memory_order_acquire) ||
-           aio_context_timeout_ns(ctx) == 0 || descriptor_ready(s);
+           aio_bhs_timeout_ns(ctx) >= 0 || aio_context_timeout_ns(ctx) == 0 || descriptor_ready(s);
 }
 
 static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data)

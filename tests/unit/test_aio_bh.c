@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "aio/glib_source.h"
+#include "aio/timer.h"
 #include "aio/trace.h"
 
 static void count(void *opaque)
@@ -182,6 +184,59 @@ static void test_idle_bottom_half_runs_but_is_no_progress(void **state)
     aio_bh_delete(bh);
 }
 
+static void idle_again(void *opaque)
+{
+    struct self *self = opaque;
+
+    if (++self->runs < self->limit) {
+        aio_bh_schedule_idle(self->bh);
+    }
+}
+
+static void note_time(void *opaque)
+{
+    *(bool *)opaque = true;
+}
+
+/* 50 ms are five times the longest that one is put off. */
+static void test_idle_bottom_half_that_schedules_itself_lets_the_loop_sleep(void **state)
+{
+    struct self self = {.limit = 1000};
+    struct aio_timer t;
+    bool over = false;
+
+    (void)state;
+    self.bh = aio_bh_new(test_ctx, idle_again, &self);
+    aio_timer_init(&t, test_ctx, AIO_CLOCK_HOST, note_time, &over);
+    aio_timer_mod(&t, aio_clock_get_ns(AIO_CLOCK_HOST) + 50 * AIO_NS_PER_MS);
+    aio_bh_schedule_idle(self.bh);
+    while (!over) {
+        (void)test_round(true);
+    }
+    assert_in_range(self.runs, 1, 100);
+    aio_bh_delete(self.bh);
+}
+
+static void test_idle_bottom_half_runs_in_a_gmaincontext(void **state)
+{
+    GMainContext *glib = g_main_context_new();
+    GSource *source = aio_get_g_source(test_ctx);
+    struct self self = {.limit = 3};
+
+    (void)state;
+    g_source_attach(source, glib);
+    self.bh = aio_bh_new(test_ctx, idle_again, &self);
+    aio_bh_schedule_idle(self.bh);
+    for (int i = 0; i < 100 && self.runs < 3; i++) {
+        g_main_context_iteration(glib, TRUE);
+    }
+    assert_int_equal(self.runs, 3);
+    aio_bh_delete(self.bh);
+    g_source_destroy(source);
+    g_source_unref(source);
+    g_main_context_unref(glib);
+}
+
 static struct aio_guard guard;
 
 static void in_guard(void *opaque)
@@ -356,6 +411,8 @@ int main(void)
         AIO_TEST(test_nested_round_runs_what_the_outer_has_left),
         AIO_TEST(test_bottom_half_may_delete_itself_and_run_the_loop),
         AIO_TEST(test_idle_bottom_half_runs_but_is_no_progress),
+        AIO_TEST(test_idle_bottom_half_that_schedules_itself_lets_the_loop_sleep),
+        AIO_TEST(test_idle_bottom_half_runs_in_a_gmaincontext),
         AIO_TEST(test_guarded_bottom_half_waits_until_its_device_is_left),
         AIO_TEST(test_those_that_wait_for_a_device_keep_their_order),
         AIO_TEST(test_signal_handler_may_schedule),
