@@ -10,7 +10,8 @@
  * Readiness is a level: a plain request ends with its first event, and is sent
  * again after the callback, in the same system call as the next wait; the
  * kernel then looks at once. A notifier, whose events need no clearing here,
- * has a multishot request, which stays, where the kernel has it (5.13).
+ * has a multishot request, which stays. Without those (Linux before 5.13) a
+ * notifier would be ready for ever, and we do without io_uring.
  *
  * A removed handler is freed when no request is out for it: until then the
  * ring may name it. */
@@ -23,7 +24,6 @@
 
 #include "aio/fdmon.h"
 #include "base/log.h"
-#include "base/tsan.h"
 
 /* More requests than that are sent in several calls. */
 #define RING_ENTRIES 256
@@ -32,7 +32,6 @@
 
 struct io_uring_state {
     struct io_uring ring;
-    bool no_multishot; /* the kernel has refused one */
 };
 
 static int io_uring_start(struct aio_context *ctx, struct error *err)
@@ -44,8 +43,8 @@ static int io_uring_start(struct aio_context *ctx, struct error *err)
         return error_set(err, ENOMEM, "cannot use io_uring: out of memory");
     }
     ret = io_uring_queue_init(RING_ENTRIES, &s->ring, 0);
-    if (ret == 0 && !(s->ring.features & IORING_FEAT_EXT_ARG)) {
-        io_uring_queue_exit(&s->ring); /* cannot wait with a time limit */
+    if (ret == 0 && !(s->ring.features & IORING_FEAT_RSRC_TAGS)) {
+        io_uring_queue_exit(&s->ring); /* before 5.13: no multishot requests */
         ret = -ENOSYS;
     }
     if (ret < 0) {
@@ -113,12 +112,11 @@ static bool send_change(struct io_uring_state *s, struct aio_handler *h)
         io_uring_sqe_set_data64(sqe, 0);
         return true;
     }
-    if (h->edge && !s->no_multishot) {
+    if (h->edge) {
         io_uring_prep_poll_multishot(sqe, h->fd, events);
     } else {
         io_uring_prep_poll_add(sqe, h->fd, events);
     }
-    tsan_release(h);
     io_uring_sqe_set_data(sqe, h);
     h->armed = true;
     return true;
@@ -144,21 +142,16 @@ static bool send_changes(struct aio_context *ctx, struct io_uring_state *s)
 }
 
 /* The request for h has ended with an error. */
-static void request_failed(struct aio_context *ctx, struct io_uring_state *s, struct aio_handler *h,
-                           int error) REQUIRES(&ctx -> handlers_lock)
+static void request_failed(struct aio_context *ctx, struct aio_handler *h, int error)
+    REQUIRES(&ctx -> handlers_lock)
 {
-    if (error == -ECANCELED) {
-        return; /* sent again, if it is still wanted */
-    }
-    if (error == -EINVAL && h->edge && !s->no_multishot) {
-        s->no_multishot = true;
-    } else {
+    if (error != -ECANCELED && error != -ENOMEM) { /* else sent again, if it is still wanted */
         aio_handler_set_dead(ctx, h);
     }
 }
 
-static void complete(struct aio_context *ctx, struct io_uring_state *s,
-                     const struct io_uring_cqe *cqe) REQUIRES(&ctx -> handlers_lock)
+static void complete(struct aio_context *ctx, const struct io_uring_cqe *cqe)
+    REQUIRES(&ctx -> handlers_lock)
 {
     struct aio_handler *h = io_uring_cqe_get_data(cqe);
     unsigned events;
@@ -169,7 +162,7 @@ static void complete(struct aio_context *ctx, struct io_uring_state *s,
     if (!(cqe->flags & IORING_CQE_F_MORE)) {
         h->armed = false;
         if (cqe->res < 0) {
-            request_failed(ctx, s, h, cqe->res);
+            request_failed(ctx, h, cqe->res);
         }
         note_change(ctx, h);
     }
@@ -188,7 +181,7 @@ static void take_completions(struct aio_context *ctx, struct io_uring_state *s)
     do {
         found = io_uring_peek_batch_cqe(&s->ring, cqes, EVENTS_AT_ONCE);
         for (unsigned i = 0; i < found; i++) {
-            complete(ctx, s, cqes[i]);
+            complete(ctx, cqes[i]);
         }
         io_uring_cq_advance(&s->ring, found);
     } while (found == EVENTS_AT_ONCE);
