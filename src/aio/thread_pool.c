@@ -74,7 +74,8 @@ static void finish(struct thread_pool *pool, struct thread_pool_request *r)
     aio_bh_schedule(pool->bh);
 }
 
-/* Waits for work; false when it is time to leave. */
+/* Waits for work; false when it is time to leave. What is queued when there are
+ * too many workers is left to those that stay: they are busy, or woken. */
 static bool wait_for_work(struct thread_pool *pool) REQUIRES(&pool -> lock)
 {
     int64_t until = aio_ns_after(aio_clock_get_ns(AIO_CLOCK_HOST), pool->idle_ns);
@@ -91,7 +92,7 @@ static bool wait_for_work(struct thread_pool *pool) REQUIRES(&pool -> lock)
         }
     }
     pool->idle--;
-    return !aio_link_alone(&pool->queue);
+    return pool->workers <= pool->max && !aio_link_alone(&pool->queue);
 }
 
 static void run_queue(struct thread_pool *pool) REQUIRES(worker_role)
@@ -100,7 +101,7 @@ static void run_queue(struct thread_pool *pool) REQUIRES(worker_role)
 
     mutex_lock(&pool->lock);
     do {
-        while ((link = aio_list_pop(&pool->queue))) {
+        while (pool->workers <= pool->max && (link = aio_list_pop(&pool->queue))) {
             struct thread_pool_request *r = AIO_CONTAINER(link, struct thread_pool_request, link);
 
             r->state = RUNNING;
@@ -313,15 +314,28 @@ bool thread_pool_cancel(struct thread_pool_request *request)
 int thread_pool_set_params(struct thread_pool *pool, unsigned min, unsigned max, int64_t idle_ns,
                            struct error *err)
 {
+    unsigned coming;
+
     if (max == 0 || min > max || idle_ns < 0) {
         return error_set(err, EINVAL,
                          "a thread pool needs at least one worker and no more idle than at work");
     }
     mutex_lock(&pool->lock);
+    coming = pool->woken;
     pool->min = min;
     pool->max = max;
     pool->idle_ns = idle_ns;
     cond_broadcast(&pool->work);
+    /* What waits for a worker may have one now; without, it goes on waiting. */
+    for (struct aio_link *link = pool->queue.next; link != &pool->queue; link = link->next) {
+        if (coming > 0) {
+            coming--;
+        } else {
+            int ignored = start_worker(pool, NULL);
+
+            (void)ignored;
+        }
+    }
     mutex_unlock(&pool->lock);
     return 0;
 }
@@ -336,7 +350,20 @@ unsigned thread_pool_workers(struct thread_pool *pool)
     return workers;
 }
 
-/* The context has no home any more; all requests are done. */
+/* The context has no home any more. Nobody is left to hear of what ends now. */
+static void drop_finished(struct thread_pool *pool)
+{
+    for (ck_stack_entry_t *done = aio_stack_take(&pool->finished), *next; done; done = next) {
+        struct thread_pool_request *r = AIO_CONTAINER(done, struct thread_pool_request, finished);
+
+        next = done->next;
+        if (r->done) {
+            aio_bug("event loop %s is freed while work for it is under way", pool->ctx->name);
+        }
+        free(r);
+    }
+}
+
 void aio_thread_pool_stop(struct aio_context *ctx)
 {
     struct thread_pool *pool = atomic_load_explicit(&ctx->thread_pool, memory_order_relaxed);
@@ -351,9 +378,7 @@ void aio_thread_pool_stop(struct aio_context *ctx)
         cond_wait(&pool->ended, &pool->lock);
     }
     mutex_unlock(&pool->lock);
-    if (!aio_stack_empty(&pool->finished)) {
-        aio_bug("event loop %s is freed while work for it is under way", ctx->name);
-    }
+    drop_finished(pool);
     aio_bh_delete(pool->bh);
     while (pool->spare) {
         free(request_get(pool));

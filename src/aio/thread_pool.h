@@ -23,14 +23,14 @@ struct thread_pool *aio_get_thread_pool(struct aio_context *ctx) REQUIRES(ctx);
 
 /* Queues fn(arg); done, which may be NULL, is called once. Returns 0 and the
  * request, if asked for it, which is good for thread_pool_cancel until done is
- * called. Fails, with nothing queued, with -ENOMEM, or, if there is no worker
- * and none can be started, with what the thread failed with. */
+ * called. The context is not freed before that. Fails, with nothing queued, with -ENOMEM, or, if
+ * there is no worker and none can be started, with what the thread failed with. */
 NODISCARD int thread_pool_submit_aio(struct aio_context *ctx, thread_pool_fn *fn, void *arg,
                                      thread_pool_done *done, void *opaque,
                                      struct thread_pool_request **request, struct error *err)
     REQUIRES(ctx);
 
-/* Nobody wants to know when it is done. */
+/* Nobody wants to know when it is done. Freeing the context waits for it. */
 NODISCARD int thread_pool_submit(struct aio_context *ctx, thread_pool_fn *fn, void *arg,
                                  struct error *err) REQUIRES(ctx);
 
@@ -43,7 +43,9 @@ int thread_pool_submit_co(thread_pool_fn *fn, void *arg) coroutine_fn;
 bool thread_pool_cancel(struct thread_pool_request *request);
 
 /* max workers (at least 1, 64 by default), min of them stay when idle (0 by
- * default), the others for idle_ns (10 s by default). -EINVAL. Any thread. */
+ * default), the others for idle_ns (10 s by default). -EINVAL. Any thread.
+ * What is queued gets the workers that a higher max allows; with a lower one,
+ * those that are too many leave when they have done what they are at. */
 NODISCARD int thread_pool_set_params(struct thread_pool *pool, unsigned min, unsigned max,
                                      int64_t idle_ns, struct error *err);
 

@@ -132,6 +132,78 @@ static void test_longest_idle_time_does_not_overflow(void **state)
     assert_true(thread_pool_workers(pool()) > 0);
 }
 
+static int set_event(void *arg)
+{
+    event_set(arg);
+    return 0;
+}
+
+static void test_queued_work_gets_the_workers_that_a_higher_maximum_allows(void **state)
+{
+    struct event gate = EVENT_INIT;
+
+    (void)state;
+    completions = 0;
+    assert_int_equal(thread_pool_set_params(pool(), 0, 1, AIO_NS_PER_SEC, NULL), 0);
+    assert_int_equal(submit(wait_event, &gate, done, &completions, NULL), 0);
+    assert_int_equal(submit(set_event, &gate, done, &completions, NULL), 0);
+    assert_int_equal(thread_pool_set_params(pool(), 0, 2, AIO_NS_PER_SEC, NULL), 0);
+    assert_int_equal(thread_pool_workers(pool()), 2);
+    while (completions < 2) {
+        (void)test_round(true);
+    }
+}
+
+static void test_workers_beyond_a_lower_maximum_leave_though_work_is_queued(void **state)
+{
+    struct event gates[3] = {EVENT_INIT, EVENT_INIT, EVENT_INIT};
+
+    (void)state;
+    completions = 0;
+    assert_int_equal(thread_pool_set_params(pool(), 0, 2, AIO_NS_PER_SEC, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(submit(wait_event, &gates[i], done, &completions, NULL), 0);
+    }
+    assert_int_equal(thread_pool_workers(pool()), 2);
+    assert_int_equal(thread_pool_set_params(pool(), 0, 1, AIO_NS_PER_SEC, NULL), 0);
+    event_set(&gates[0]);
+    while (completions < 1) {
+        (void)test_round(true);
+    }
+    while (thread_pool_workers(pool()) > 1) {
+        sched_yield();
+    }
+    event_set(&gates[1]);
+    event_set(&gates[2]);
+    while (completions < 3) {
+        (void)test_round(true);
+    }
+}
+
+static int count_late(void *arg)
+{
+    sched_yield();
+    return work(arg);
+}
+
+static void
+test_freeing_a_context_waits_for_work_that_nobody_waits_for(void **state) NO_THREAD_SAFETY_ANALYSIS
+{
+    static atomic_int runs;
+    struct aio_context *ctx;
+
+    (void)state;
+    atomic_store(&runs, 0);
+    assert_int_equal(aio_context_new("work", test_monitor, &ctx, NULL), 0);
+    aio_context_enter(ctx);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(thread_pool_submit(ctx, count_late, &runs, NULL), 0);
+    }
+    aio_context_leave(ctx);
+    aio_context_unref(ctx);
+    assert_int_equal(runs, 100);
+}
+
 static void work_in_coroutine(void *opaque)
 {
     static atomic_int runs;
@@ -292,6 +364,9 @@ int main(void)
         AIO_TEST(test_queued_request_can_be_cancelled_and_running_cannot),
         AIO_TEST(test_workers_leave_when_idle_but_for_the_minimum),
         AIO_TEST(test_longest_idle_time_does_not_overflow),
+        AIO_TEST(test_queued_work_gets_the_workers_that_a_higher_maximum_allows),
+        AIO_TEST(test_workers_beyond_a_lower_maximum_leave_though_work_is_queued),
+        AIO_TEST(test_freeing_a_context_waits_for_work_that_nobody_waits_for),
         AIO_TEST(test_coroutine_waits_for_its_work),
         AIO_TEST(test_completion_may_wait_for_other_completions),
         AIO_TEST(test_iothread_is_the_home_of_its_context),
