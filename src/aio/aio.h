@@ -76,6 +76,11 @@ void aio_notify(struct aio_context *ctx);
 /* aio_notify for every context there is. Any thread. */
 void aio_notify_all(void);
 
+/* For a program that forks and whose children use event loops of their own: once,
+ * at start-up, with no lock held. Contexts stay the parent's; the child leaves
+ * them and their descriptors alone, and makes new ones. */
+void aio_hold_locks_across_fork(void);
+
 /* The callbacks of one descriptor; each may be NULL. */
 struct aio_fd_ops {
     void (*io_read)(void *opaque);  /* readable, hung up or in error */

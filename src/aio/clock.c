@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "aio/aio.h"
+#include "locks/fork.h"
 #include "locks/spinlock.h"
 
 LOCK_CLASS_DEFINE(virtual_clock_class, RANK_LEAF);
@@ -13,6 +14,11 @@ static struct spinlock virtual_lock = SPINLOCK_INIT(&virtual_clock_class);
 static bool virtual_runs GUARDED_BY(&virtual_lock);
 static int64_t virtual_offset GUARDED_BY(&virtual_lock); /* stopped: the time itself */
 static int64_t (*virtual_source)(void) IMMUTABLE_AFTER_INIT;
+
+void aio_clock_hold_lock_across_fork(void)
+{
+    locks_fork_add_spinlock(&virtual_lock);
+}
 
 static int64_t host_ns(clockid_t id)
 {

@@ -42,6 +42,9 @@ bool aio_clock_virtual_running(void);
  * now() is called on any thread, often, and under a leaf lock. */
 void aio_clock_set_virtual_source(int64_t (*now)(void));
 
+/* For aio_hold_locks_across_fork. */
+void aio_clock_hold_lock_across_fork(void);
+
 /* Time of the virtual clock was moved by its source: every context looks at
  * its timers anew. Any thread. */
 void aio_clock_virtual_warped(void);

@@ -67,6 +67,8 @@ void coroutine_free(struct coroutine *co);
 /* coroutine_pool.c: one that returned, or a new one; and back. */
 struct coroutine *coroutine_pool_get(void);
 void coroutine_pool_put(struct coroutine *co);
+/* For aio_hold_locks_across_fork. */
+void coroutine_hold_lock_across_fork(void);
 
 /* coroutine_switch.c: runs `to` until something runs `from` again; returns the
  * action that that gave. In line where nothing else is to be done. */

@@ -6,6 +6,7 @@
 
 #include "aio/context.h"
 #include "aio/coroutine_impl.h"
+#include "locks/fork.h"
 #include "locks/once.h"
 
 #define BATCH (COROUTINE_POOL_THREAD / 2)
@@ -18,6 +19,11 @@ static unsigned pool_count GUARDED_BY(&pool_lock);
 static _Thread_local struct coroutine *own;
 static _Thread_local unsigned own_count;
 static _Thread_local bool exit_watched;
+
+void coroutine_hold_lock_across_fork(void)
+{
+    locks_fork_add_mutex(&pool_lock);
+}
 
 static pthread_key_t exit_key;
 static struct once exit_once = ONCE_INIT;

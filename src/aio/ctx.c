@@ -9,8 +9,11 @@
 #include <string.h>
 
 #include "aio/context.h"
+#include "aio/coroutine_impl.h"
 #include "aio/stack.h"
+#include "aio/trace.h"
 #include "base/log.h"
+#include "locks/fork.h"
 
 LOCK_CLASS_DEFINE(aio_contexts_class, RANK_LEAF);
 static struct mutex contexts_lock = MUTEX_INIT(&aio_contexts_class);
@@ -180,6 +183,14 @@ struct aio_context *aio_context_current(void)
 void aio_context_set_wait_lock(struct aio_context *ctx, struct mutex *lock)
 {
     ctx->wait_lock = lock;
+}
+
+void aio_hold_locks_across_fork(void)
+{
+    locks_fork_add_mutex(&contexts_lock);
+    aio_clock_hold_lock_across_fork();
+    aio_trace_hold_lock_across_fork();
+    coroutine_hold_lock_across_fork();
 }
 
 void aio_notify_all(void)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "aio/aio.h"
+#include "locks/fork.h"
 #include "locks/mutex.h"
 
 struct slot {
@@ -35,6 +36,11 @@ static _Atomic(struct slot *) ring;
 static size_t ring_size;         /* a power of two; set before ring is */
 static _Atomic(uint64_t) next;   /* number of the next event */
 static _Atomic(uint64_t) oldest; /* numbers below were before the start */
+
+void aio_trace_hold_lock_across_fork(void)
+{
+    locks_fork_add_mutex(&trace_lock);
+}
 
 uint64_t aio_trace_now(void)
 {

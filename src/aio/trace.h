@@ -37,6 +37,9 @@ NODISCARD int aio_trace_write_json(FILE *file, struct error *err);
 /* How many events were recorded since the start, those overwritten included. */
 uint64_t aio_trace_count(void);
 
+/* For aio_hold_locks_across_fork. */
+void aio_trace_hold_lock_across_fork(void);
+
 extern atomic_bool aio_trace_on;
 uint64_t aio_trace_now(void);
 void aio_trace_record(enum aio_trace_kind kind, const struct aio_context *ctx, const char *name,
