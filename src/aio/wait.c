@@ -25,7 +25,9 @@ void aio_wait_begin(struct aio_context *ctx)
     if (!run || !aio_context_is_home(run)) {
         aio_bug("waiting for event loop %s without a main loop to run", aio_context_name(ctx));
     }
-    atomic_fetch_add_explicit(&waiters, 1, memory_order_seq_cst);
+    atomic_fetch_add_explicit(&waiters, 1, memory_order_relaxed);
+    /* Pairs with the fence in aio_wait_kick: the condition is read behind it. */
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 void aio_wait_round(void)
@@ -38,14 +40,14 @@ void aio_wait_round(void)
 
 void aio_wait_end(void)
 {
-    atomic_fetch_sub_explicit(&waiters, 1, memory_order_seq_cst);
+    atomic_fetch_sub_explicit(&waiters, 1, memory_order_relaxed);
 }
 
 void aio_wait_kick(void)
 {
-    /* seq_cst pairs with the count in aio_wait_begin. */
+    /* Pairs with the fence in aio_wait_begin. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&waiters, memory_order_seq_cst) > 0) {
+    if (atomic_load_explicit(&waiters, memory_order_relaxed) > 0) {
         struct aio_context *run = atomic_load_explicit(&main_context, memory_order_acquire);
 
         if (run) {
