@@ -130,6 +130,7 @@ static int wait_events(struct epoll_state *s, int64_t timeout_ns)
 static void epoll_monitor_wait(struct aio_context *ctx, int64_t timeout_ns)
 {
     struct epoll_state *s = ctx->fdmon_state;
+    unsigned version = atomic_load_explicit(&ctx->version, memory_order_acquire);
     int found = wait_events(s, timeout_ns);
     bool stale = false;
 
@@ -147,7 +148,8 @@ static void epoll_monitor_wait(struct aio_context *ctx, int64_t timeout_ns)
             stale = true;
         }
     }
-    if (stale) {
+    /* Unless it was cleared meanwhile; if not, it comes again. */
+    if (stale && atomic_load_explicit(&ctx->version, memory_order_relaxed) == version) {
         rebuild(ctx, s);
     }
     mutex_unlock(&ctx->handlers_lock);

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "aio/timer.h"
+
 static int fds[2];
 
 static int setup(void **state)
@@ -547,7 +549,8 @@ static void test_descriptor_closed_while_watched_is_dropped(void **state)
 
 static void test_descriptor_closed_with_a_duplicate_does_not_haunt(void **state)
 {
-    int reads = 0, other_reads = 0;
+    int reads = 0, other_reads = 0, timer_runs = 0, rounds = 0;
+    struct aio_timer t;
     int other[2], copy;
 
     (void)state;
@@ -563,6 +566,14 @@ static void test_descriptor_closed_with_a_duplicate_does_not_haunt(void **state)
         (void)test_round(false);
     }
     assert_int_equal(reads, 0);
+    /* Nor does it keep the loop awake. */
+    aio_timer_init(&t, test_ctx, AIO_CLOCK_HOST, count, &timer_runs);
+    aio_timer_mod(&t, aio_clock_get_ns(AIO_CLOCK_HOST) + 20 * AIO_NS_PER_MS);
+    while (timer_runs == 0) {
+        (void)test_round(true);
+        rounds++;
+    }
+    assert_in_range(rounds, 1, 50);
     put(fds[1]);
     assert_true(test_round(true));
     assert_int_equal(other_reads, 1);
