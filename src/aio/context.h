@@ -78,7 +78,7 @@ struct CAPABILITY("aio_context") aio_context {
     unsigned entered OWNED_BY(home);
     struct mutex *wait_lock IMMUTABLE_AFTER_INIT; /* dropped while asleep; NULL: none */
 
-    /* The handshake of aio_notify and aio_poll; wait.c argues it. */
+    /* The handshake of aio_notify and aio_poll; poll.c argues it. */
     atomic_uint notify_me;
     atomic_bool notified;
     struct event_notifier notifier IMMUTABLE_AFTER_INIT;
@@ -160,7 +160,7 @@ void aio_polling_stop(struct aio_context *ctx) REQUIRES(ctx);
 void aio_polling_adjust(struct aio_context *ctx, int64_t block_ns) REQUIRES(ctx);
 bool aio_polling_possible(struct aio_context *ctx) REQUIRES(ctx);
 
-/* wait.c: how long a sleep may be: -1 for ever. */
+/* poll.c: how long a sleep may be: -1 for ever. */
 int64_t aio_context_timeout_ns(struct aio_context *ctx) REQUIRES(ctx);
 /* Announces, with one of AIO_NOTIFY_, a sleep; false if there is a reason not
  * to. Ends it. */

@@ -16,6 +16,7 @@
 #include "locks/fork.h"
 
 LOCK_CLASS_DEFINE(aio_contexts_class, RANK_LEAF);
+LOCK_CLASS_DEFINE(aio_handlers_class, RANK_LEAF);
 static struct mutex contexts_lock = MUTEX_INIT(&aio_contexts_class);
 static struct aio_link contexts GUARDED_BY(&contexts_lock) = {&contexts, &contexts};
 
@@ -47,8 +48,6 @@ void *aio_alloc(size_t size)
 /* Nobody else knows ctx. */
 static void init_fields(struct aio_context *ctx, const char *name) NO_THREAD_SAFETY_ANALYSIS
 {
-    static struct lock_class aio_handlers_class = {.name = "aio_handlers_class", .rank = RANK_LEAF};
-
     atomic_init(&ctx->refs, 1);
     snprintf(ctx->name, sizeof(ctx->name), "%s", name);
     ck_stack_init(&ctx->bhs);

@@ -418,7 +418,7 @@ static void quick_bh(void *opaque)
 
 static void test_trace_shows_what_the_loop_did(void **state)
 {
-    struct device d = {.request = false};
+    struct device d = {.request = false}, polled = {.request = false};
     struct aio_timer t;
     char *text = NULL;
     size_t size = 0;
@@ -428,6 +428,8 @@ static void test_trace_shows_what_the_loop_did(void **state)
     (void)state;
     assert_int_equal(aio_trace_start(1024, NULL), 0);
     assert_int_equal(aio_trace_start(99999, NULL), -EBUSY);
+    poll_until_hit(&polled);
+    params(0, 0, 0);
     assert_int_equal(aio_set_fd_handler(test_ctx, fds[0], 0, &ops, &d, NULL), 0);
     aio_bh_schedule_oneshot(test_ctx, quick_bh, NULL);
     aio_timer_init(&t, test_ctx, AIO_CLOCK_HOST, nothing, NULL);
@@ -445,6 +447,7 @@ static void test_trace_shows_what_the_loop_did(void **state)
     assert_non_null(strstr(text, "\"cat\":\"handler\""));
     assert_non_null(strstr(text, "\"late_ns\":"));
     assert_non_null(strstr(text, "\"context\":\"test\""));
+    assert_non_null(strstr(text, "\"name\":\"poll hit\",\"cat\":\"poll\""));
     assert_non_null(strstr(text, "]}"));
     free(text);
 }
