@@ -15,14 +15,15 @@
 #include "locks/lockdep.h"
 
 /* Of each thread. Read through functions that are not inlined, so that no
- * address survives a switch in a register. */
+ * address survives a switch in a register. The model, which holds for what is
+ * linked to a program, saves working that address out again and again. */
 struct thread_state {
     struct coroutine *self;               /* the running coroutine, or &leader; NULL: first use */
     struct coroutine leader;              /* the thread's own stack */
     struct coroutine *woken, *woken_last; /* by those that stopped; to be entered next */
     unsigned rounds;                      /* of event loops, under way */
 };
-static _Thread_local struct thread_state state;
+static _Thread_local struct thread_state state __attribute__((tls_model("initial-exec")));
 
 __attribute__((noinline)) static void thread_start(void)
 {

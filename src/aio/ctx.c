@@ -21,7 +21,7 @@ static struct mutex contexts_lock = MUTEX_INIT(&aio_contexts_class);
 static struct aio_link contexts GUARDED_BY(&contexts_lock) = {&contexts, &contexts};
 
 /* Its address is the thread's mark. */
-static _Thread_local struct aio_context *current;
+static _Thread_local struct aio_context *current __attribute__((tls_model("initial-exec")));
 
 void aio_bug(const char *fmt, ...)
 {
