@@ -1,40 +1,27 @@
 /* The names by which the programs in tests/analysis/cases state their locking
- * contracts: short ones, as a project would define them for itself. Compilers
- * other than clang see nothing. analysis/lockcheck/annotation.h says what each
- * means. */
+ * contracts: those of lockcheck.h, made short as a project would do for
+ * itself. Roles and reasons are strings here. */
 #ifndef CASES_CONTRACTS_H
 #define CASES_CONTRACTS_H
 
-#if defined(__clang__)
-#define CONTRACT(...) __attribute__((annotate("lockcheck:" __VA_ARGS__)))
-#else
-#define CONTRACT(...)
-#endif
+#include "lockcheck.h"
 
-#define CAPABILITY(name)     CONTRACT("capability:" name)
-#define GUARDED_BY(x)        CONTRACT("guarded_by:" #x)
-#define PT_GUARDED_BY(x)     CONTRACT("pt_guarded_by:" #x)
-#define REQUIRES(...)        CONTRACT("requires:" #__VA_ARGS__)
-#define REQUIRES_SHARED(...) CONTRACT("requires_shared:" #__VA_ARGS__)
-#define ACQUIRE(...)         CONTRACT("acquire:" #__VA_ARGS__)
-#define ACQUIRE_SHARED(...)  CONTRACT("acquire_shared:" #__VA_ARGS__)
-#define RELEASE(...)         CONTRACT("release:" #__VA_ARGS__)
-#define TRY_ACQUIRE(...)     CONTRACT("try_acquire:" #__VA_ARGS__)
-#define EXCLUDES(...)        CONTRACT("excludes:" #__VA_ARGS__)
-#define ACQUIRED_AFTER(...)  CONTRACT("acquired_after:" #__VA_ARGS__)
-#define ACQUIRED_BEFORE(...) CONTRACT("acquired_before:" #__VA_ARGS__)
-#define ASSERT_HELD(...)     CONTRACT("assert:" #__VA_ARGS__)
-#define RETURNS_LOCK(x)      CONTRACT("returns:" #x)
-#define NO_ANALYSIS          CONTRACT("no_analysis:")
-#define ROLE(name)           CONTRACT("role:" name)
-#define THREAD_ENTRY(name)   CONTRACT("thread_entry:" name)
-#define MAY_BLOCK            CONTRACT("may_block:")
-#define NONBLOCKING_LOCK     CONTRACT("nonblocking:")
-#define BLOCKING_OK(reason)  CONTRACT("blocking_ok:" reason)
-#define IMMUTABLE            CONTRACT("immutable:")
-#define OWNED_BY(name)       CONTRACT("owned_by:" name)
-#define RCU_PROTECTED        CONTRACT("rcu:")
-#define KEYED_ASCENDING      CONTRACT("keyed:ascending")
-#define SUPPRESS(id, reason) CONTRACT("suppress:" id "," reason)
+#define CONTRACT(text)       LOCKCHECK_ANNOTATE(text)
+#define GUARDED_BY(x)        LOCKCHECK_GUARDED_BY(x)
+#define PT_GUARDED_BY(x)     LOCKCHECK_PT_GUARDED_BY(x)
+#define REQUIRES(...)        LOCKCHECK_REQUIRES(__VA_ARGS__)
+#define EXCLUDES(...)        LOCKCHECK_EXCLUDES(__VA_ARGS__)
+#define RELEASE(...)         LOCKCHECK_RELEASE(__VA_ARGS__)
+#define ACQUIRED_AFTER(...)  LOCKCHECK_ACQUIRED_AFTER(__VA_ARGS__)
+#define ACQUIRED_BEFORE(...) LOCKCHECK_ACQUIRED_BEFORE(__VA_ARGS__)
+#define ROLE(name)           LOCKCHECK_ANNOTATE("role:" name)
+#define THREAD_ENTRY(name)   LOCKCHECK_ANNOTATE("thread_entry:" name)
+#define OWNED_BY(name)       LOCKCHECK_ANNOTATE("owned_by:" name)
+#define MAY_BLOCK            LOCKCHECK_MAY_BLOCK
+#define NONBLOCKING_LOCK     LOCKCHECK_NONBLOCKING
+#define IMMUTABLE            LOCKCHECK_IMMUTABLE
+#define RCU_PROTECTED        LOCKCHECK_RCU
+#define KEYED_ASCENDING      LOCKCHECK_KEYED_ASCENDING
+#define SUPPRESS(id, reason) LOCKCHECK_SUPPRESS(id, reason)
 
 #endif

@@ -31,7 +31,7 @@ int parser_feed(struct parser *parser, const char *text);
 
 int parser_feed(struct parser *parser, const char *text)
 {
-    LOCK_SCOPE(&parser->lock); /* expect-note: double-release */
+    LOCK_SCOPE(&parser->lock);
 
     if (text == NULL) {
         parser->errors++;

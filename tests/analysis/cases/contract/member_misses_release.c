@@ -9,12 +9,12 @@ struct job {
 };
 
 struct job_ops {
-    void (*finish)(struct job *job) RELEASE(job->lock);
+    void (*finish)(struct job *job) RELEASE(job->lock); /* expect-note: contract */
 };
 
 static void quick_finish(struct job *job) RELEASE(&job -> lock);
 #ifdef FAULTY
-static void slow_finish(struct job *job) REQUIRES(&job -> lock); /* expect-note: contract */
+static void slow_finish(struct job *job) REQUIRES(&job -> lock);
 #else
 static void slow_finish(struct job *job) RELEASE(&job -> lock);
 #endif

@@ -12,14 +12,14 @@ struct tty {
 
 struct tty_ops {
     void (*resize)(struct tty *tty, int rows) REQUIRES(tty->lock);
-    void (*hangup)(struct tty *tty);
+    void (*hangup)(struct tty *tty) EXCLUDES(tty->lock); /* expect-note: contract */
 };
 
 static void console_resize(struct tty *tty, int rows) REQUIRES(&tty -> lock);
 #ifdef FAULTY
-static void console_hangup(struct tty *tty) REQUIRES(&tty -> lock); /* expect-note: contract */
+static void console_hangup(struct tty *tty) REQUIRES(&tty -> lock);
 #else
-static void console_hangup(struct tty *tty);
+static void console_hangup(struct tty *tty) EXCLUDES(&tty -> lock);
 #endif
 
 static void console_resize(struct tty *tty, int rows)

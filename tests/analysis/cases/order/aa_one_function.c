@@ -33,8 +33,5 @@ size_t session_table_sweep(struct session_table *table, long now)
 #endif
     table->expired += expired;
     pthread_mutex_unlock(&table->lock);
-#ifdef FAULTY
-    pthread_mutex_unlock(&table->lock);
-#endif
     return expired;
 }

@@ -1,5 +1,5 @@
-/* A GRWLock must not be read-locked twice by a thread: a writer that waits in
- * between lets neither in. */
+/* A GRWLock read-locked twice by a thread: a writer that waits in between may
+ * let neither in. */
 /* needs: glib-2.0 */
 #include <glib.h>
 
@@ -11,6 +11,7 @@ struct playlist {
 };
 
 guint playlist_length(struct playlist *playlist);
+void playlist_append(struct playlist *playlist);
 gboolean playlist_is_full(struct playlist *playlist, guint limit);
 
 guint playlist_length(struct playlist *playlist)
@@ -21,6 +22,13 @@ guint playlist_length(struct playlist *playlist)
     length = playlist->length;
     g_rw_lock_reader_unlock(&playlist->lock);
     return length;
+}
+
+void playlist_append(struct playlist *playlist)
+{
+    g_rw_lock_writer_lock(&playlist->lock);
+    playlist->length++;
+    g_rw_lock_writer_unlock(&playlist->lock);
 }
 
 gboolean playlist_is_full(struct playlist *playlist, guint limit)

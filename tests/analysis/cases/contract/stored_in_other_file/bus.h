@@ -9,7 +9,7 @@
 struct bus {
     pthread_mutex_t lock;
     int errors GUARDED_BY(lock);
-    void (*on_error)(struct bus *bus) REQUIRES(bus->lock);
+    void (*on_error)(struct bus *bus) REQUIRES(bus->lock); /* expect-note: contract */
 };
 
 void bus_fail(struct bus *bus);

@@ -15,9 +15,9 @@ void log_rotate(void)
 {
 #ifdef FAULTY
     pthread_mutex_lock(&log_lock); /* expect-note: lock-order */
-    queue_dispatch();              /* expect-any: lock-order */
+    queue_hold();                  /* expect-any: lock-order */
 #else
-    queue_dispatch();
+    queue_hold();
     pthread_mutex_lock(&log_lock);
 #endif
     lines = 0;

@@ -7,13 +7,14 @@ void printer_start(void)
 {
     pthread_mutex_lock(&printer_lock); /* expect-note: lock-order */
     busy = 1;
-    account_charge(1); /* expect-any: lock-order */
     pthread_mutex_unlock(&printer_lock);
 }
 
-void printer_pause(void)
+void printer_page(void)
 {
-    pthread_mutex_lock(&printer_lock);
-    busy = 0;
+    pthread_mutex_lock(&printer_lock); /* expect-note: lock-order */
+    if (busy) {
+        account_charge(1); /* expect-any: lock-order */
+    }
     pthread_mutex_unlock(&printer_lock);
 }
