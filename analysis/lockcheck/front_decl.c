@@ -85,11 +85,20 @@ static void fill_function(struct front *front, CXCursor decl, struct ir_function
     }
 }
 
+/* glib's scope guards are inline functions of its headers. */
+static bool is_glib_inline(CXCursor definition)
+{
+    const char *name = front_intern(clang_getCursorSpelling(definition));
+    return clang_getCursorLinkage(definition) == CXLinkage_Internal &&
+           (g_str_has_prefix(name, "g_") || g_str_has_prefix(name, "glib_auto"));
+}
+
 /* Whether this unit lowers the body: all in the main file and in other
  * sources that are included, and of headers those that somebody uses. */
 static void want_body(struct front *front, CXCursor definition, const char *symbol)
 {
-    if (g_hash_table_contains(front->lowered, symbol) || front_is_system(front, definition))
+    if (g_hash_table_contains(front->lowered, symbol) ||
+        (front_is_system(front, definition) && !is_glib_inline(definition)))
         return;
     g_hash_table_add(front->lowered, (gpointer)(uintptr_t)symbol);
     g_array_append_val(front->bodies, definition);
