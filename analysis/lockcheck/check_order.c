@@ -287,7 +287,7 @@ static void check_class(const struct flow *flow, const struct order_graph *graph
 
 static bool may_block(const struct order_edge *edge)
 {
-    return !edge->trylock && edge->from != edge->to;
+    return !edge->trylock && edge->direct && edge->from != edge->to;
 }
 
 void check_order(struct program *program, const struct order_graph *graph,

@@ -89,6 +89,35 @@ static void add_functions(struct flow *flow)
     }
 }
 
+static void note_root(struct pfunction *start, const char *role)
+{
+    struct flow_function *ff = start->flow;
+
+    if (!ff) {
+        return;
+    }
+    ff->signal |= role && strcmp(role, "signal") == 0;
+    if (role && strcmp(role, "fork") == 0) {
+        ff->fork = true;
+    } else {
+        ff->root = true;
+    }
+}
+
+/* Handlers come in a structure. */
+static bool is_handler(const struct pfunction *function)
+{
+    for (guint i = 0; i < function->stored->len; i++) {
+        const struct pslot *slot = g_ptr_array_index(function->stored, i);
+
+        if (slot->name && (g_str_has_suffix(slot->name, ".sa_handler") ||
+                           g_str_has_suffix(slot->name, ".sa_sigaction"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Functions that are called when nothing is held. */
 static void find_roots(struct flow *flow)
 {
@@ -99,6 +128,7 @@ static void find_roots(struct flow *flow)
             annotation_has(ff->function->annotations, ANNOTATION_THREAD_ENTRY)) {
             ff->root = true;
         }
+        ff->signal |= is_handler(ff->function);
         for (guint c = 0; c < ff->function->calls->len; c++) {
             const struct pcall *call = g_ptr_array_index(ff->function->calls, c);
 
@@ -119,11 +149,7 @@ static void find_roots(struct flow *flow)
                         flow->program, ff->function->ir,
                         g_ptr_array_index(call->event->args, (guint)number));
                     for (guint s = 0; starts && s < starts->len; s++) {
-                        struct pfunction *start = g_ptr_array_index(starts, s);
-
-                        if (start->flow) {
-                            ((struct flow_function *)start->flow)->root = true;
-                        }
+                        note_root(g_ptr_array_index(starts, s), (*rule)->role);
                     }
                     if (starts) {
                         g_ptr_array_unref(starts);
@@ -313,6 +339,7 @@ void flow_run(struct program *program, struct findings *findings)
     add_functions(flow);
     prepare(flow, components);
     find_roots(flow);
+    find_recursive_mutexes(flow);
     waits_prepare(flow);
     for (guint i = 0; i < components->len; i++) {
         solve(flow, g_ptr_array_index(components, i));

@@ -79,6 +79,7 @@ struct order_step {
 struct order_edge {
     const struct lock_class *from, *to;
     enum rule_mode from_mode, to_mode;
+    bool direct;          /* no lock that was taken in between tells of it too */
     bool trylock;         /* the second cannot wait: no deadlock by itself */
     const char *relation; /* from == to: how the second is found from the first; "" is unknown */
     GPtrArray *gates;     /* of struct lock_class: held exclusively whenever this happens */

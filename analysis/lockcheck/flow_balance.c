@@ -251,6 +251,22 @@ static bool promised(struct flow *flow, const GPtrArray *items, const struct pla
     return false;
 }
 
+/* Where a called function takes a lock that it leaves with. */
+static void note_callee(struct finding *finding, const struct pfunction *from,
+                        const struct lock_class *class)
+{
+    const struct flow_function *ff = from ? flow_function_of(from) : NULL;
+
+    for (guint i = 0; ff && ff->summary && i < ff->summary->takes->len; i++) {
+        const struct take *take = g_ptr_array_index(ff->summary->takes, i);
+
+        if (take->class == class && take->loc.file) {
+            note_take_chain(finding, take, from->ir);
+            return;
+        }
+    }
+}
+
 static void report_leak(struct findings *findings, const struct flow_function *ff,
                         const struct way *way, const struct exit_lock *lock, const char *why)
 {
@@ -262,6 +278,7 @@ static void report_leak(struct findings *findings, const struct flow_function *f
         finding_note(finding, lock->taken,
                      lock->from ? "'%s' is taken here, by %s" : "'%s' is taken here", lock->text,
                      lock->from ? lock->from->ir->name : "");
+        note_callee(finding, lock->from, lock->class);
     }
 }
 
@@ -480,6 +497,9 @@ static bool meant(const struct exits *exits, const struct way *way, const struct
     if (!lock->exported && !(ff->function->ir->returns_pointer && pair)) {
         return false;
     }
+    if (ff->fork) {
+        return true;
+    }
     if (ff->root) {
         return false;
     }
@@ -645,7 +665,8 @@ static bool judge(struct exits *exits, GHashTable *counterparts, struct findings
         for (guint i = 0; i < way->locks->len && !way->coarse; i++) {
             const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
 
-            if (lock->delta < 0 && !exits->ff->root && !(exits->ff->bulk && lock->opaque)) {
+            if (lock->delta < 0 && !exits->ff->root && !exits->ff->fork &&
+                !(exits->ff->bulk && lock->opaque)) {
                 (void)judge_release(exits, way, lock, leaks, findings);
             }
         }

@@ -152,6 +152,8 @@ static void add_lock(GArray **list, struct flow *flow, const struct pfunction *f
     lock.held.mode = is_shared(item) ? RULE_SHARED : RULE_EXCLUSIVE;
     lock.held.count = 1;
     lock.held.asserted = asserted;
+    lock.trylock =
+        item->kind == ANNOTATION_TRY_ACQUIRE || item->kind == ANNOTATION_TRY_ACQUIRE_SHARED;
     if (!*list) {
         *list = g_array_new(FALSE, FALSE, sizeof(struct flow_lock));
     }
@@ -228,7 +230,7 @@ static void add_asserted(struct flow *flow, const struct pfunction *function,
                 annotation.arguments->len == 0 ? "$0" : g_ptr_array_index(annotation.arguments, a);
             struct ir_path *path =
                 annotation_path(flow->program, text, function ? function->ir : NULL, NULL, NULL);
-            const struct contract_item item = {.shared = shared};
+            const struct contract_item item = {.kind = annotation.kind, .shared = shared};
             const struct place *place = place_of_path(flow, path);
 
             if (place) {

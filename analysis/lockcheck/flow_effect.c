@@ -262,11 +262,21 @@ static void bind_takes(const struct bind *bind, const struct summary *summary)
     }
 }
 
+static bool is_pointer(const struct bind *bind, const struct place *variable)
+{
+    const GPtrArray *locals = bind->walk->function->ir->locals;
+
+    return variable->root == PLACE_LOCAL && variable->number < locals->len &&
+           ((const struct ir_variable *)g_ptr_array_index(locals, variable->number))
+                   ->type.pointers > 0;
+}
+
 /* The lock that a rule is about, in terms of the caller. */
 static const struct place *rule_place(const struct bind *bind, const struct rule *rule)
 {
     struct place_table *table = bind->walk->places;
     const struct term *pointer;
+    const struct place *place;
 
     if (rule->lock < 0) {
         const char *name = rule->capability ? rule->capability : "rcu";
@@ -274,14 +284,19 @@ static const struct place *rule_place(const struct bind *bind, const struct rule
         return place_root(table, PLACE_GLOBAL, 0, g_intern_string(name));
     }
     pointer = state_term(bind->state, argument(bind, rule->lock));
-    return place_strip(bind->walk->flow, term_deref(table, pointer));
+    place = term_deref(table, pointer);
+    /* A cleanup function gets the address of the variable that has the lock. */
+    if (place && bind->event->cleanup && !place->parent && is_pointer(bind, place)) {
+        place = term_deref(table, state_value(bind->state, place));
+    }
+    return place_strip(bind->walk->flow, place);
 }
 
 static void rule_acquire(const struct bind *bind, const struct rule *rule, struct out *out,
                          bool trylock)
 {
     struct effect *effect = bind->effect;
-    struct flow_lock lock = {.place = rule_place(bind, rule)};
+    struct flow_lock lock = {.place = rule_place(bind, rule), .trylock = trylock};
     struct take take = {.trylock = trylock, .length = 1};
 
     if (!lock.place) {

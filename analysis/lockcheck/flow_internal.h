@@ -14,6 +14,7 @@ struct take {
     enum rule_mode mode;
     bool trylock;
     bool retake; /* the caller held it, and it was dropped before */
+    bool under;  /* a lock that the function took is held then */
     bool grace;  /* no lock is taken: waits for a grace period, that is for readers */
     const struct place *without[2]; /* caller's locks that are dropped at this point */
     struct ir_loc loc;
@@ -92,6 +93,8 @@ struct flow_function {
     GHashTable *writes; /* names of fields and globals that it or what it calls writes; or NULL */
     struct summary *summary;
     struct graph *graph;
+    bool fork;       /* runs around a fork: takes all locks before, drops them after */
+    bool signal;     /* a signal handler */
     bool root;       /* is called with nothing held: main, start of a thread, later callback */
     bool bulk;       /* takes a loop's worth of locks: balance is not decided */
     GPtrArray *used; /* of const struct lock_class *: taken by it, and dropped by a caller */
@@ -106,6 +109,7 @@ struct flow {
     GPtrArray *functions;     /* of struct flow_function */
     GPtrArray *takes, *waits; /* all, owned */
     GHashTable *threads;      /* struct ir_variable of a handle -> GPtrArray of struct pfunction */
+    GHashTable *created;      /* function -> loc of the call that has it run on another thread */
     GPtrArray *grace_calls;   /* of struct pfunction: called after grace periods */
     GHashTable *written_classes; /* classes that somebody takes exclusively */
     GPtrArray *exits;            /* see flow_balance.c */
@@ -182,6 +186,7 @@ struct wait *summary_add_wait(struct flow *flow, struct summary *summary, const 
 /* Makes the summary of ff anew; true if it changed. */
 bool summary_compute(struct flow *flow, struct flow_function *ff);
 /* Notes the takes and waits of an event in the walk's summary. */
+bool lock_orders(const struct flow_lock *l);
 void summary_note(struct walk *walk, const struct flow_state *state, const struct effect *effect);
 
 /* lock_class.c */
@@ -189,6 +194,8 @@ const struct lock_class *class_of_place(struct flow *flow, const struct place *p
                                         const struct ir_function *function);
 const struct place *place_strip(struct flow *flow, const struct place *place);
 void classes_free(struct flow *flow);
+/* Mutexes that are made recursive when they are initialised. */
+void find_recursive_mutexes(struct flow *flow);
 const struct lock_class *class_of_capability(struct flow *flow, const char *name);
 
 /* flow_report.c */

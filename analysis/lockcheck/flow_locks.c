@@ -61,7 +61,8 @@ static bool more_often(struct flow_state *state, const struct flow_lock *lock)
 {
     struct flow_lock *l = state_find_lock(state, lock->place, lock->held.mode);
 
-    if (!l) {
+    /* A reader that takes it for writing has it twice. */
+    if (!l || l->held.mode != lock->held.mode) {
         return false;
     }
     if (l->held.asserted && !lock->held.asserted) {

@@ -142,13 +142,12 @@ int places_order(const struct flow_state *state, const struct place *first,
     return order;
 }
 
-static bool reads_again(const struct flow *flow, const struct flow_lock *l, const struct take *take)
+static bool reads_again(const struct flow_lock *l, const struct take *take)
 {
     if (take->mode != RULE_SHARED || l->held.mode != RULE_SHARED) {
         return false;
     }
-    return l->held.class->recursion != LOCK_PLAIN ||
-           !g_hash_table_contains(flow->written_classes, l->held.class);
+    return l->held.class->recursion != LOCK_PLAIN;
 }
 
 static void report_again(const struct flow_state *state, const struct ir_event *event,
@@ -163,7 +162,7 @@ static void report_again(const struct flow_state *state, const struct ir_event *
 
     if (!class || class->recursion == LOCK_RECURSIVE || class->role || class->rcu || l->bulk ||
         take->trylock || take->grace || take->retake || take->without[0] == l->place ||
-        take->without[1] == l->place || reads_again(flow, l, take)) {
+        take->without[1] == l->place || reads_again(l, take)) {
         return;
     }
     /* In a callee that the same callers reach, it is they who hold it. */
@@ -199,16 +198,28 @@ static void report_key(const struct flow_state *state, const struct ir_event *ev
     struct finding *finding;
     char *first, *second;
 
+    int order;
+
     if (!take->class || !take->class->keyed || take->class != l->held.class || !take->place ||
-        take->trylock || places_order(state, l->place, take->place) >= 0) {
+        take->trylock || take->retake) {
+        return;
+    }
+    order = places_order(state, l->place, take->place);
+    /* Of what a callee takes too little is known to blame it; and a loop over
+     * all of them has a direction that is not followed. */
+    bool loop = l->held.loc.line == take->loc.line && l->held.loc.column == take->loc.column;
+
+    if (order > 0 || (order == 0 && (take->inner || l->from || l->bulk || loop))) {
         return;
     }
     first = place_text(l->place, state->walk->function->ir);
     second = place_text(take->place, state->walk->function->ir);
-    finding = findings_add(findings, CHECK_KEY_ORDER, SEVERITY_ERROR, event->loc,
-                           state->walk->function->ir->symbol,
-                           "'%s' is taken after '%s': locks of %s are taken by ascending key",
-                           second, first, take->class->name);
+    finding = findings_add(
+        findings, CHECK_KEY_ORDER, SEVERITY_ERROR, event->loc, state->walk->function->ir->symbol,
+        order < 0 ? "'%s' is taken after '%s': locks of %s are taken by ascending key"
+                  : "'%s' is taken after '%s', and nothing tells that its key is "
+                    "larger: locks of %s are taken by ascending key",
+        second, first, take->class->name);
     finding_note(finding, l->held.loc, "'%s' is taken here", first);
     note_take_chain(finding, take, state->walk->function->ir);
     g_free(first);
@@ -271,10 +282,40 @@ static void report_release(const struct flow_state *state, const struct ir_event
     if (earlier && earlier->loc.file) {
         finding_note(finding, earlier->loc, "'%s' was released here", text);
     }
+    if (earlier && earlier->inner.file && earlier->from) {
+        finding_note(finding, earlier->inner, "%s releases it here", earlier->from->ir->name);
+    }
+    if (earlier && earlier->taken.file && earlier->taken.line != earlier->loc.line) {
+        finding_note(finding, earlier->taken, "'%s' was taken here", text);
+    }
     if (gone->from) {
         finding_note(finding, event->loc, "%s releases it", gone->from->ir->name);
     }
     g_free(text);
+}
+
+/* A handler runs in the middle of what its own thread does. */
+static void report_signal(const struct flow_state *state, const struct ir_event *event,
+                          const struct effect *effect, struct findings *findings)
+{
+    for (guint i = 0; i < effect->takes->len; i++) {
+        const struct take *take = g_ptr_array_index(effect->takes, i);
+        struct finding *finding;
+        char *text;
+
+        if (take->trylock || take->grace || !take->class || take->class->role || take->class->rcu ||
+            take->class->recursion == LOCK_RECURSIVE) {
+            continue;
+        }
+        text = take->place ? place_text(take->place, state->walk->function->ir) : NULL;
+        finding = findings_add(findings, CHECK_SELF_DEADLOCK, SEVERITY_ERROR, event->loc,
+                               state->walk->function->ir->symbol,
+                               "the signal handler %s takes '%s', which the thread that it "
+                               "interrupts may hold",
+                               state->walk->function->ir->name, text ? text : take->class->name);
+        note_take_chain(finding, take, NULL);
+        g_free(text);
+    }
 }
 
 struct report {
@@ -288,7 +329,6 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
     struct report *report = context;
     struct effect *effect;
 
-    (void)function;
     if (!event) {
         exits_add(report->exits, state, block);
         return;
@@ -298,6 +338,9 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
         return;
     }
     report_takes(state, event, effect, report->findings);
+    if (((const struct flow_function *)function->flow)->signal) {
+        report_signal(state, event, effect, report->findings);
+    }
     for (guint i = 0; i < effect->waits->len; i++) {
         report_wait(state, event, g_ptr_array_index(effect->waits, i), report->findings);
     }

@@ -27,8 +27,9 @@ struct fact {
 struct flow_lock {
     struct held held; /* .path is place_path(place) */
     const struct place *place;
-    bool retaken;           /* the caller held it, it was dropped and taken again */
-    bool bulk;              /* stands for the same lock of earlier rounds of a loop */
+    bool retaken; /* the caller held it, it was dropped and taken again */
+    bool bulk;    /* stands for the same lock of earlier rounds of a loop */
+    bool trylock;
     struct pfunction *from; /* the function that was called to take it, or NULL */
 };
 

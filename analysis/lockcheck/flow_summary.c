@@ -21,8 +21,8 @@ static gboolean take_equal(gconstpointer left, gconstpointer right)
     const struct take *a = left, *b = right;
 
     return a->place == b->place && a->class == b->class && a->mode == b->mode &&
-           a->trylock == b->trylock && a->retake == b->retake && a->grace == b->grace &&
-           a->without[0] == b->without[0] && a->without[1] == b->without[1];
+           a->trylock == b->trylock && a->under == b->under && a->retake == b->retake &&
+           a->grace == b->grace && a->without[0] == b->without[0] && a->without[1] == b->without[1];
 }
 
 struct summary *summary_new(void)
@@ -88,8 +88,8 @@ struct wait *summary_add_wait(struct flow *flow, struct summary *summary, const 
     return added;
 }
 
-/* In the program's table, or NULL. `result` is the opaque root that the
- * function returns, if it does. */
+/* In the program's table, or NULL. `result` is the object that the function
+ * returns a pointer to, if nobody outside has another name for it. */
 static const struct place *export(struct flow *flow, const struct place *place,
                                   const struct place *result)
 {
@@ -99,8 +99,11 @@ static const struct place *export(struct flow *flow, const struct place *place,
     if (!place || !place->private) {
         return place;
     }
+    if (place == result) {
+        return place_deref(table, place_root(table, PLACE_RESULT, 0, NULL));
+    }
     if (!place->parent) {
-        return place == result ? place_root(table, PLACE_RESULT, 0, NULL) : NULL;
+        return NULL;
     }
     parent = export(flow, place->parent, result);
     if (!parent) {
@@ -132,6 +135,27 @@ static void without(const struct flow_state *state, const struct place *without[
     }
 }
 
+/* Whether the function has taken a lock that stands between those of its
+ * callers and the next. */
+static bool holds_more(const struct flow_state *state)
+{
+    for (guint i = 0; state->locks && i < state->locks->len; i++) {
+        const struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
+
+        if (!l->held.entry && !l->held.asserted && lock_orders(l)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An order through this lock needs no other to tell of it. */
+bool lock_orders(const struct flow_lock *l)
+{
+    return l->held.class && !l->held.class->role && !l->held.class->rcu && !l->trylock &&
+           l->held.mode == RULE_EXCLUSIVE;
+}
+
 void summary_note(struct walk *walk, const struct flow_state *state, const struct effect *effect)
 {
     struct flow *flow = walk->flow;
@@ -140,6 +164,7 @@ void summary_note(struct walk *walk, const struct flow_state *state, const struc
         struct take take = *(const struct take *)g_ptr_array_index(effect->takes, i);
 
         take.retake |= take.place && gone_find(state->released, take.place);
+        take.under |= holds_more(state);
         take.place = export(flow, take.place, NULL);
         take.without[0] = export(flow, take.without[0], NULL);
         take.without[1] = export(flow, take.without[1], NULL);
@@ -272,9 +297,8 @@ static void note_return(void *context, struct walk *walk, const struct ir_block 
     struct out *out = out_new(block->loc);
 
     out->range = state_range(state, value);
-    if (value && value->kind == TERM_VALUE && !value->place->parent &&
-        value->place->root == PLACE_OPAQUE && !value->place->old) {
-        result = value->place;
+    if (value && value->private) {
+        result = term_deref(walk->places, value);
     }
     /* Numbers are in the range; comparisons are told by it too. */
     if (value && !value->private && value->kind != TERM_INT) {

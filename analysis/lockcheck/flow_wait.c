@@ -77,6 +77,7 @@ static void note_creation(struct flow *flow, const struct pcall *call, const str
     for (guint i = 0; i < starts->len; i++) {
         struct pfunction *start = g_ptr_array_index(starts, i);
 
+        g_hash_table_insert(flow->created, start, &call->event->loc);
         if (rule->kind == RULE_RCU_CALL) {
             if (!g_ptr_array_find(flow->grace_calls, start, NULL)) {
                 g_ptr_array_add(flow->grace_calls, start);
@@ -102,6 +103,7 @@ void waits_prepare(struct flow *flow)
 {
     flow->threads = g_hash_table_new_full(NULL, NULL, NULL, free_starts);
     flow->grace_calls = g_ptr_array_new();
+    flow->created = g_hash_table_new(NULL, NULL);
     for (guint i = 0; i < flow->functions->len; i++) {
         const struct flow_function *ff = g_ptr_array_index(flow->functions, i);
 
@@ -125,6 +127,7 @@ void waits_free(struct flow *flow)
 {
     g_clear_pointer(&flow->threads, g_hash_table_unref);
     g_clear_pointer(&flow->grace_calls, g_ptr_array_unref);
+    g_clear_pointer(&flow->created, g_hash_table_unref);
 }
 
 static void add_wait(struct walk *walk, const struct ir_event *event,
@@ -327,10 +330,32 @@ static void report_thread(const struct flow_state *state, const struct ir_event 
     }
 }
 
+/* A thread that joins itself, a callback that waits for all callbacks. */
+static void report_itself(const struct flow_state *state, const struct ir_event *event,
+                          const struct wait *wait, struct findings *findings)
+{
+    const struct flow *flow = state->walk->flow;
+    const struct ir_function *function = state->walk->function->ir;
+    const struct ir_loc *created = g_hash_table_lookup(flow->created, state->walk->function);
+    struct finding *finding =
+        findings_add(findings, CHECK_WAIT, SEVERITY_ERROR, event->loc, function->symbol,
+                     "%s waits until %s has run, which is itself", function->name, function->name);
+
+    note_chain(finding, wait);
+    if (created) {
+        finding_note(finding, *created, "%s is set going here", function->name);
+    }
+}
+
 void report_wait(const struct flow_state *state, const struct ir_event *event,
                  const struct wait *wait, struct findings *findings)
 {
     const struct flow_lock *mutex = waited_mutex(state, wait);
+
+    if (wait->thread == state->walk->function) {
+        report_itself(state, event, wait, findings);
+        return;
+    }
 
     if (!wait->thread && !mutex) {
         report_not_held(state, wait, findings);

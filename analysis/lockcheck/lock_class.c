@@ -326,6 +326,73 @@ const struct lock_class *lock_class_of_path(const struct program *program,
     return NULL;
 }
 
+/* The local variable whose address is an argument. */
+static int64_t local_argument(const struct ir_event *event, guint number)
+{
+    const struct ir_value *value =
+        number < event->args->len ? g_ptr_array_index(event->args, number) : NULL;
+
+    return value && value->kind == IR_VALUE_ADDRESS && value->path->root == IR_ROOT_LOCAL &&
+                   value->path->steps->len == 0
+               ? (int64_t)value->path->index
+               : -1;
+}
+
+static const char *called(const struct ir_event *event)
+{
+    return event->callee && event->callee->kind == IR_VALUE_FUNC ? event->callee->text : "";
+}
+
+static bool made_recursive(const struct ir_event *event)
+{
+    const struct ir_value *type;
+
+    if (strcmp(called(event), "pthread_mutexattr_settype") != 0 || event->args->len < 2) {
+        return false;
+    }
+    type = g_ptr_array_index(event->args, 1);
+    return type->kind == IR_VALUE_INT && type->number == 1; /* PTHREAD_MUTEX_RECURSIVE */
+}
+
+void find_recursive_mutexes(struct flow *flow)
+{
+    for (guint i = 0; i < flow->functions->len; i++) {
+        const struct pfunction *function =
+            ((const struct flow_function *)g_ptr_array_index(flow->functions, i))->function;
+        int64_t attribute = -1;
+
+        for (guint c = 0; c < function->calls->len; c++) {
+            const struct ir_event *event =
+                ((const struct pcall *)g_ptr_array_index(function->calls, c))->event;
+            const struct ir_value *mutex;
+            struct lock_class *class = NULL;
+
+            if (made_recursive(event)) {
+                attribute = local_argument(event, 0);
+            }
+            /* mtx_recursive is a bit of the type. */
+            bool c11 = strcmp(called(event), "mtx_init") == 0 && event->args->len == 2 &&
+                       ((const struct ir_value *)g_ptr_array_index(event->args, 1))->kind ==
+                           IR_VALUE_INT &&
+                       ((const struct ir_value *)g_ptr_array_index(event->args, 1))->number & 1;
+            bool posix = attribute >= 0 && strcmp(called(event), "pthread_mutex_init") == 0 &&
+                         local_argument(event, 1) == attribute;
+
+            if (!c11 && !posix) {
+                continue;
+            }
+            mutex = g_ptr_array_index(event->args, 0);
+            if (mutex->kind == IR_VALUE_ADDRESS) {
+                class = (struct lock_class *)lock_class_of_path(flow->program, mutex->path,
+                                                                function->ir);
+            }
+            if (class) {
+                class->recursion = LOCK_RECURSIVE;
+            }
+        }
+    }
+}
+
 const struct lock_class *class_of_capability(struct flow *flow, const char *name)
 {
     return class_of_global(flow, g_intern_string(name));

@@ -211,7 +211,7 @@ static void occurs(struct edge *edge, const struct flow_state *state, const stru
 }
 
 static void add_edge(struct builder *builder, const struct flow_state *state,
-                     const struct flow_lock *held, const struct take *take)
+                     const struct flow_lock *held, const struct take *take, bool direct)
 {
     struct order_edge wanted = {.from = held->held.class, .to = take->class, .relation = ""};
     struct edge *edge;
@@ -232,10 +232,13 @@ static void add_edge(struct builder *builder, const struct flow_state *state,
         g_hash_table_add(builder->edges, edge);
         g_ptr_array_add(builder->list, edge);
         describe(edge, state, held, take);
-    } else if ((edge->entry && !held->held.entry) ||
-               (edge->entry == held->held.entry && edge->length > take->length)) {
+    } else if ((direct && !edge->edge.direct) ||
+               (direct == edge->edge.direct &&
+                ((edge->entry && !held->held.entry) ||
+                 (edge->entry == held->held.entry && edge->length > take->length)))) {
         describe(edge, state, held, take);
     }
+    edge->edge.direct |= direct;
     occurs(edge, state, held, take);
 }
 
@@ -258,6 +261,17 @@ static bool same_lock(const struct flow_lock *held, const struct take *take)
            (held->place->root == PLACE_GLOBAL && held->place->depth == 0);
 }
 
+/* Whether no lock was taken after this one that orders by itself. */
+static bool is_last(const struct flow_state *state, guint number)
+{
+    for (guint i = number + 1; i < state->locks->len; i++) {
+        if (lock_orders(&g_array_index(state->locks, struct flow_lock, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void add_takes(struct builder *builder, const struct flow_state *state,
                       const struct effect *effect)
 {
@@ -277,7 +291,7 @@ static void add_takes(struct builder *builder, const struct flow_state *state,
                 held->place->step == IR_STEP_INDEX) {
                 continue;
             }
-            add_edge(builder, state, held, take);
+            add_edge(builder, state, held, take, !take->under && is_last(state, k));
         }
     }
 }
