@@ -221,6 +221,16 @@ static const char *capability_role(const struct program *program, const struct i
     return role;
 }
 
+/* Where some thread of the role comes from. */
+static void add_bound(struct entries *entries, struct pfunction *function, const char *role,
+                      const char *reason)
+{
+    if (function->ir->blocks && !find_entry(entries, function, role)) {
+        add_entry(entries, function, role, function->ir->loc, reason, false);
+        ((struct entry *)entries->list->pdata[entries->list->len - 1])->bound = true;
+    }
+}
+
 static void find_bound(struct entries *entries, struct pfunction *function)
 {
     GPtrArray *items = contract_items(entries->program, function->annotations, function->ir);
@@ -238,12 +248,8 @@ static void find_bound(struct entries *entries, struct pfunction *function)
         }
     }
     g_ptr_array_unref(items);
-    if (*bound != 0 && function->ir->blocks) {
-        role = entries_role_name(entries, *bound);
-        if (!find_entry(entries, function, role)) {
-            add_entry(entries, function, role, function->ir->loc, "bound to the role here", false);
-            ((struct entry *)entries->list->pdata[entries->list->len - 1])->bound = true;
-        }
+    if (*bound != 0) {
+        add_bound(entries, function, entries_role_name(entries, *bound), "bound to the role here");
     }
 }
 
@@ -368,6 +374,10 @@ struct entries *entries_new(struct program *program)
                 entries->enters[i] |= entered_by(entries, call);
             }
         }
+        if (entries->enters[i] != 0) {
+            add_bound(entries, function, entries_role_name(entries, entries->enters[i]),
+                      "where a thread takes up the role");
+        }
     }
     return entries;
 }
@@ -404,13 +414,20 @@ static bool add_reach(struct entries *entries, const struct pfunction *function,
     return true;
 }
 
+/* Functions that are bound to a role or take one up are entries themselves. */
+static bool has_own_role(const struct entries *entries, const struct pfunction *function)
+{
+    return (entries->bound[function->number] | entries->enters[function->number]) != 0;
+}
+
 static void reach_callees(struct entries *entries, const GPtrArray *callees, struct entry *entry,
                           GPtrArray *queue)
 {
     for (guint i = 0; callees && i < callees->len; i++) {
         struct pfunction *callee = callees->pdata[i];
 
-        if (callee->ir->blocks && !callee->builtin && add_reach(entries, callee, entry)) {
+        if (callee->ir->blocks && !callee->builtin && !has_own_role(entries, callee) &&
+            add_reach(entries, callee, entry)) {
             g_ptr_array_add(queue, callee);
         }
     }
@@ -435,7 +452,8 @@ void entries_reach(struct entries *entries, struct phases *phases)
     for (guint e = 0; e < entries->list->len; e++) {
         struct entry *entry = entries->list->pdata[e];
 
-        if (add_reach(entries, entry->function, entry)) {
+        if ((entry->role || !has_own_role(entries, entry->function)) &&
+            add_reach(entries, entry->function, entry)) {
             g_ptr_array_add(queue, entry->function);
         }
         while (queue->len > 0) {
