@@ -40,6 +40,17 @@ static bool is_atomic_operand(CXCursor pointer)
     return front_type_points(clang_getCursorType(pointer));
 }
 
+/* __atomic_load and its kin take and give values behind pointers of the type
+ * of the first; the forms with _n, and C11's, take the value itself. */
+static bool by_address(CXCursor operand, CXType object)
+{
+    CXType type = clang_getCursorType(operand);
+    if (!front_type_points(type))
+        return false;
+    CXType pointee = clang_getUnqualifiedType(clang_getCanonicalType(front_type_pointee(type)));
+    return clang_equalTypes(pointee, clang_getUnqualifiedType(clang_getCanonicalType(object))) != 0;
+}
+
 static enum shape shape_of(struct lower *lower, CXCursor expression,
                            const struct children *children)
 {
@@ -54,9 +65,8 @@ static enum shape shape_of(struct lower *lower, CXCursor expression,
         return is_void ? SHAPE_STORE : SHAPE_LOAD; /* init, clear */
     case 3:
         if (is_void) { /* __atomic_load(p, &to, order), __atomic_store(p, &from, order) */
-            bool by_address = front_type_is_pointer(clang_getCursorType(children->list[2])) &&
-                              !front_type_is_pointer(object);
-            return by_address && (has(word, "load") || has(word, "get") || has(word, "read"))
+            return by_address(children->list[2], object) &&
+                           (has(word, "load") || has(word, "get") || has(word, "read"))
                        ? SHAPE_LOAD
                        : SHAPE_STORE;
         }
@@ -88,8 +98,7 @@ static struct ir_value *behind(struct lower *lower, struct ir_value *value, CXCu
                                CXType object)
 {
     CXType type = clang_getCursorType(operand);
-    if (!front_type_is_pointer(type) || front_type_is_pointer(object) ||
-        value->kind != IR_VALUE_ADDRESS)
+    if (!by_address(operand, object))
         return value;
     struct ir_path *path = lower_deref(lower, value, type, front_cursor_loc(lower->front, operand));
     struct ir_value *loaded = ir_value_new(IR_VALUE_LOAD);
@@ -118,7 +127,8 @@ static struct ir_value *perform(struct lower *lower, CXCursor expression, enum s
         g_ptr_array_add(call->args, ir_value_copy(operand[3]));
     } else {
         if (shape != SHAPE_LOAD && operand[2] != NULL)
-            g_ptr_array_add(call->args, ir_value_copy(operand[2]));
+            g_ptr_array_add(call->args,
+                            behind(lower, ir_value_copy(operand[2]), children->list[2], object));
         if (operand[1] != NULL)
             g_ptr_array_add(call->args, ir_value_copy(operand[1]));
     }
@@ -133,25 +143,26 @@ static struct ir_value *perform(struct lower *lower, CXCursor expression, enum s
     case SHAPE_LOAD:
         lower_access(lower, IR_READ, loc, path, true);
         if (result || operand[2] != NULL) {
-            struct ir_value *loaded = ir_value_new(IR_VALUE_LOAD);
-            loaded->path = ir_path_copy(path);
+            struct ir_value *loaded =
+                path->root == IR_ROOT_UNKNOWN ? lower_unknown() : lower_load_of(ir_path_copy(path));
             struct ir_path *to = result
                                      ? ir_path_new(IR_ROOT_LOCAL, temp, NULL)
                                      : lower_deref(lower, ir_value_copy(operand[2]), pointer, loc);
-            if (path->root == IR_ROOT_UNKNOWN)
-                loaded->kind = IR_VALUE_UNKNOWN;
             lower_set(lower, loc, to, loaded, false);
         }
         break;
     case SHAPE_STORE:
     case SHAPE_EXCHANGE:
+        if (operand[3] != NULL && path->root != IR_ROOT_UNKNOWN) /* __atomic_exchange */
+            lower_set(lower, loc, lower_deref(lower, ir_value_copy(operand[3]), pointer, loc),
+                      lower_load_of(ir_path_copy(path)), false);
         stored = operand[2] == NULL
                      ? ir_value_copy(operand[1])
                      : behind(lower, ir_value_copy(operand[2]), children->list[2], object);
         break;
     case SHAPE_COMPARE:
         if (front_type_is_pointer(object)) /* may be stored */
-            stored = ir_value_copy(operand[4]);
+            stored = behind(lower, ir_value_copy(operand[4]), children->list[4], object);
         if (operand[2] != NULL) {
             struct ir_path *expected = lower_deref(lower, ir_value_copy(operand[2]), pointer, loc);
             lower_access(lower, IR_WRITE, loc, expected, false);

@@ -204,12 +204,11 @@ void front_function_declaration(struct front *front, CXCursor decl)
     front_attributes_clear(&attributes);
 }
 
-static enum CXChildVisitResult see_static(CXCursor cursor, CXCursor parent, CXClientData data)
+static enum CXChildVisitResult see_function(CXCursor cursor, CXCursor parent, CXClientData data)
 {
     struct front *front = data;
     (void)parent;
-    if (clang_getCursorKind(cursor) == CXCursor_FunctionDecl &&
-        clang_getCursorLinkage(cursor) == CXLinkage_Internal)
+    if (clang_getCursorKind(cursor) == CXCursor_FunctionDecl)
         g_hash_table_insert(front->by_name,
                             (gpointer)(uintptr_t)front_intern(clang_getCursorSpelling(cursor)),
                             front_cursor_key(cursor));
@@ -221,7 +220,7 @@ const char *front_function_named(struct front *front, const char *name)
 {
     if (front->by_name == NULL) {
         front->by_name = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
-        clang_visitChildren(clang_getTranslationUnitCursor(front->tu), see_static, front);
+        clang_visitChildren(clang_getTranslationUnitCursor(front->tu), see_function, front);
     }
     const CXCursor *found = g_hash_table_lookup(front->by_name, g_intern_string(name));
     return found == NULL ? g_intern_string(name) : front_function(front, *found)->ir->symbol;

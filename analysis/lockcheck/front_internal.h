@@ -61,7 +61,7 @@ struct front {
     GHashTable *records;   /* CXCursor -> struct front_record */
     GHashTable *symbols;   /* CXCursor, canonical -> symbol of a function or variable */
     GHashTable *typedefs;  /* CXCursor -> GPtrArray of annotations */
-    GHashTable *by_name;   /* static functions: name -> symbol; NULL until it is needed */
+    GHashTable *by_name;   /* name -> CXCursor of a function; NULL until it is needed */
     GHashTable *lowered;   /* symbols of functions that have a body or are waiting for it */
     GArray *bodies;        /* of CXCursor: definitions to be lowered */
     struct lower *init;    /* the body of IR_INIT_SYMBOL */

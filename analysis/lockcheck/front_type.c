@@ -105,9 +105,10 @@ static bool peel(CXType *type, struct ir_type *out)
         *type = clang_getArrayElementType(*type);
         out->name = NULL;
         return true;
-    case CXType_Unexposed: { /* parentheses, typeof */
+    case CXType_Auto:
+    case CXType_Unexposed: { /* parentheses, typeof, __auto_type */
         CXType canonical = clang_getCanonicalType(*type);
-        if (canonical.kind == CXType_Unexposed)
+        if (canonical.kind == type->kind)
             return false;
         *type = canonical;
         return true;

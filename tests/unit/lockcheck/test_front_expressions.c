@@ -315,7 +315,7 @@ static void test_gnu_atomics_are_calls_and_accesses(void **state)
                  "call __atomic_load_n(&n, 0) atomic\n"
                  "read n atomic\n"
                  "set y = n\n"
-                 "call __atomic_store_n(&n, &y, 0) atomic\n"
+                 "call __atomic_store_n(&n, y, 0) atomic\n"
                  "set n = y atomic\n"
                  "call __sync_fetch_and_add(&n, 1) -> %5 atomic\n"
                  "write n atomic\n"
