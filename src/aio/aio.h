@@ -19,7 +19,7 @@
 
 #include "aio/event_notifier.h"
 #include "base/error.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 struct CAPABILITY("aio_context") aio_context;
 

@@ -44,7 +44,7 @@ enum bh_flags {
 struct aio_bh {
     ck_stack_entry_t link; /* where PENDING says that it is */
     atomic_uint flags;
-    uint64_t seq; /* in the home thread's queue: of the round that took it */
+    uint64_t seq OWNED_BY(home); /* in the home thread's queue: of the round that took it */
     struct aio_context *ctx IMMUTABLE_AFTER_INIT;
     aio_bh_fn *cb IMMUTABLE_AFTER_INIT;
     void *opaque IMMUTABLE_AFTER_INIT;

@@ -16,7 +16,7 @@ typedef void aio_bh_fn(void *opaque);
  * its register access or one of its bottom halves, other bottom halves with
  * the same guard wait, and run in their order soon after it is left. Used by
  * one thread at a time: a context's home, or who holds the lock of the device. */
-struct aio_guard {
+struct OWNED_BY(home or the holder of the lock of the device) aio_guard {
     bool entered;
     struct aio_bh *waiting, *waiting_last;
 };

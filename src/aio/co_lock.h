@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "aio/coroutine.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 #include "locks/spinlock.h"
 
 struct co_waiter;

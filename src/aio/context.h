@@ -31,9 +31,9 @@ struct aio_handler {
     uint32_t generation IMMUTABLE_AFTER_INIT; /* tells it from others of the same fd */
 
     /* Under handlers_lock. */
-    struct aio_link link;   /* in handlers or dead */
-    struct aio_link change; /* in the monitor's list of changes */
-    bool closed;            /* found to be closed: silent for good */
+    struct aio_link link;                          /* in handlers or dead */
+    struct aio_link change;                        /* in the monitor's list of changes */
+    bool closed OWNED_BY(holder of handlers_lock); /* found to be closed: silent for good */
 
     /* What is watched now: want, or 0 while silent, dead or removed. Written
      * under handlers_lock, read by the home thread without. */
@@ -43,10 +43,10 @@ struct aio_handler {
 
     /* The rest is the home thread's. */
     struct aio_link ready; /* in the context's list */
-    unsigned revents;
-    bool poll_ready;
-    bool poll_begun;
-    bool armed; /* io_uring: a request is out; under handlers_lock as well */
+    unsigned revents OWNED_BY(home);
+    bool poll_ready OWNED_BY(home);
+    bool poll_begun OWNED_BY(home);
+    bool armed OWNED_BY(home); /* io_uring: a request is out; under handlers_lock as well */
 };
 
 /* Whether none of its callbacks is to be called. */

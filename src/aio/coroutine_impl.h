@@ -9,13 +9,14 @@
 #include "aio/coroutine.h"
 #include "aio/coroutine_asm.h"
 #include "aio/sanitizer.h"
+#include "base/annotations.h"
 #include "base/tsan.h"
 
 struct aio_context;
 
 enum coroutine_action { COROUTINE_ENTER = 1, COROUTINE_YIELD, COROUTINE_RETURN };
 
-struct coroutine {
+struct OWNED_BY(the thread that runs or enters it) coroutine {
     void *sp;    /* of the backend while it does not run: stack pointer, or ucontext_t */
     void *uc;    /* its ucontext_t, for that backend */
     void *stack; /* lowest address above the guard page; NULL for a thread itself */
@@ -98,6 +99,6 @@ void coroutine_unprepare(struct coroutine *co);
 void coroutine_end(struct coroutine *self);
 
 /* What runs on each stack: entry after entry. */
-_Noreturn void coroutine_main(struct coroutine *self);
+_Noreturn void coroutine_main(struct coroutine *self) coroutine_fn;
 
 #endif

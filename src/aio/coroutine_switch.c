@@ -17,7 +17,7 @@ void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_
                                      size_t *size_old);
 #endif
 
-enum coroutine_backend coroutine_backend
+enum coroutine_backend coroutine_backend IMMUTABLE_AFTER_INIT
 #ifndef COROUTINE_HAVE_ASM
     = COROUTINE_UCONTEXT
 #endif
@@ -103,7 +103,7 @@ AIO_NO_ASAN void coroutine_main(struct coroutine *self)
 }
 
 /* makecontext passes ints. */
-AIO_NO_ASAN static void ucontext_start(unsigned low, unsigned high)
+AIO_NO_ASAN static coroutine_fn void ucontext_start(unsigned low, unsigned high)
 {
     coroutine_main((struct coroutine *)((uintptr_t)high << 32 | low));
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 struct event_notifier {
     int fd IMMUTABLE_AFTER_INIT;

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct aio_link {
+#include "base/annotations.h"
+
+struct OWNED_BY(who owns the list) aio_link {
     struct aio_link *next, *prev;
 };
 

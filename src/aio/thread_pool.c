@@ -36,13 +36,13 @@ enum request_state {
 struct thread_pool_request {
     struct aio_link link; /* in the queue, under the lock like state; or in completing */
     ck_stack_entry_t finished;
-    enum request_state state;
+    enum request_state state OWNED_BY(holder of the lock of the pool);
     struct thread_pool *pool IMMUTABLE_AFTER_INIT;
     thread_pool_fn *fn IMMUTABLE_AFTER_INIT;
     void *arg IMMUTABLE_AFTER_INIT;
     thread_pool_done *done IMMUTABLE_AFTER_INIT;
     void *opaque IMMUTABLE_AFTER_INIT;
-    int ret;
+    int ret OWNED_BY(its worker then the home thread);
 };
 
 struct thread_pool {

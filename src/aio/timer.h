@@ -23,7 +23,7 @@ enum aio_timer_state {
 struct aio_timer {
     struct timer_heap_node node; /* these three under the timer list's lock */
     struct aio_link expired;
-    enum aio_timer_state state;
+    enum aio_timer_state state OWNED_BY(holder of the lock of the list);
 
     struct aio_context *ctx IMMUTABLE_AFTER_INIT;
     enum aio_clock clock IMMUTABLE_AFTER_INIT;

@@ -5,7 +5,9 @@
 
 #include <stdint.h>
 
-struct timer_heap_node {
+#include "base/annotations.h"
+
+struct OWNED_BY(who owns the heap) timer_heap_node {
     int64_t key;                         /* set before insertion */
     struct timer_heap_node *child;       /* first of those that come later */
     struct timer_heap_node *next, *prev; /* siblings; prev of a first child: the parent */

@@ -1,6 +1,7 @@
 /* The mask, the file, and lines that do not mix: each call formats into one
  * buffer and writes it with one write(2), appending, so that processes that
  * share the file after a fork do not overwrite each other either. */
+#include "base/annotations.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -33,12 +34,10 @@ static const struct {
     {"aio", LOG_AIO, "event loops: fallbacks, and descriptors that went away"},
 };
 
-/* All immutable after log_start, but for log_after_fork, when there is one
- * thread. */
-static unsigned log_mask;
-static int log_fd = STDERR_FILENO;
-static bool appending;     /* the file is another process's too */
-static char *file_pattern; /* with "%d" in it, or NULL */
+static unsigned log_mask IMMUTABLE_AFTER_INIT;
+static int log_fd IMMUTABLE_AFTER_INIT = STDERR_FILENO;
+static bool appending IMMUTABLE_AFTER_INIT;     /* the file is another process's too */
+static char *file_pattern IMMUTABLE_AFTER_INIT; /* with "%d" in it, or NULL */
 
 int log_parse(const char *text, unsigned *mask, bool *help, struct error *err)
 {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/annotations.h"
 #include "base/error.h"
 
 enum log_category {
@@ -32,7 +33,7 @@ void log_print_help(void);
 
 /* Sets the mask and the file (NULL: stderr). Before threads exist. "%d" in
  * the file name becomes the process id. */
-NODISCARD int log_start(unsigned mask, const char *file, struct error *err);
+NODISCARD int log_start(unsigned mask, const char *file, struct error *err) BEFORE_THREADS;
 
 /* The file is appended to, not begun anew. Before log_start. */
 void log_append(void);
@@ -45,9 +46,10 @@ bool log_on(unsigned mask);
 
 /* Writes one or more whole lines, whatever the mask says. Any thread, no
  * locks taken, not for signal handlers. */
-void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
+BLOCKING_OK("a debugging aid, it waits for who reads the log wherever it is used");
 
 /* After fork(2) in the child: file names with "%d" are opened anew. */
-void log_after_fork(void);
+void log_after_fork(void) BEFORE_THREADS;
 
 #endif

@@ -63,11 +63,12 @@ uintptr_t code_rx(const void *rw);
  * caller must tb_request_flush and retry. When there are more vCPUs than
  * regions, vCPUs share some, which is safe because translation holds the
  * mmap_lock. */
-uint8_t *code_region_reserve(struct cpu *cpu, size_t code, size_t meta) REQUIRES(mmap_lock_cap);
+uint8_t *code_region_reserve(struct cpu *cpu, size_t code, size_t meta)
+    REQUIRES(mmap_lock_cap) PRIVATE_OBJECT;
 
 /* Takes `size` bytes of metadata, aligned to 16, off the end of what
  * code_region_reserve promised. Not zeroed. */
-void *code_region_meta(struct cpu *cpu, size_t size) REQUIRES(mmap_lock_cap);
+void *code_region_meta(struct cpu *cpu, size_t size) REQUIRES(mmap_lock_cap) PRIVATE_OBJECT;
 
 /* Keeps `size` bytes of code at the cursor; the cursor then moves on to the
  * next multiple of 16. Followed by tb_register_host. */

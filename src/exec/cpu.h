@@ -15,7 +15,7 @@
 #include <ck_stack.h>
 
 #include "base/error.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 #include "locks/event.h"
 #include "locks/mutex.h"
 #include "rcu/list.h"
@@ -40,7 +40,7 @@ extern struct mutex exclusive_mutex;
 
 struct cpu {
     unsigned index IMMUTABLE_AFTER_INIT; /* by cpu_register; unique among live vCPUs */
-    int host_tid IMMUTABLE_AFTER_INIT;   /* by cpu_attach_thread; for tgkill */
+    atomic_int host_tid; /* for tkill; 0: before cpu_attach_thread, where no kick is needed */
 
     /* Bits set by anybody. WORK, EXCLUSIVE and RCU are cleared by
      * cpu_process_work and cpu_exec_start, the others by the environment on

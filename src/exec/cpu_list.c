@@ -21,7 +21,7 @@ static struct rcu_list cpu_list = RCU_LIST_INIT(cpu_list); /* RCU; changed under
 static atomic_uint cpu_list_count;
 
 /* Puts the vCPU into the first gap between indices. */
-static void list_insert(struct cpu *cpu) REQUIRES(cpu_list_mutex)
+static void list_insert(struct cpu *cpu PRIVATE_OBJECT) REQUIRES(cpu_list_mutex)
 {
     struct rcu_list *prev = &cpu_list;
 
@@ -40,7 +40,7 @@ static void list_insert(struct cpu *cpu) REQUIRES(cpu_list_mutex)
 /* An unused vCPU's fields, but for those that the embedding CPU sets. */
 static void reset_fields(struct cpu *cpu)
 {
-    cpu->host_tid = 0;
+    atomic_init(&cpu->host_tid, 0);
     atomic_init(&cpu->exit_request, 0);
     atomic_init(&cpu->inside, false);
     atomic_init(&cpu->jump_cache_dirty, 0);
@@ -72,7 +72,7 @@ static void leave_read_section(void *opaque)
 void cpu_attach_thread(struct cpu *cpu)
 {
     current_cpu = cpu;
-    cpu->host_tid = gettid();
+    atomic_store_explicit(&cpu->host_tid, gettid(), memory_order_relaxed);
     rcu_register_thread();
     rcu_set_kick(leave_read_section, cpu);
 }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "exec/cpu.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 #include "locks/mmap_lock.h"
 #include "locks/spinlock.h"
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 /* The declared order, outermost first: a thread that holds a lock of one rank
  * takes only locks of the same or a later rank. An RCU read section has the
@@ -40,7 +40,7 @@ struct lock_class {
     /* In the list of all classes that have been used while watched; see
      * lock_class.c. id counts from 1; 0: not in the list yet. */
     _Atomic(unsigned) id;
-    struct lock_class *next IMMUTABLE_AFTER_INIT; /* set before id is published */
+    struct lock_class *next OWNED_BY(lock_class_register); /* set before id is published */
 
     /* Statistics; see stats.h. */
     _Atomic(uint64_t) acquired;

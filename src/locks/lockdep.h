@@ -67,7 +67,7 @@ static inline unsigned lockdep_held_count(void)
 /* Calls hook with the text of each report instead of ending the process; NULL:
  * none. For tests: what was reported then goes on and may well deadlock. */
 typedef void lockdep_hook_fn(const char *report, void *opaque);
-void lockdep_set_hook(lockdep_hook_fn *hook, void *opaque);
+void lockdep_set_hook(lockdep_hook_fn *hook, void *opaque) BEFORE_THREADS;
 
 /* In the child of a fork, before it takes a lock. locks_after_fork_child does
  * it, and so does fork(3) by itself. */

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 struct once {
     pthread_once_t control;

@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #include "base/error.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 #include "locks/lock_class.h"
 
 struct CAPABILITY("role") thread_role {

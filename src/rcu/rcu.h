@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "locks/annotations.h"
+#include "base/annotations.h"
 #include "locks/lock_class.h"
 #include "locks/lockdep.h"
 
@@ -180,7 +180,7 @@ void rcu_after_fork_child(void);
 
 /* Makes readers use real fences, as on a kernel without membarrier(2). Before
  * any thread is registered; for tests and benchmarks. */
-void rcu_avoid_membarrier(void);
+void rcu_avoid_membarrier(void) BEFORE_THREADS;
 bool rcu_uses_membarrier(void);
 
 #endif

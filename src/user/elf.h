@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 #define ELF_MAX_SEGMENTS  128
 #define ELF_INTERP_MAX    4096

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 struct OWNED_BY(who owns the set) page_set {
     uint64_t *slots; /* page addresses with bit 0 set; 0: empty */

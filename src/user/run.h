@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 struct IMMUTABLE_AFTER_INIT user_options {
     const char *program; /* as given: a path, no search */

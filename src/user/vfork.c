@@ -54,7 +54,7 @@ static int lend(const struct user_thread *t, struct lent *lent)
     lent->rflags = cpu->rflags;
     lent->fs_base = cpu->fs_base;
     lent->gs_base = cpu->gs_base;
-    lent->host_tid = cpu->cpu.host_tid;
+    lent->host_tid = atomic_load_explicit(&cpu->cpu.host_tid, memory_order_relaxed);
     return 0;
 }
 
@@ -77,7 +77,7 @@ static void take_back(struct user_thread *t, struct lent *lent)
     cpu->fs_base = lent->fs_base;
     cpu->gs_base = lent->gs_base;
     cpu->insns_limit = 0;
-    cpu->cpu.host_tid = lent->host_tid;
+    atomic_store_explicit(&cpu->cpu.host_tid, lent->host_tid, memory_order_relaxed);
     exec_free_abandoned(t);
     *t = lent->thread;
     current_thread = t;

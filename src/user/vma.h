@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 enum vma_kind {
     VMA_NORMAL,

@@ -30,9 +30,10 @@ unsigned x86_translate_max_insns IMMUTABLE_AFTER_INIT = X86_TB_MAX_INSNS;
  * that, one comes in its place that doesn't. */
 static void kick(struct cpu *cpu)
 {
-    if (syscall(SYS_tkill, cpu->host_tid, KICK_SIGNAL) < 0 && errno == EAGAIN) {
+    int tid = atomic_load_explicit(&cpu->host_tid, memory_order_relaxed);
+    if (syscall(SYS_tkill, tid, KICK_SIGNAL) < 0 && errno == EAGAIN) {
         atomic_store_explicit(&x86_cpu_of(cpu)->kicked_by_trap, true, memory_order_release);
-        syscall(SYS_tkill, cpu->host_tid, SIGTRAP);
+        syscall(SYS_tkill, tid, SIGTRAP);
     }
 }
 

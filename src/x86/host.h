@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "locks/annotations.h"
+#include "base/annotations.h"
 
 struct IMMUTABLE_AFTER_INIT x86_host {
     bool avx, bmi2;

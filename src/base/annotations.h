@@ -6,8 +6,8 @@
  * An argument is the capability itself: a lock object or its address, a role
  * (locks/thread.h), or one of the global capabilities bql, mmap_lock_cap,
  * page_lock_cap, region_lock_cap, rcu_cap. docs/locking.md shows each use. */
-#ifndef MORTISE_LOCKS_ANNOTATIONS_H
-#define MORTISE_LOCKS_ANNOTATIONS_H
+#ifndef MORTISE_BASE_ANNOTATIONS_H
+#define MORTISE_BASE_ANNOTATIONS_H
 
 #if defined(__LOCKCHECK__)
 #define LOCKS_CLANG(x)
@@ -63,7 +63,15 @@
 /* On data: written before other threads can see it, and never again. */
 #define IMMUTABLE_AFTER_INIT LOCKS_NOTE("immutable")
 
-/* On data: touched only by threads of the role. */
+/* On a function: no other thread can see what it returns; on a parameter: nor
+ * what it is given. */
+#define PRIVATE_OBJECT LOCKS_NOTE("private")
+
+/* On a function: called only while the process has one thread. */
+#define BEFORE_THREADS LOCKS_NOTE("alone")
+
+/* On data, or on a struct for all its fields that say nothing themselves:
+ * touched only by threads of the role, or by whom the words name. */
 #define OWNED_BY(role) LOCKS_NOTE("owned_by:" #role)
 
 /* On pointers: read by rcu_dereference, published by rcu_assign_pointer. */
@@ -72,5 +80,9 @@
 /* On functions: may sleep for an unbounded time, so not under a spinlock nor
  * in an RCU read section. */
 #define MAY_BLOCK LOCKS_NOTE("may_block")
+
+/* On functions: they may sleep, and are called all the same where that is not
+ * allowed, for the reason given. */
+#define BLOCKING_OK(reason) LOCKS_NOTE("blocking_ok:" reason)
 
 #endif
