@@ -69,6 +69,12 @@
 #define LOCKCHECK_ROLE(role)         LOCKCHECK_ANNOTATE("role:" #role)
 #define LOCKCHECK_THREAD_ENTRY(role) LOCKCHECK_ANNOTATE("thread_entry:" #role)
 
+/* On functions and parameters: no other thread can see the object that is
+ * returned or handed over; on functions: called only while the process has one
+ * thread (start-up, the child of a fork). */
+#define LOCKCHECK_PRIVATE LOCKCHECK_ANNOTATE("private:")
+#define LOCKCHECK_ALONE   LOCKCHECK_ANNOTATE("alone:")
+
 /* On functions: may sleep; may in theory, but not where it is called from. */
 #define LOCKCHECK_MAY_BLOCK           LOCKCHECK_ANNOTATE("may_block:")
 #define LOCKCHECK_BLOCKING_OK(reason) LOCKCHECK_ANNOTATE("blocking_ok:" reason)

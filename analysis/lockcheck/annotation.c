@@ -47,6 +47,8 @@ static const struct {
     [ANNOTATION_IMMUTABLE] = {"immutable", SPLIT_ONE},
     [ANNOTATION_OWNED_BY] = {"owned_by", SPLIT_ONE},
     [ANNOTATION_RCU] = {"rcu", SPLIT_ALL},
+    [ANNOTATION_PRIVATE] = {"private", SPLIT_ONE},
+    [ANNOTATION_ALONE] = {"alone", SPLIT_ONE},
     [ANNOTATION_KEYED] = {"keyed", SPLIT_ALL},
     [ANNOTATION_SUPPRESS] = {"suppress", SPLIT_TWO},
     [ANNOTATION_UNKNOWN] = {"unknown", SPLIT_ONE},

@@ -31,6 +31,8 @@
  * immutable        field, global, struct  written before it is shared, never again
  * owned_by         field, global, struct  a role, or in words who it is that may touch it
  * rcu              field, global       read by rcu_dereference, published by rcu_assign_pointer
+ * private          function, parameter no other thread can see what it returns, what it is given
+ * alone            function            called only while the process has one thread
  * keyed            lock                "ascending": several at once, by ascending key
  * suppress         function            check id, reason
  *
@@ -77,6 +79,8 @@ enum annotation_kind {
     ANNOTATION_IMMUTABLE,
     ANNOTATION_OWNED_BY,
     ANNOTATION_RCU,
+    ANNOTATION_PRIVATE,
+    ANNOTATION_ALONE,
     ANNOTATION_KEYED,
     ANNOTATION_SUPPRESS,
     ANNOTATION_UNKNOWN, /* starts with lockcheck: but means nothing: reported */

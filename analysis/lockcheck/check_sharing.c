@@ -71,6 +71,20 @@ static bool says_how(const struct ir_variable *variable)
     return false;
 }
 
+/* A global that says it speaks for what it consists of. */
+static bool root_says_how(const struct program *program, const struct ir_path *path)
+{
+    const struct ir_variable *root =
+        path->root == IR_ROOT_GLOBAL ? program_global(program, path->symbol) : NULL;
+
+    for (guint i = 0; i < path->steps->len; i++) {
+        if (g_array_index(path->steps, struct ir_step, i).kind == IR_STEP_DEREF) {
+            return false;
+        }
+    }
+    return root && says_how(root);
+}
+
 /* A struct may say it for all of its fields. */
 static bool says_how_as_a_whole(const struct ir_record *record)
 {
@@ -122,7 +136,8 @@ bool sharing_access(const struct sharing *sharing, const struct pfunction *funct
         (event->kind != IR_READ && pointee)) {
         return false;
     }
-    if (fresh_path(sharing->fresh, function, event, path)) {
+    if (annotation_has(function->annotations, ANNOTATION_ALONE) ||
+        fresh_path(sharing->fresh, function, event, path)) {
         return false;
     }
     return strcmp(function->ir->name, "main") != 0 ||
@@ -200,7 +215,7 @@ static void count_event(struct sharing *sharing, const struct pfunction *functio
     bool writes;
 
     if (!sharing_access(sharing, function, event, &variable, &record, &writes) ||
-        !needs_owner(sharing, variable, record)) {
+        !needs_owner(sharing, variable, record) || root_says_how(sharing->program, event->path)) {
         return;
     }
     usage = g_hash_table_lookup(sharing->usages, variable);

@@ -148,6 +148,7 @@ static bool target_allocates(const struct fresh *fresh, const struct ir_event *e
         const struct pfunction *target = call->targets->pdata[i];
 
         all = fresh_returns(fresh, target) ||
+              annotation_has(target->annotations, ANNOTATION_PRIVATE) ||
               (!target->ir->blocks && allocates(target->ir->name)) || allocates(target->ir->name);
     }
     return all;
@@ -519,6 +520,17 @@ static bool is_fresh_root(struct fresh *fresh, const struct pfunction *function,
            (g_array_index(fresh->states, uint64_t, state - 1) & bit_of(fresh, path)) != 0;
 }
 
+/* Said to be private: the caller has made it, and hands it on. */
+static bool is_private_parameter(const struct pfunction *function, const struct ir_path *path)
+{
+    const struct ir_variable *parameter =
+        path->root == IR_ROOT_PARAM && path->index < function->ir->params->len
+            ? function->ir->params->pdata[path->index]
+            : NULL;
+
+    return parameter && annotation_has(parameter->annotations, ANNOTATION_PRIVATE);
+}
+
 bool fresh_path(struct fresh *fresh, const struct pfunction *function, const struct ir_event *event,
                 const struct ir_path *path)
 {
@@ -528,7 +540,7 @@ bool fresh_path(struct fresh *fresh, const struct pfunction *function, const str
         derefs += g_array_index(path->steps, struct ir_step, i).kind == IR_STEP_DEREF;
     }
     return (derefs == 0 || (derefs == 1 && starts_with_deref(path))) &&
-           is_fresh_root(fresh, function, event, path);
+           (is_private_parameter(function, path) || is_fresh_root(fresh, function, event, path));
 }
 
 bool fresh_value(struct fresh *fresh, const struct pfunction *function,
@@ -536,5 +548,6 @@ bool fresh_value(struct fresh *fresh, const struct pfunction *function,
 {
     const struct ir_path *root = pointer_root(value);
 
-    return root && is_fresh_root(fresh, function, event, root);
+    return root &&
+           (is_private_parameter(function, root) || is_fresh_root(fresh, function, event, root));
 }

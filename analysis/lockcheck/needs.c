@@ -162,6 +162,7 @@ void needs_require(struct needs *needs, struct pfunction *function, const struct
     bool wrong_mode = false;
 
     if ((spec->object && fresh_path(needs->fresh, function, event, spec->object)) ||
+        annotation_has(function->annotations, ANNOTATION_ALONE) ||
         is_alone(needs, function, event, false)) {
         return;
     }
@@ -254,6 +255,7 @@ static void require_for_callee(struct needs *needs, struct pfunction *function,
 
     if ((!callback && !may_pass(needs, call, below, &param)) ||
         (!callback && argument_is_fresh(needs, function, event, below)) ||
+        annotation_has(function->annotations, ANNOTATION_ALONE) ||
         is_alone(needs, function, event, below->threaded)) {
         return;
     }
