@@ -230,7 +230,7 @@ static void confirm(struct run *run, const struct program *program, const struct
     }
     confirm_check(confirm, program, graph, run->findings);
     if (!run->options->quiet) {
-        printf("confirm: %u orders recorded at run time\n", confirm_count(confirm));
+        printf("confirm: %u orders were recorded at run time\n", confirm_count(confirm));
     }
     confirm_free(confirm);
     finished(run, "confirm");
