@@ -203,7 +203,7 @@ const struct held *flow_find_class(const struct flow_state *state, const struct 
     for (guint i = 0; class && i < flow_held_count(state); i++) {
         const struct held *held = flow_held(state, i);
 
-        if (held->class == class && (!found || held->mode == RULE_EXCLUSIVE)) {
+        if (held && held->class == class && (!found || held->mode == RULE_EXCLUSIVE)) {
             found = held;
         }
     }

@@ -364,7 +364,7 @@ bool lower_enter(struct lower *lower, CXCursor cursor)
                         g_strdup_printf("%s:%u:%u: nested deeper than %u levels: the inner part is "
                                         "not analysed",
                                         loc.file == NULL ? "?" : loc.file, loc.line, loc.column,
-                                        DEPTH_MAX));
+                                        (unsigned)DEPTH_MAX));
     }
     return false;
 }

@@ -288,10 +288,11 @@ static void drop_disabled(struct run *run)
 /* Takes the text over. */
 static void write_file(struct run *run, const char *path, char *text)
 {
-    FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+    const bool to_stdout = strcmp(path, "-") == 0;
+    FILE *out = to_stdout ? stdout : fopen(path, "w");
     bool good = out && fwrite(text, 1, strlen(text), out) == strlen(text);
 
-    if (out && out != stdout) {
+    if (out && !to_stdout) {
         good = fclose(out) == 0 && good;
     }
     if (!good) {

@@ -150,8 +150,8 @@ void suppressions_parse(struct suppressions *suppressions, const char *name, con
     const char *end = text + length;
 
     for (const char *at = text; at < end;) {
-        const char *newline = memchr(at, '\n', (gsize)(end - at));
-        const char *stop = newline ? newline : end;
+        const char *line_end = memchr(at, '\n', (gsize)(end - at));
+        const char *stop = line_end ? line_end : end;
         char *check;
 
         loc.line++;
@@ -166,7 +166,7 @@ void suppressions_parse(struct suppressions *suppressions, const char *name, con
         } else {
             g_free(check);
         }
-        at = newline ? newline + 1 : end;
+        at = line_end ? line_end + 1 : end;
     }
 }
 
@@ -174,8 +174,8 @@ void suppressions_parse(struct suppressions *suppressions, const char *name, con
 static void add_comment(struct suppressions *suppressions, const char *at, const char *end,
                         struct ir_loc loc, uint32_t target, struct findings *findings)
 {
-    const char *newline = memchr(at, '\n', (gsize)(end - at));
-    const char *stop = newline ? newline : end;
+    const char *line_end = memchr(at, '\n', (gsize)(end - at));
+    const char *stop = line_end ? line_end : end;
     char *check = next_word(&at, stop);
     struct suppression *s =
         add(suppressions, check, g_strdup(loc.file), rest(at, stop), loc, findings);
