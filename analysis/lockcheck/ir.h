@@ -13,6 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* In place of glib's (intern.c says why); by one thread at a time. */
+const char *ir_intern(const char *string);
+#define g_intern_string        ir_intern
+#define g_intern_static_string ir_intern
+
 /* Where something stands in the source: after macro expansion, the place
  * where the outermost macro was used. file is NULL for "nowhere". */
 struct ir_loc {

@@ -35,5 +35,7 @@ typedef bool store_fresh_fn(const GPtrArray *dependencies, void *context);
 GByteArray *store_encode(const struct ir_unit *unit, const uint8_t key[STORE_KEY_SIZE]);
 struct ir_unit *store_decode(const void *data, size_t size, const uint8_t *key,
                              store_fresh_fn *fresh, void *context);
+/* Any bytes with a header that fits them, for tests of store_decode. */
+GByteArray *store_wrap(const void *data, size_t size);
 
 #endif

@@ -462,11 +462,32 @@ static void code_unit(struct coder *c, struct ir_unit *unit)
     }
 }
 
+/* The header for what follows it in the array. */
+static void seal(GByteArray *file, const uint8_t *key)
+{
+    struct header header = {.magic = MAGIC};
+
+    memcpy(header.key, key, sizeof(header.key));
+    header.size = file->len - sizeof(header);
+    header.checksum = checksum(file->data + sizeof(header), header.size);
+    memcpy(file->data, &header, sizeof(header));
+}
+
+GByteArray *store_wrap(const void *data, size_t size)
+{
+    static const uint8_t key[STORE_KEY_SIZE];
+    GByteArray *file = g_byte_array_new();
+
+    g_byte_array_set_size(file, sizeof(struct header));
+    g_byte_array_append(file, data, (guint)size);
+    seal(file, key);
+    return file;
+}
+
 GByteArray *store_encode(const struct ir_unit *unit, const uint8_t key[STORE_KEY_SIZE])
 {
     struct coder c = {.writing = true};
     struct ir_unit copy = *unit; /* the coder takes what it may write to */
-    struct header header = {.magic = MAGIC};
     GByteArray *file = g_byte_array_new();
 
     c.out = g_byte_array_new();
@@ -477,8 +498,7 @@ GByteArray *store_encode(const struct ir_unit *unit, const uint8_t key[STORE_KEY
     code_string(&c, &copy.main_file);
     code_unit(&c, &copy);
 
-    memcpy(header.key, key, sizeof(header.key));
-    g_byte_array_append(file, (const guint8 *)&header, sizeof(header));
+    g_byte_array_set_size(file, sizeof(struct header));
     put(file, c.strings->len);
     for (guint i = 1; i < c.strings->len; i++) {
         size_t length = strlen(c.strings->pdata[i]);
@@ -487,9 +507,7 @@ GByteArray *store_encode(const struct ir_unit *unit, const uint8_t key[STORE_KEY
         g_byte_array_append(file, c.strings->pdata[i], (guint)length + 1);
     }
     g_byte_array_append(file, c.out->data, c.out->len);
-    header.size = file->len - sizeof(header);
-    header.checksum = checksum(file->data + sizeof(header), header.size);
-    memcpy(file->data, &header, sizeof(header));
+    seal(file, key);
     g_ptr_array_unref(c.strings);
     g_hash_table_unref(c.numbers);
     g_byte_array_unref(c.out);
