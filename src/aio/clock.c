@@ -24,7 +24,7 @@ static int64_t host_ns(clockid_t id)
 {
     struct timespec now;
 
-    clock_gettime(id, &now);
+    (void)clock_gettime(id, &now);
     return (int64_t)now.tv_sec * AIO_NS_PER_SEC + now.tv_nsec;
 }
 

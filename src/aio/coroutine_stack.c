@@ -22,7 +22,7 @@ struct coroutine *coroutine_alloc(void)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED || mprotect(memory, guard, PROT_NONE) < 0) {
-        aio_bug("no memory for a coroutine's stack: %s", strerror(errno));
+        aio_bug("no memory for a coroutine's stack: %s", error_text(errno));
     }
     co->stack = memory + guard;
     coroutine_prepare(co);

@@ -144,7 +144,7 @@ void coroutine_prepare(struct coroutine *co)
     uintptr_t self = (uintptr_t)co;
 
     co->uc = uc;
-    getcontext(uc);
+    (void)getcontext(uc);
     uc->uc_stack.ss_sp = co->stack;
     uc->uc_stack.ss_size = COROUTINE_STACK_SIZE;
     uc->uc_link = NULL;

@@ -29,7 +29,7 @@ void aio_bug(const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     log_printf("mortise: %s\n", text);
     abort();
@@ -49,7 +49,7 @@ void *aio_alloc(size_t size)
 static void init_fields(struct aio_context *ctx, const char *name) NO_THREAD_SAFETY_ANALYSIS
 {
     atomic_init(&ctx->refs, 1);
-    snprintf(ctx->name, sizeof(ctx->name), "%s", name);
+    (void)snprintf(ctx->name, sizeof(ctx->name), "%s", name);
     ck_stack_init(&ctx->bhs);
     ck_stack_init(&ctx->coroutines);
     for (int i = 0; i < AIO_CLOCK_COUNT; i++) {

@@ -19,7 +19,7 @@ int event_notifier_init(struct event_notifier *e, bool active, struct error *err
     if (e->fd < 0) {
         int errnum = errno;
 
-        return error_set(err, errnum, "cannot create an event notifier: %s", strerror(errnum));
+        return error_set(err, errnum, "cannot create an event notifier: %s", error_text(errnum));
     }
     return 0;
 }

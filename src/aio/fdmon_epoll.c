@@ -40,7 +40,7 @@ static int epoll_start(struct aio_context *ctx, struct error *err)
         int errnum = errno;
 
         free(s);
-        return error_set(err, errnum, "cannot use epoll: %s", strerror(errnum));
+        return error_set(err, errnum, "cannot use epoll: %s", error_text(errnum));
     }
     ctx->fdmon_state = s;
     return 0;

@@ -49,7 +49,7 @@ static int io_uring_start(struct aio_context *ctx, struct error *err)
     }
     if (ret < 0) {
         free(s);
-        return error_set(err, -ret, "cannot use io_uring: %s", strerror(-ret));
+        return error_set(err, -ret, "cannot use io_uring: %s", error_text(-ret));
     }
     (void)io_uring_ring_dontfork(&s->ring);
     ctx->fdmon_state = s;

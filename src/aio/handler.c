@@ -40,7 +40,7 @@ static int check_descriptor(int fd, struct error *err)
     if (fd < 0 || fstat(fd, &st) < 0) {
         int errnum = fd < 0 ? EBADF : errno;
 
-        return error_set(err, errnum, "cannot watch descriptor %d: %s", fd, strerror(errnum));
+        return error_set(err, errnum, "cannot watch descriptor %d: %s", fd, error_text(errnum));
     }
     if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
         return error_set(err, EPERM, "cannot watch descriptor %d: a file on disk is always ready",
@@ -112,7 +112,7 @@ static int install(struct aio_context *ctx, struct aio_handler *h, struct error 
     ret = ctx->fdmon->update(ctx, h, 0, old);
     if (ret < 0) {
         return error_set(err, -ret, "cannot watch descriptor %d with %s: %s", h->fd,
-                         ctx->fdmon->name, strerror(-ret));
+                         ctx->fdmon->name, error_text(-ret));
     }
     if (old) {
         bury(ctx, old);

@@ -154,7 +154,7 @@ int iothread_set_affinity(struct iothread *io, const cpu_set_t *cpus, struct err
 
     if (ret) {
         return error_set(err, ret, "cannot bind I/O thread %s to host CPUs: %s",
-                         aio_context_name(io->ctx), strerror(ret));
+                         aio_context_name(io->ctx), error_text(ret));
     }
     return 0;
 }

@@ -30,7 +30,8 @@ int aio_signals_start(struct aio_signals *s, struct aio_context *ctx, const sigs
     if (s->fd < 0) {
         int errnum = errno;
 
-        ret = error_set(err, errnum, "cannot receive signals by descriptor: %s", strerror(errnum));
+        ret =
+            error_set(err, errnum, "cannot receive signals by descriptor: %s", error_text(errnum));
     } else {
         ret = aio_set_fd_handler(ctx, s->fd, 0, &ops, s, err);
         if (ret < 0) {

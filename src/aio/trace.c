@@ -46,7 +46,7 @@ uint64_t aio_trace_now(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -228,7 +228,7 @@ int aio_trace_write_json(FILE *file, struct error *err)
     fprintf(file, "\n]}\n");
     mutex_unlock(&trace_lock);
     if (fflush(file) != 0 || ferror(file)) {
-        return error_set(err, EIO, "cannot write the trace: %s", strerror(errno));
+        return error_set(err, EIO, "cannot write the trace: %s", error_text(errno));
     }
     return 0;
 }
