@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define DEPTH_MAX 400
+#define DEPTH_MAX 1000
 
 struct label {
     uint32_t block;

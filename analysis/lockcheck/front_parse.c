@@ -7,8 +7,11 @@
  * them is taken when it is used. */
 #include "front_internal.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define STACK_SIZE ((size_t)512 << 20)
 
 static void file_free(void *data)
 {
@@ -249,8 +252,9 @@ static bool is_other_language(const char *const *arguments, unsigned count, cons
     return false;
 }
 
-struct ir_unit *front_parse(const char *directory, const char *const *arguments, unsigned count,
-                            const char *file, const struct front_options *options)
+static struct ir_unit *parse_and_lower(const char *directory, const char *const *arguments,
+                                       unsigned count, const char *file,
+                                       const struct front_options *options)
 {
     char *path = front_absolute(directory, file);
     struct ir_unit *unit = ir_unit_new(path);
@@ -281,4 +285,44 @@ struct ir_unit *front_parse(const char *directory, const char *const *arguments,
     clang_disposeIndex(index);
     g_free(path);
     return unit;
+}
+
+struct job {
+    const char *directory;
+    const char *const *arguments;
+    unsigned count;
+    const char *file;
+    const struct front_options *options;
+    struct ir_unit *unit;
+};
+
+static void *run(void *data)
+{
+    struct job *job = data;
+    job->unit =
+        parse_and_lower(job->directory, job->arguments, job->count, job->file, job->options);
+    return NULL;
+}
+
+/* The parser recurses as deep as expressions and else-ifs nest, and generated
+ * code nests deeply: it gets a stack that is large enough, of which only what
+ * is used takes memory, and is kept from making a thread of its own. */
+struct ir_unit *front_parse(const char *directory, const char *const *arguments, unsigned count,
+                            const char *file, const struct front_options *options)
+{
+    struct job job = {directory, arguments, count, file, options, NULL};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    bool started = false;
+    g_setenv("LIBCLANG_NOTHREADS", "1", TRUE);
+    if (pthread_attr_init(&attributes) == 0) {
+        started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&
+                  pthread_create(&thread, &attributes, run, &job) == 0;
+        pthread_attr_destroy(&attributes);
+    }
+    if (started)
+        pthread_join(thread, NULL);
+    else
+        run(&job);
+    return job.unit;
 }

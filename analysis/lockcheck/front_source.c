@@ -94,9 +94,34 @@ bool front_is_system(struct front *front, CXCursor cursor)
 
 /* libclang has no question for this; in its source locations the highest bit
  * marks a place within a macro's expansion. */
+static bool in_macro(CXSourceLocation location)
+{
+    return (location.int_data >> 31) != 0;
+}
+
 bool front_in_macro(CXCursor cursor)
 {
-    return (clang_getRangeStart(clang_getCursorExtent(cursor)).int_data >> 31) != 0;
+    return in_macro(clang_getRangeStart(clang_getCursorExtent(cursor)));
+}
+
+/* Where an expression ends with the use of a macro that is itself in a
+ * macro's argument, libclang's end is the start of that use. */
+static unsigned behind_macro(const struct front_file *file, unsigned at)
+{
+    unsigned depth = 0;
+    if (at >= file->size || !(g_ascii_isalpha(file->text[at]) || file->text[at] == '_'))
+        return at;
+    while (at < file->size && (g_ascii_isalnum(file->text[at]) || file->text[at] == '_'))
+        at++;
+    for (unsigned i = at; i < file->size && i - at < TEXT_MAX; i++) {
+        if (file->text[i] == '(')
+            depth++;
+        else if (depth == 0 && file->text[i] != ' ')
+            break;
+        else if (file->text[i] == ')' && --depth == 0)
+            return i + 1;
+    }
+    return at;
 }
 
 const char *front_text(struct front *front, CXCursor cursor)
@@ -106,10 +131,14 @@ const char *front_text(struct front *front, CXCursor cursor)
     unsigned from = 0, to = 0;
     clang_getFileLocation(clang_getRangeStart(range), &from_file, NULL, NULL, &from);
     clang_getFileLocation(clang_getRangeEnd(range), &to_file, NULL, NULL, &to);
-    if (from_file == NULL || from_file != to_file || to <= from || to - from > TEXT_MAX)
+    if (from_file == NULL || from_file != to_file)
         return NULL;
     const struct front_file *file = front_file(front, from_file);
-    if (file->text == NULL || to > file->size)
+    if (file->text == NULL)
+        return NULL;
+    if (in_macro(clang_getRangeEnd(range)))
+        to = behind_macro(file, to);
+    if (to <= from || to - from > TEXT_MAX || to > file->size)
         return NULL;
 
     char text[TEXT_MAX + 1];
