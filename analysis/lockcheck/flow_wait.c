@@ -1,7 +1,8 @@
 /* Waits that may never end: a condition wait that keeps a lock besides its
  * mutex, one without its mutex, and a wait for another thread that needs a
  * lock which the waiting one holds. Which functions a join waits for is told
- * by the variable that keeps the handle of the thread. */
+ * by the variable that keeps the handle of the thread; handles that go through
+ * parameters are not told apart. */
 #include "flow_internal.h"
 
 static void add_start(GHashTable *threads, const struct ir_variable *handle,
@@ -49,6 +50,7 @@ static void note_creation(struct flow *flow, const struct pcall *call, const str
     const struct ir_function *function = call->caller->ir;
     const struct ir_event *event = call->event;
     const struct ir_variable *handle = NULL, *moved = NULL;
+    bool passed_on = false;
     GPtrArray *starts;
 
     if (rule->callback < 0 || (guint)rule->callback >= event->args->len) {
@@ -64,6 +66,7 @@ static void note_creation(struct flow *flow, const struct pcall *call, const str
 
         if (first->kind == IR_VALUE_ADDRESS || first->kind == IR_VALUE_LOAD) {
             handle = variable_of(flow, first->path, function);
+            passed_on = first->path->root == IR_ROOT_PARAM && first->path->steps->len == 0;
         } else if (first->kind == IR_VALUE_OFFSET && first->a && first->a->path) {
             handle = variable_of(flow, first->a->path, function);
         }
@@ -87,6 +90,12 @@ static void note_creation(struct flow *flow, const struct pcall *call, const str
         if (handle) {
             add_start(flow->threads, handle, start);
         }
+        if (!g_ptr_array_find(flow->starts, start, NULL)) {
+            g_ptr_array_add(flow->starts, start);
+        }
+        if ((!handle || passed_on) && !moved && !g_ptr_array_find(flow->loose, start, NULL)) {
+            g_ptr_array_add(flow->loose, start);
+        }
         if (moved) {
             add_start(flow->threads, moved, start);
         }
@@ -103,6 +112,8 @@ void waits_prepare(struct flow *flow)
 {
     flow->threads = g_hash_table_new_full(NULL, NULL, NULL, free_starts);
     flow->grace_calls = g_ptr_array_new();
+    flow->starts = g_ptr_array_new();
+    flow->loose = g_ptr_array_new();
     flow->created = g_hash_table_new(NULL, NULL);
     for (guint i = 0; i < flow->functions->len; i++) {
         const struct flow_function *ff = g_ptr_array_index(flow->functions, i);
@@ -127,6 +138,8 @@ void waits_free(struct flow *flow)
 {
     g_clear_pointer(&flow->threads, g_hash_table_unref);
     g_clear_pointer(&flow->grace_calls, g_ptr_array_unref);
+    g_clear_pointer(&flow->starts, g_ptr_array_unref);
+    g_clear_pointer(&flow->loose, g_ptr_array_unref);
     g_clear_pointer(&flow->created, g_hash_table_unref);
 }
 
@@ -163,6 +176,9 @@ static const GPtrArray *joined(struct walk *walk, const struct flow_state *state
             variable_of(flow, place_path(term->place), walk->function->ir);
 
         starts = variable ? g_hash_table_lookup(flow->threads, variable) : NULL;
+    }
+    if (!starts) {
+        starts = flow->starts->len == 1 ? flow->starts : flow->loose;
     }
     return starts;
 }
@@ -249,8 +265,7 @@ static void report_not_held(const struct flow_state *state, const struct wait *w
     struct finding *finding;
     char *text;
 
-    if (!wait->place || wait->held || dropped_there(wait, &(struct flow_lock){0}) ||
-        gone_find(state->released, wait->place)) {
+    if (!wait->place || wait->held || gone_find(state->released, wait->place)) {
         return;
     }
     bool nobody = walk->function->callers->len == 0;
