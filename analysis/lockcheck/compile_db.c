@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "glob.h"
+
 #define MAX_SIZE (256u << 20)
 
 static void command_free(gpointer data)
@@ -378,35 +380,15 @@ void compile_db_select(struct compile_db *db, const char *const *files, GPtrArra
     g_free(here);
 }
 
-static bool matches(GPatternSpec *pattern, const char *path, const char *base)
-{
-    const char *relative =
-        is_within(path, base) && path[strlen(base)] ? path + strlen(base) + 1 : path;
-
-    if (g_pattern_spec_match_string(pattern, path) ||
-        g_pattern_spec_match_string(pattern, relative)) {
-        return true;
-    }
-    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        if (g_pattern_spec_match_string(pattern, slash + 1)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void compile_db_exclude(struct compile_db *db, const char *const *patterns, const char *base)
+void compile_db_exclude(struct compile_db *db, const char *const *patterns)
 {
     for (gsize p = 0; patterns[p]; p++) {
-        GPatternSpec *pattern = g_pattern_spec_new(patterns[p]);
-
         for (guint i = db->commands->len; i-- > 0;) {
-            struct compile_command *command = db->commands->pdata[i];
+            const struct compile_command *command = db->commands->pdata[i];
 
-            if (matches(pattern, command->file, base)) {
+            if (glob_matches_path(patterns[p], command->file)) {
                 g_ptr_array_remove_index(db->commands, i);
             }
         }
-        g_pattern_spec_free(pattern);
     }
 }

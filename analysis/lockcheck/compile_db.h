@@ -30,9 +30,8 @@ void compile_db_free(struct compile_db *db);
 /* Keeps the commands whose file is one of `files`, or lies in one of them if
  * that is a directory; puts what matches nothing into *missing (of char *). */
 void compile_db_select(struct compile_db *db, const char *const *files, GPtrArray *missing);
-/* Drops the commands whose file matches one of the glob patterns: against the
- * whole path, the path relative to `base`, or the end of the path from some
- * slash on. */
-void compile_db_exclude(struct compile_db *db, const char *const *patterns, const char *base);
+/* Drops the commands whose file matches one of the patterns (glob.h), as a
+ * whole or from some slash on. */
+void compile_db_exclude(struct compile_db *db, const char *const *patterns);
 
 #endif

@@ -169,10 +169,10 @@ static bool read_database(struct project *project, const struct options *options
     }
     g_ptr_array_unref(missing);
     if (project->db && excluded) {
-        compile_db_exclude(project->db, excluded, project->base);
+        compile_db_exclude(project->db, excluded);
     }
     if (project->db && options->exclude) {
-        compile_db_exclude(project->db, (const char *const *)options->exclude, project->base);
+        compile_db_exclude(project->db, (const char *const *)options->exclude);
     }
     return project->db && !*message;
 }

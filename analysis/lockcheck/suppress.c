@@ -6,12 +6,14 @@
 
 #include <string.h>
 
+#include "glob.h"
+
 #define MARKER "lockcheck: suppress"
 
 struct suppression {
     enum check_id check;
-    char *path; /* glob pattern, or the end of a path from some slash on */
-    GPatternSpec *pattern;
+    char *path;
+    bool exact;     /* path is a path; otherwise a pattern for it */
     uint32_t line;  /* 0: any */
     char *function; /* NULL: any */
     char *reason;
@@ -28,7 +30,6 @@ static void suppression_free(gpointer data)
     struct suppression *s = data;
 
     g_free(s->path);
-    g_clear_pointer(&s->pattern, g_pattern_spec_free);
     g_free(s->function);
     g_free(s->reason);
     g_free(s);
@@ -115,6 +116,7 @@ static struct suppression *add(struct suppressions *suppressions, char *check, c
         s->loc = loc;
         s->path = path;
         s->reason = reason;
+        s->exact = true;
         path = reason = NULL;
         g_ptr_array_add(suppressions->list, s);
     }
@@ -140,7 +142,7 @@ static void split_place(struct suppression *s)
             s->function = g_strdup(colon + 1);
         }
     }
-    s->pattern = g_pattern_spec_new(s->path);
+    s->exact = false;
 }
 
 void suppressions_parse(struct suppressions *suppressions, const char *name, const char *text,
@@ -324,18 +326,7 @@ static bool path_fits(const struct suppression *s, const char *file)
     if (!file) {
         return false;
     }
-    if (!s->pattern) {
-        return strcmp(file, s->path) == 0;
-    }
-    if (g_pattern_spec_match_string(s->pattern, file)) {
-        return true;
-    }
-    for (const char *slash = strchr(file, '/'); slash; slash = strchr(slash + 1, '/')) {
-        if (g_pattern_spec_match_string(s->pattern, slash + 1)) {
-            return true;
-        }
-    }
-    return false;
+    return s->exact ? strcmp(file, s->path) == 0 : glob_matches_path(s->path, file);
 }
 
 static bool function_fits(const struct suppression *s, const char *symbol)
@@ -352,7 +343,7 @@ static bool function_fits(const struct suppression *s, const char *symbol)
 static bool covers(const struct suppression *s, const struct finding *f)
 {
     /* A function's own suppression holds for it in whatever file. */
-    bool annotation = s->function && !s->pattern;
+    bool annotation = s->function && s->exact;
 
     return s->check == f->check && (s->line == 0 || s->line == f->loc.line) &&
            function_fits(s, f->function) && (annotation || path_fits(s, f->loc.file));
@@ -385,7 +376,7 @@ void suppressions_apply(struct suppressions *suppressions, struct findings *find
                 s->used = true;
                 if (!f->suppressed) {
                     f->suppressed = g_strdup(s->reason);
-                    f->in_source = !s->pattern;
+                    f->in_source = s->exact;
                 }
             }
         }
