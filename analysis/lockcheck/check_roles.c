@@ -91,9 +91,14 @@ static void report_call(struct roles *r, guint at, const struct pcall *call, con
 /* Calls through a pointer are the contract's business, not its targets'. */
 static bool check_pointer(struct roles *r, guint at, const struct pcall *call, role_set roles)
 {
-    const char *role = call->slot ? contract_role(call->slot->annotations, ANNOTATION_ROLE) : NULL;
-    role_set wanted = entries_role(r->entries, role);
+    const char *role;
+    role_set wanted;
 
+    if (!call->slot) {
+        return false;
+    }
+    role = contract_role(call->slot->annotations, ANNOTATION_ROLE);
+    wanted = entries_role(r->entries, role);
     if (wanted == 0) {
         return role != NULL;
     }

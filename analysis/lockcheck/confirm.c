@@ -241,9 +241,10 @@ static const char *class_object(const struct meaning *m, const struct ir_value *
     const struct ir_variable *variable;
 
     if (!value || value->kind != IR_VALUE_ADDRESS || value->path->root != IR_ROOT_GLOBAL ||
-        value->path->steps->len > 0 || !(symbol = value->path->symbol)) {
+        value->path->steps->len > 0 || !value->path->symbol) {
         return NULL;
     }
+    symbol = value->path->symbol;
     variable = program_global(m->program, symbol);
     name = variable && variable->name ? variable->name : symbol;
     name = g_intern_string(strrchr(name, ':') ? strrchr(name, ':') + 1 : name);

@@ -85,8 +85,9 @@ uint64_t state_hash(const struct flow_state *state)
         const struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
         uint64_t hash = mix(mix(5, (uintptr_t)l->place), (uintptr_t)l->held.class);
 
-        hash = mix(hash, (uint64_t)l->held.mode * 64 + l->held.count * 1024 + l->held.entry * 1u +
-                             l->held.asserted * 2u + l->retaken * 4u + l->bulk * 8u);
+        hash = mix(hash, (uint64_t)l->held.mode * 64 + (uint64_t)l->held.count * 1024 +
+                             l->held.entry * UINT64_C(1) + l->held.asserted * UINT64_C(2) +
+                             l->retaken * UINT64_C(4) + l->bulk * UINT64_C(8));
         sum += mix(hash, 6);
     }
     for (guint i = 0; state->released && i < state->released->len; i++) {

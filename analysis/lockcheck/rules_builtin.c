@@ -9,6 +9,7 @@
 #include "rules_table.h"
 
 /* clang-format off */
+/* NOLINTBEGIN(bugprone-macro-parentheses): initialisers, of constants */
 #define RULE(name, kind_)             {.function = name, .kind = kind_, .lock = -1, .callback = -1, .data = -1}
 #define ARGUMENT(name, kind_, arg, mode_, spin) \
     {.function = name, .kind = kind_, .mode = mode_, .lock = arg, .callback = -1, .data = -1, .nonblocking = spin}
@@ -16,6 +17,7 @@
     {.function = name, .kind = RULE_TRY_ACQUIRE, .mode = mode_, .success = ok, .lock = arg, .callback = -1, .data = -1, .nonblocking = spin}
 #define CALLS(name, kind_, fn, arg, role_) \
     {.function = name, .kind = kind_, .lock = -1, .callback = fn, .data = arg, .role = role_}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define LOCK(name)                    ARGUMENT(name, RULE_ACQUIRE, 0, RULE_EXCLUSIVE, false)
 #define LOCK_SHARED(name)             ARGUMENT(name, RULE_ACQUIRE, 0, RULE_SHARED, false)

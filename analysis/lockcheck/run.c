@@ -187,7 +187,7 @@ static void dump(struct run *run)
         GString *text = g_string_new(NULL);
 
         ir_unit_dump(run->units->pdata[i], text);
-        fwrite(text->str, 1, text->len, stdout);
+        (void)fwrite(text->str, 1, text->len, stdout);
         g_string_free(text, TRUE);
         ir_unit_free(run->units->pdata[i]);
     }
