@@ -224,12 +224,20 @@ static void initialise_list(struct lower *lower, const struct ir_path *path, CXT
     front_children_free(&children);
 }
 
+static bool is_constant(enum CXCursorKind kind)
+{
+    return kind == CXCursor_IntegerLiteral || kind == CXCursor_StringLiteral ||
+           kind == CXCursor_CharacterLiteral || kind == CXCursor_FloatingLiteral;
+}
+
 static void initialise(struct lower *lower, const struct ir_path *path, CXType type,
                        CXCursor initialiser)
 {
+    CXCursor stripped = lower_strip(initialiser);
+    if (lower == lower->front->init && is_constant(clang_getCursorKind(stripped)) && in_array(path))
+        return;
     if (!lower_enter(lower, initialiser))
         return;
-    CXCursor stripped = lower_strip(initialiser);
     CXCursor list;
     enum CXCursorKind kind = clang_getCursorKind(stripped);
     if (kind == CXCursor_InitListExpr) {

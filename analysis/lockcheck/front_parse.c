@@ -235,7 +235,8 @@ static CXTranslationUnit parse_best(CXIndex index, const char *directory,
 
 static bool is_other_language(const char *const *arguments, unsigned count, const char *file)
 {
-    static const char *const endings[] = {".cc", ".cpp", ".cxx", ".c++", ".C", ".m", ".mm", ".cu"};
+    static const char *const endings[] = {".cc", ".cpp", ".cxx", ".c++", ".C",  ".m",
+                                          ".mm", ".cu",  ".S",   ".s",   ".asm"};
     for (unsigned i = 1; i < count && arguments[i] != NULL; i++) {
         const char *language = NULL;
         if (strcmp(arguments[i], "-x") == 0 && i + 1 < count)

@@ -75,6 +75,20 @@ static void test_flags_of_other_compilers_are_no_errors(void **state)
     ir_unit_free(unit);
 }
 
+static void test_what_gcc_only_warns_of_is_no_error(void **state)
+{
+    (void)state;
+    struct ir_unit *unit = front_test_unit("void f(void) { int *p = g(1); p = 3; h(p); }\n"
+                                           "static k() { return 1; }\n"
+                                           "void (*fn)(int) = k;\n",
+                                           NULL);
+    assert_int_equal(unit->errors->len, 0);
+    char *body = front_test_body(unit, "f");
+    assert_string_equal(body, "0:\ncall g(1) -> %1\nset p = %1\nset p = 3\ncall h(p)\nreturn\n");
+    g_free(body);
+    ir_unit_free(unit);
+}
+
 static void repeat(GString *text, const char *what, unsigned times)
 {
     for (unsigned i = 0; i < times; i++)
@@ -140,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_a_missing_file_is_an_error_of_its_unit),
         cmocka_unit_test(test_other_languages_are_named),
         cmocka_unit_test(test_flags_of_other_compilers_are_no_errors),
+        cmocka_unit_test(test_what_gcc_only_warns_of_is_no_error),
         cmocka_unit_test(test_deep_nesting_is_cut_off_with_a_message),
         cmocka_unit_test(test_many_functions_are_lowered),
         cmocka_unit_test(test_dependencies_are_the_files_that_were_read),
