@@ -15,6 +15,18 @@ struct cause {
     const struct pcall *call;       /* NULL: the function itself is a leaf */
     const struct pfunction *callee; /* NULL: the pointer that is called says so */
     bool set;
+    int param;      /* it blocks if this parameter does, which it calls; -1: in any case */
+    uint32_t round; /* that the function's callers were last looked at in */
+};
+
+/* Functions whose callers are to be looked at. One that blocks anew begins a
+ * round; in it, functions that block in their callbacks are looked at again,
+ * each once, since more of these callbacks block now. */
+struct queue {
+    GPtrArray *functions;
+    GArray *rounds; /* of uint32_t */
+    uint32_t round;
+    uint32_t next_round;
 };
 
 struct blocks {
@@ -134,58 +146,127 @@ static bool slot_has(const struct pcall *call, enum annotation_kind kind)
     return call->slot && annotation_has(call->slot->annotations, kind);
 }
 
+/* The parameter that a call goes through, or -1. */
+static int called_parameter(const struct pcall *call)
+{
+    const struct ir_value *callee = call ? call->event->callee : NULL;
+
+    if (!callee || callee->kind != IR_VALUE_LOAD || callee->path->root != IR_ROOT_PARAM) {
+        return -1;
+    }
+    for (guint i = 0; i < callee->path->steps->len; i++) {
+        if (g_array_index(callee->path->steps, struct ir_step, i).kind == IR_STEP_FIELD) {
+            return -1;
+        }
+    }
+    return (int)callee->path->index;
+}
+
+/* Whether a call of a function makes it block: one that blocks only in its
+ * callback does so where it is given one that blocks. *param becomes the
+ * caller's own parameter if that is what it hands on. */
+static bool blocks_here(const struct blocks *b, const struct pcall *call,
+                        const struct pfunction *function, enum blocking kind, int *param)
+{
+    const struct cause *cause = cause_of(b, function, kind);
+    const struct ir_value *value;
+    GPtrArray *functions;
+    bool blocking;
+
+    *param = -1;
+    if (!cause->set || cause->param < 0 || (guint)cause->param >= call->event->args->len) {
+        return cause->set;
+    }
+    value = call->event->args->pdata[cause->param];
+    if (value->kind == IR_VALUE_LOAD && value->path->root == IR_ROOT_PARAM &&
+        value->path->steps->len == 0) {
+        *param = (int)value->path->index;
+    }
+    functions = program_value_functions(b->program, call->caller->ir, value);
+    blocking = functions->len == 0;
+    for (guint i = 0; i < functions->len && !blocking; i++) {
+        blocking = cause_of(b, functions->pdata[i], kind)->set;
+    }
+    g_ptr_array_unref(functions);
+    return blocking;
+}
+
+static void enqueue(struct queue *queue, const struct pfunction *function, uint32_t round)
+{
+    g_ptr_array_add(queue->functions, (gpointer)function);
+    g_array_append_val(queue->rounds, round);
+}
+
 static void mark(struct blocks *b, const struct pfunction *function, enum blocking kind,
-                 const struct pcall *call, const struct pfunction *callee, GPtrArray *queue)
+                 const struct pcall *call, const struct pfunction *callee, int param,
+                 struct queue *queue)
 {
     struct cause *cause = cause_of(b, function, kind);
 
-    if (!cause->set) {
+    if (!cause->set || (cause->param >= 0 && param < 0)) {
         cause->set = true;
+        cause->param = param;
         cause->call = call;
         cause->callee = callee;
-        g_ptr_array_add(queue, (gpointer)function);
+        cause->round = ++queue->next_round;
+        enqueue(queue, function, cause->round);
+    } else if (cause->param >= 0 && cause->round < queue->round) {
+        cause->round = queue->round;
+        enqueue(queue, function, queue->round);
     }
 }
 
 static void mark_direct(struct blocks *b, const struct pfunction *function, enum blocking kind,
-                        GPtrArray *queue)
+                        struct queue *queue)
 {
     if (is_leaf(function, kind) && !annotation_has(function->annotations, ANNOTATION_BLOCKING_OK)) {
-        mark(b, function, kind, NULL, NULL, queue);
+        mark(b, function, kind, NULL, NULL, -1, queue);
     }
     for (guint c = 0; !stops(function) && c < function->calls->len; c++) {
         const struct pcall *call = function->calls->pdata[c];
 
         if (kind == BLOCK_SLEEP && slot_has(call, ANNOTATION_MAY_BLOCK)) {
-            mark(b, function, kind, call, NULL, queue);
+            mark(b, function, kind, call, NULL, -1, queue);
         }
         for (guint t = 0; kind == BLOCK_LOCK && t < call->targets->len; t++) {
             if (takes_sleeping(b, call, call->targets->pdata[t])) {
-                mark(b, function, kind, call, call->targets->pdata[t], queue);
+                mark(b, function, kind, call, call->targets->pdata[t], -1, queue);
             }
+        }
+    }
+}
+
+static void spread_to_callers(struct blocks *b, enum blocking kind,
+                              const struct pfunction *function, struct queue *queue)
+{
+    for (guint i = 0; i < function->callers->len; i++) {
+        const struct pcall *call = function->callers->pdata[i];
+        int param;
+
+        if (!stops(call->caller) && !slot_has(call, ANNOTATION_BLOCKING_OK) &&
+            blocks_here(b, call, function, kind, &param)) {
+            if (called_parameter(call) >= 0) {
+                param = called_parameter(call);
+            }
+            mark(b, call->caller, kind, call, function, param, queue);
         }
     }
 }
 
 static void spread(struct blocks *b, enum blocking kind)
 {
-    GPtrArray *queue = g_ptr_array_new();
+    struct queue queue = {.functions = g_ptr_array_new(),
+                          .rounds = g_array_new(FALSE, FALSE, sizeof(uint32_t))};
 
     for (guint i = 0; i < b->program->functions->len; i++) {
-        mark_direct(b, b->program->functions->pdata[i], kind, queue);
+        mark_direct(b, b->program->functions->pdata[i], kind, &queue);
     }
-    for (guint at = 0; at < queue->len; at++) {
-        const struct pfunction *function = queue->pdata[at];
-
-        for (guint i = 0; i < function->callers->len; i++) {
-            const struct pcall *call = function->callers->pdata[i];
-
-            if (!stops(call->caller) && !slot_has(call, ANNOTATION_BLOCKING_OK)) {
-                mark(b, call->caller, kind, call, function, queue);
-            }
-        }
+    for (guint at = 0; at < queue.functions->len; at++) {
+        queue.round = g_array_index(queue.rounds, uint32_t, at);
+        spread_to_callers(b, kind, queue.functions->pdata[at], &queue);
     }
-    g_ptr_array_unref(queue);
+    g_ptr_array_unref(queue.functions);
+    g_array_unref(queue.rounds);
 }
 
 /* The chain from a function down to what blocks. */
@@ -285,18 +366,19 @@ static void check_target(struct blocks *b, const struct pcall *call, const struc
 {
     for (uint32_t i = 0; i < flow_held_count(state); i++) {
         const struct held *held = flow_held(state, i);
+        int param;
 
         if (!held->class || (!held->class->rcu && !held->class->nonblocking) ||
             waits_with(call, target, state, held) || requires_class(b, target, held->class)) {
             continue;
         }
-        if (cause_of(b, target, BLOCK_SLEEP)->set) {
+        if (blocks_here(b, call, target, BLOCK_SLEEP, &param)) {
             report(b, call, target, BLOCK_SLEEP, held);
-        } else if (cause_of(b, target, BLOCK_GRACE)->set) {
+        } else if (blocks_here(b, call, target, BLOCK_GRACE, &param)) {
             report(b, call, target, BLOCK_GRACE, held);
         } else if (held->class->nonblocking &&
                    (takes_sleeping(b, call, target) ||
-                    (!target->builtin && cause_of(b, target, BLOCK_LOCK)->set))) {
+                    (!target->builtin && blocks_here(b, call, target, BLOCK_LOCK, &param)))) {
             report(b, call, target, BLOCK_LOCK, held);
         }
     }

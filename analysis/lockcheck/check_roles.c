@@ -12,6 +12,8 @@
 #include "fresh.h"
 #include "phase.h"
 
+#define MAX_NOTES 32
+
 /* A function as reached on one way. */
 struct step {
     struct pfunction *function;
@@ -45,6 +47,9 @@ static void note_path(const struct roles *r, struct finding *finding, guint at)
     finding_note(finding, entry->loc, "%s is %s, role %s", entry->function->ir->name, entry->reason,
                  entry->role);
     for (guint i = way->len; i > 0; i--) {
+        if (i > MAX_NOTES && i < way->len - MAX_NOTES) {
+            continue; /* of a very long way the two ends are enough */
+        }
         const struct step *step =
             &g_array_index(r->steps, struct step, g_array_index(way, int32_t, i - 1));
 

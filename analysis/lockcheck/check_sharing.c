@@ -167,7 +167,8 @@ void sharing_note_touchers(struct finding *finding, const struct usage *usage)
         } else {
             finding_note(finding, t->loc, "%s %s it, on %s %s%s", t->function->ir->name,
                          t->writes ? "writes" : "reads",
-                         t->entry->role ? "a thread of role" : "the thread of", kind_of(t->entry),
+                         t->entry->role ? "a thread of role" : "the thread of",
+                         t->entry->role ? t->entry->role : t->entry->function->ir->name,
                          t->entry->many ? ", of which there may be several" : "");
         }
     }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define MAX_NOTES 32
+
 struct needs {
     struct program *program;
     struct findings *findings;
@@ -225,7 +227,8 @@ static struct need *lift(const struct need *below, const struct pfunction *calle
     g_array_set_clear_func(need->notes, note_clear);
     note.text =
         g_strdup_printf("%s is called by %s here", callee->ir->name, call->caller->ir->name);
-    for (guint i = 0; i < below->notes->len; i++) {
+    /* Of a long way the beginning and the last call are enough. */
+    for (guint i = 0; i < below->notes->len && i < MAX_NOTES - 1; i++) {
         struct note copy = g_array_index(below->notes, struct note, i);
 
         copy.text = g_strdup(copy.text);
