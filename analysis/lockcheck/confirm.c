@@ -1,15 +1,16 @@
-/* Compares recorded lock orders with the static graph.
+/* Reads recorded lock orders and compares them with the static graph. A name
+ * may mean several of our classes (confirm_names.c); a recorded edge is
+ * predicted if any pair of them has an edge.
  *
- * The two sides name locks differently: the program by class objects, we by
- * declarations. A lock belongs to a class object if an initialiser stores the
- * object's address in it, or a call gets both. Where a function's contract
- * says that it acquires a capability that is no object (mmap_lock_cap), what
- * its body takes stands for that capability as well. One name may so mean
- * several of our classes; a recorded edge is predicted if any pair of them has
- * an edge. A name that means none is an error too: then nothing was checked. */
+ * Programs that record may contain code that was not analysed, tests for
+ * instance. What that code did, a lock taken in one of its files or a class of
+ * its own, is a note and no error. A class of the analysed program that belongs
+ * to no lock is an error: then nothing was checked. */
 #include "confirm.h"
 
 #include <string.h>
+
+#include "confirm_names.h"
 
 struct recorded {
     const char *from, *to; /* interned */
@@ -205,211 +206,6 @@ void confirm_load(struct confirm *confirm, const char *path, struct findings *fi
     }
     g_ptr_array_unref(names);
 }
-
-/* Which of our classes each recorded name means. */
-struct meaning {
-    const struct program *program;
-    const struct confirm *confirm;
-    GHashTable *classes;            /* name -> GHashTable: set of struct lock_class */
-    GHashTable *lock_of;            /* struct lock_class -> GPtrArray of names: the reverse */
-    const struct lock_class *alias; /* what the function that is looked at acquires by contract */
-};
-
-static void tie(struct meaning *m, const char *name, const struct lock_class *class)
-{
-    GHashTable *set = g_hash_table_lookup(m->classes, name);
-    GPtrArray *names = g_hash_table_lookup(m->lock_of, class);
-
-    if (!set) {
-        set = g_hash_table_new(NULL, NULL);
-        g_hash_table_insert(m->classes, (gpointer)(uintptr_t)name, set);
-    }
-    if (!g_hash_table_add(set, (gpointer)(uintptr_t)class)) {
-        return;
-    }
-    if (!names) {
-        names = g_ptr_array_new();
-        g_hash_table_insert(m->lock_of, (gpointer)(uintptr_t)class, names);
-    }
-    g_ptr_array_add(names, (gpointer)(uintptr_t)name);
-}
-
-/* The recorded name that the value is the address of, or NULL. */
-static const char *class_object(const struct meaning *m, const struct ir_value *value)
-{
-    const char *symbol, *name;
-    const struct ir_variable *variable;
-
-    if (!value || value->kind != IR_VALUE_ADDRESS || value->path->root != IR_ROOT_GLOBAL ||
-        value->path->steps->len > 0 || !value->path->symbol) {
-        return NULL;
-    }
-    symbol = value->path->symbol;
-    variable = program_global(m->program, symbol);
-    name = variable && variable->name ? variable->name : symbol;
-    name = g_intern_string(strrchr(name, ':') ? strrchr(name, ':') + 1 : name);
-    return g_hash_table_contains(m->confirm->names, name) ? name : NULL;
-}
-
-static bool is_lock(const struct program *program, const struct ir_variable *variable)
-{
-    const struct ir_record *record;
-
-    if (!variable || variable->type.pointers > 1) {
-        return false;
-    }
-    if (rules_lock_type(program->rules, variable->type.name)) {
-        return true;
-    }
-    record = variable->type.record ? program_record(program, variable->type.record) : NULL;
-    return record && annotation_has(record->annotations, ANNOTATION_CAPABILITY);
-}
-
-/* The class of the outermost lock on the way of a path: of `q->lock` for
- * q->lock.base.lc. NULL if there is none. */
-static const struct lock_class *lock_on_path(const struct program *program,
-                                             const struct ir_path *path,
-                                             const struct ir_function *function)
-{
-    struct ir_path *prefix = ir_path_new(path->root, path->index, path->symbol);
-    const struct lock_class *class = NULL;
-
-    for (guint i = 0; i <= path->steps->len && !class; i++) {
-        if (is_lock(program, program_variable(program, prefix, function))) {
-            class = lock_class_of_path(program, prefix, function);
-        }
-        if (i < path->steps->len) {
-            struct ir_step step = g_array_index(path->steps, struct ir_step, i);
-
-            step.index = ir_value_copy(step.index);
-            ir_path_add(prefix, step);
-        }
-    }
-    ir_path_free(prefix);
-    return class;
-}
-
-static const struct lock_class *lock_argument(const struct program *program,
-                                              const struct ir_value *value,
-                                              const struct ir_function *function)
-{
-    return value && (value->kind == IR_VALUE_ADDRESS || value->kind == IR_VALUE_LOAD)
-               ? lock_on_path(program, value->path, function)
-               : NULL;
-}
-
-static void tie_event(struct meaning *m, const struct ir_event *event,
-                      const struct ir_function *function)
-{
-    const struct lock_class *class = NULL;
-    const char *name = NULL;
-
-    if (event->kind == IR_SET) {
-        name = class_object(m, event->value);
-        class = name ? lock_on_path(m->program, event->path, function) : NULL;
-    } else if (event->kind == IR_CALL) {
-        for (guint i = 0; i < event->args->len && !name; i++) {
-            name = class_object(m, event->args->pdata[i]);
-        }
-        for (guint i = 0; name && i < event->args->len && !class; i++) {
-            if (class_object(m, event->args->pdata[i]) != name) {
-                class = lock_argument(m->program, event->args->pdata[i], function);
-            }
-        }
-    }
-    if (name && class) {
-        tie(m, name, class);
-    }
-}
-
-typedef void event_fn(struct meaning *m, const struct ir_event *event,
-                      const struct ir_function *function);
-
-static void for_each_event(struct meaning *m, const struct ir_function *function, event_fn *fn)
-{
-    for (guint b = 0; function->blocks && b < function->blocks->len; b++) {
-        const struct ir_block *block = function->blocks->pdata[b];
-
-        for (guint e = 0; e < block->events->len; e++) {
-            fn(m, block->events->pdata[e], function);
-        }
-    }
-}
-
-/* The capability that is no object and that the function acquires; or NULL. */
-static const struct lock_class *acquired_capability(const struct program *program,
-                                                    const struct pfunction *f)
-{
-    static const enum annotation_kind kinds[] = {ANNOTATION_ACQUIRE, ANNOTATION_ACQUIRE_SHARED,
-                                                 ANNOTATION_TRY_ACQUIRE,
-                                                 ANNOTATION_TRY_ACQUIRE_SHARED};
-    const struct lock_class *class = NULL;
-
-    for (gsize k = 0; k < G_N_ELEMENTS(kinds) && !class; k++) {
-        struct annotation annotation;
-        guint first =
-            kinds[k] == ANNOTATION_TRY_ACQUIRE || kinds[k] == ANNOTATION_TRY_ACQUIRE_SHARED;
-
-        if (!annotation_find(f->annotations, kinds[k], &annotation)) {
-            continue;
-        }
-        if (annotation.arguments->len > first) {
-            struct ir_path *path =
-                annotation_path(program, annotation.arguments->pdata[first], f->ir, NULL, NULL);
-
-            if (path && path->root == IR_ROOT_GLOBAL) {
-                class = lock_class_of_path(program, path, f->ir);
-            }
-            ir_path_free(path);
-        }
-        annotation_clear(&annotation);
-    }
-    return class;
-}
-
-static void tie_alias(struct meaning *m, const struct ir_event *event,
-                      const struct ir_function *function)
-{
-    for (guint i = 0; event->kind == IR_CALL && i < event->args->len; i++) {
-        const struct lock_class *class = lock_argument(m->program, event->args->pdata[i], function);
-        const GPtrArray *names = class ? g_hash_table_lookup(m->lock_of, class) : NULL;
-
-        for (guint n = 0; names && class != m->alias && n < names->len; n++) {
-            tie(m, names->pdata[n], m->alias);
-        }
-    }
-}
-
-static void find_meanings(struct meaning *m)
-{
-    GHashTableIter iter;
-    gpointer name;
-
-    for (guint u = 0; u < m->program->units->len; u++) {
-        const struct ir_unit *unit = m->program->units->pdata[u];
-
-        for (guint i = 0; i < unit->functions->len; i++) {
-            for_each_event(m, unit->functions->pdata[i], tie_event);
-        }
-    }
-    for (guint i = 0; i < m->program->functions->len; i++) {
-        const struct pfunction *f = m->program->functions->pdata[i];
-
-        m->alias = f->ir->blocks ? acquired_capability(m->program, f) : NULL;
-        if (m->alias) {
-            for_each_event(m, f->ir, tie_alias);
-        }
-    }
-    g_hash_table_iter_init(&iter, m->confirm->names);
-    while (g_hash_table_iter_next(&iter, &name, NULL)) {
-        const struct lock_class *class = lock_class_named(m->program, name);
-
-        if (class) {
-            tie(m, name, class);
-        }
-    }
-}
-
 static bool is_predicted(const struct order_graph *graph, GHashTable *from, GHashTable *to)
 {
     for (guint i = 0; i < graph->edges->len; i++) {
@@ -422,10 +218,54 @@ static bool is_predicted(const struct order_graph *graph, GHashTable *from, GHas
     return false;
 }
 
-static GHashTable *meaning_of(const struct meaning *m, const char *name, const struct recorded *r,
-                              struct findings *findings)
+/* A recorded path may be cut off at the front. */
+static bool is_analysed(GHashTable *files, const char *place)
 {
-    GHashTable *set = g_hash_table_lookup(m->classes, name);
+    size_t length = strlen(place);
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, files);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const char *path = key;
+        size_t whole = strlen(path);
+
+        if (whole >= length && strcmp(path + whole - length, place) == 0 &&
+            (whole == length || place[0] == '/' || path[whole - length - 1] == '/')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Says so and returns true if the edge is of code that was not analysed. */
+static bool is_foreign(const struct recorded *r, const struct confirm_names *names,
+                       GHashTable *files, struct findings *findings)
+{
+    const char *const classes[] = {r->from, r->to};
+    const char *const places[] = {r->from_loc.file, r->to_loc.file};
+
+    for (int i = 0; i < 2; i++) {
+        if (!confirm_names_classes(names, classes[i]) &&
+            !confirm_names_defined(names, classes[i]) && places[i]) {
+            findings_add(findings, CHECK_SOUNDNESS, SEVERITY_NOTE, r->loc, NULL,
+                         "the recorded lock class \"%s\" is of code that was not analysed",
+                         classes[i]);
+            return true;
+        }
+        if (places[i] && !is_analysed(files, places[i])) {
+            findings_add(findings, CHECK_SOUNDNESS, SEVERITY_NOTE, r->loc, NULL,
+                         "\"%s\" was taken in %s, which was not analysed", classes[i], places[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static GHashTable *classes_of(const struct confirm_names *names, const char *name,
+                              const struct recorded *r, struct findings *findings)
+{
+    GHashTable *set = confirm_names_classes(names, name);
 
     if (!set) {
         findings_add(findings, CHECK_SOUNDNESS, SEVERITY_ERROR, r->loc, NULL,
@@ -436,22 +276,20 @@ static GHashTable *meaning_of(const struct meaning *m, const char *name, const s
 }
 
 void confirm_check(const struct confirm *confirm, const struct program *program,
-                   const struct order_graph *graph, struct findings *findings)
+                   const struct order_graph *graph, GHashTable *files, struct findings *findings)
 {
-    struct meaning m = {
-        .program = program,
-        .confirm = confirm,
-        .classes = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_hash_table_unref),
-        .lock_of = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref),
-    };
+    struct confirm_names *names = confirm_names_new(program, confirm->names);
 
-    find_meanings(&m);
     for (guint i = 0; i < confirm->edges->len; i++) {
         const struct recorded *r = confirm->edges->pdata[i];
-        GHashTable *from = meaning_of(&m, r->from, r, findings);
-        GHashTable *to = meaning_of(&m, r->to, r, findings);
+        GHashTable *from, *to;
         struct finding *f;
 
+        if (is_foreign(r, names, files, findings)) {
+            continue;
+        }
+        from = classes_of(names, r->from, r, findings);
+        to = classes_of(names, r->to, r, findings);
         if (!from || !to || is_predicted(graph, from, to)) {
             continue;
         }
@@ -465,6 +303,5 @@ void confirm_check(const struct confirm *confirm, const struct program *program,
         }
         finding_note(f, r->loc, "the record");
     }
-    g_hash_table_unref(m.lock_of);
-    g_hash_table_unref(m.classes);
+    confirm_names_free(names);
 }

@@ -24,8 +24,9 @@ void confirm_load(struct confirm *confirm, const char *path, struct findings *fi
 void confirm_parse(struct confirm *confirm, const char *name, const char *text, gsize length,
                    struct findings *findings);
 guint confirm_count(const struct confirm *confirm);
-/* An `unpredicted-edge` finding for each edge that the graph lacks. */
+/* An `unpredicted-edge` finding for each edge that the graph lacks. `files`:
+ * set of the paths that were analysed. */
 void confirm_check(const struct confirm *confirm, const struct program *program,
-                   const struct order_graph *graph, struct findings *findings);
+                   const struct order_graph *graph, GHashTable *files, struct findings *findings);
 
 #endif

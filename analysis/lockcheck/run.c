@@ -228,7 +228,7 @@ static void confirm(struct run *run, const struct program *program, const struct
     for (gsize i = 0; run->options->confirm[i]; i++) {
         confirm_load(confirm, run->options->confirm[i], run->findings);
     }
-    confirm_check(confirm, program, graph, run->findings);
+    confirm_check(confirm, program, graph, run->files, run->findings);
     if (!run->options->quiet) {
         printf("confirm: %u orders were recorded at run time\n", confirm_count(confirm));
     }
