@@ -261,10 +261,66 @@ static void report_two_ways(const struct order_edge *one, const struct order_edg
     order_notes(finding, other);
 }
 
+/* The shortest circle of edges between globals of one class that begins with
+ * `start`. */
+static bool instance_way(const GPtrArray *pairs, const struct order_edge *start, GPtrArray *way)
+{
+    GPtrArray *queue = g_ptr_array_new();
+    GHashTable *before = g_hash_table_new(NULL, NULL);
+    const struct order_edge *last = NULL;
+
+    g_ptr_array_add(queue, (gpointer)start);
+    for (guint head = 0; head < queue->len && !last; head++) {
+        const struct order_edge *at = g_ptr_array_index(queue, head);
+
+        if (at->second == start->first) {
+            last = at;
+        }
+        for (guint i = 0; !last && i < pairs->len; i++) {
+            struct order_edge *next = g_ptr_array_index(pairs, i);
+
+            if (next != start && next->first == at->second &&
+                !g_hash_table_contains(before, next)) {
+                g_hash_table_insert(before, next, (gpointer)at);
+                g_ptr_array_add(queue, next);
+            }
+        }
+    }
+    for (; last; last = last == start ? NULL : g_hash_table_lookup(before, last)) {
+        g_ptr_array_insert(way, 0, (gpointer)last);
+    }
+    g_hash_table_unref(before);
+    g_ptr_array_unref(queue);
+    return way->len > 0;
+}
+
+static void check_instances(const GPtrArray *pairs, struct findings *findings)
+{
+    for (guint i = 0; i < pairs->len; i++) {
+        GPtrArray *way = g_ptr_array_new();
+
+        if (instance_way(pairs, g_ptr_array_index(pairs, i), way)) {
+            const struct order_edge *first = g_ptr_array_index(way, 0);
+            struct finding *finding = findings_add(
+                findings, CHECK_LOCK_ORDER, SEVERITY_ERROR, first->loc, first->function,
+                "locks of %s are taken in a circle that begins with %s", first->from->name,
+                first->relation);
+
+            for (guint k = 0; k < way->len; k++) {
+                order_notes(finding, g_ptr_array_index(way, k));
+            }
+            g_ptr_array_unref(way);
+            return;
+        }
+        g_ptr_array_unref(way);
+    }
+}
+
 static void check_class(const struct flow *flow, const struct order_graph *graph,
                         const struct lock_class *class, struct findings *findings)
 {
     const struct order_edge *known = NULL;
+    GPtrArray *pairs = g_ptr_array_new();
 
     for (guint i = 0; i < graph->edges->len; i++) {
         const struct order_edge *edge = g_ptr_array_index(graph->edges, i);
@@ -273,16 +329,22 @@ static void check_class(const struct flow *flow, const struct order_graph *graph
             !order_conflict(flow, class, edge->from_mode, edge->to_mode)) {
             continue;
         }
+        if (edge->first) {
+            g_ptr_array_add(pairs, (gpointer)edge);
+            continue;
+        }
         if (edge->relation[0] == '\0') {
             report_unknown(edge, findings);
-            return;
+            break;
         }
         if (known && known->relation != edge->relation) {
             report_two_ways(known, edge, findings);
-            return;
+            break;
         }
         known = edge;
     }
+    check_instances(pairs, findings);
+    g_ptr_array_unref(pairs);
 }
 
 static bool may_block(const struct order_edge *edge)

@@ -82,8 +82,9 @@ struct order_edge {
     bool direct;          /* no lock that was taken in between tells of it too */
     bool trylock;         /* the second cannot wait: no deadlock by itself */
     const char *relation; /* from == to: how the second is found from the first; "" is unknown */
-    GPtrArray *gates;     /* of struct lock_class: held exclusively whenever this happens */
-    GPtrArray *steps;     /* of struct order_step: from taking the first to taking the second */
+    const char *first, *second; /* from == to, both globals: what they are called */
+    GPtrArray *gates;           /* of struct lock_class: held exclusively whenever this happens */
+    GPtrArray *steps; /* of struct order_step: from taking the first to taking the second */
     const char *function;
     struct ir_loc loc; /* where the second is taken, or the call that leads there */
 };

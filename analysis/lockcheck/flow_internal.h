@@ -106,11 +106,12 @@ struct names;
 struct flow {
     struct program *program;
     struct place_table *places;
-    GPtrArray *functions;     /* of struct flow_function */
-    GPtrArray *takes, *waits; /* all, owned */
-    GHashTable *threads;      /* struct ir_variable of a handle -> GPtrArray of struct pfunction */
-    GHashTable *created;      /* function -> loc of the call that has it run on another thread */
-    GPtrArray *grace_calls;   /* of struct pfunction: called after grace periods */
+    GPtrArray *functions;      /* of struct flow_function */
+    GPtrArray *takes, *waits;  /* all, owned */
+    GHashTable *threads;       /* struct ir_variable of a handle -> GPtrArray of struct pfunction */
+    GHashTable *created;       /* function -> loc of the call that has it run on another thread */
+    GPtrArray *starts, *loose; /* of struct pfunction: all starts of threads, untold ones */
+    GPtrArray *grace_calls;    /* of struct pfunction: called after grace periods */
     GHashTable *written_classes; /* classes that somebody takes exclusively */
     GPtrArray *exits;            /* see flow_balance.c */
     GPtrArray *doubtful;         /* see flow_balance.c */

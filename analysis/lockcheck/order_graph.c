@@ -210,6 +210,26 @@ static void occurs(struct edge *edge, const struct flow_state *state, const stru
     g_array_append_val(edge->occurrences, occurrence);
 }
 
+/* Two globals of one class have an order of their own. */
+static void name_instances(struct order_edge *edge, const struct place *first,
+                           const struct place *second)
+{
+    char *one, *other, *relation;
+
+    if (!order_is_fixed(first) || !order_is_fixed(second) || edge->from->keyed) {
+        return;
+    }
+    one = place_text(first, NULL);
+    other = place_text(second, NULL);
+    relation = g_strdup_printf("%s before %s", one, other);
+    edge->first = g_intern_string(one);
+    edge->second = g_intern_string(other);
+    edge->relation = g_intern_string(relation);
+    g_free(relation);
+    g_free(other);
+    g_free(one);
+}
+
 static void add_edge(struct builder *builder, const struct flow_state *state,
                      const struct flow_lock *held, const struct take *take, bool direct)
 {
@@ -221,6 +241,7 @@ static void add_edge(struct builder *builder, const struct flow_state *state,
     wanted.trylock = take->trylock;
     if (wanted.from == wanted.to) {
         wanted.relation = order_relation(state, held->place, take->place);
+        name_instances(&wanted, held->place, take->place);
     }
     edge = g_hash_table_lookup(builder->edges, &wanted);
     if (!edge) {

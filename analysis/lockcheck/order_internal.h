@@ -9,6 +9,9 @@
 const char *order_relation(const struct flow_state *state, const struct place *first,
                            const struct place *second);
 
+/* Whether it is one lock in the whole program. */
+bool order_is_fixed(const struct place *place);
+
 /* Whether who wants a lock in one mode waits for who has it in another. */
 bool order_conflict(const struct flow *flow, const struct lock_class *class, enum rule_mode has,
                     enum rule_mode wants);

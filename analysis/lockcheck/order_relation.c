@@ -5,6 +5,20 @@
 
 #include "order_internal.h"
 
+bool order_is_fixed(const struct place *place)
+{
+    for (; place; place = place->parent) {
+        if (!place->parent) {
+            return place->root == PLACE_GLOBAL;
+        }
+        if (place->step == IR_STEP_DEREF ||
+            (place->step == IR_STEP_INDEX && (!place->key || place->key->kind != TERM_INT))) {
+            return false;
+        }
+    }
+    return false;
+}
+
 /* The object that a lock place is in, and the other's, without what they have
  * in common at the end. */
 static void objects(const struct place **first, const struct place **second)
