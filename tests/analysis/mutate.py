@@ -375,7 +375,7 @@ class Laboratory:
             copy = scratch / mutant.file.relative_to(ROOT)
             copy.parent.mkdir(parents=True)
             copy.write_text(mutant.text())
-            if self.clang(mutant, scratch, ["-Wno-everything"]):
+            if self.clang(mutant, scratch, []):
                 return Verdict(mutant, False)
             verdict = Verdict(mutant, True)
             said = self.clang(mutant, scratch, ["-Wno-everything", *SAFETY, "-Werror=thread-safety",
