@@ -177,12 +177,38 @@ static void add_edge(struct output_graph *graph, GHashTable *pairs, struct order
     known->trylock = known->trylock && edge->trylock;
 }
 
+/* Some classes are only names in contracts: an atomic that a function acquires
+ * in some sense. They are shown if they take part in an order. */
+static bool is_lock(const struct program *program, const struct lock_class *class)
+{
+    const struct ir_type *type = class->variable ? &class->variable->type : NULL;
+    const struct ir_record *record;
+
+    if (class->rcu) {
+        return true;
+    }
+    if (!type || type->pointers > 0) {
+        return false;
+    }
+    record = type->record ? program_record(program, type->record) : NULL;
+    return rules_lock_type(program->rules, type->name) ||
+           (record && annotation_has(record->annotations, ANNOTATION_CAPABILITY));
+}
+
+static void add_class(const struct lock_class *class, GHashTable *shown, GPtrArray *classes)
+{
+    if (g_hash_table_add(shown, (gpointer)(uintptr_t)class)) {
+        g_ptr_array_add(classes, (gpointer)(uintptr_t)class);
+    }
+}
+
 struct output_graph *output_graph_new(const struct program *program,
                                       const struct order_graph *order)
 {
     const GPtrArray *all = lock_classes(program);
     struct output_graph *graph = g_new0(struct output_graph, 1);
     GHashTable *pairs = g_hash_table_new(pair_hash, pair_equal);
+    GHashTable *shown = g_hash_table_new(NULL, NULL);
     guint classes = 0;
 
     graph->classes = g_ptr_array_new();
@@ -191,8 +217,8 @@ struct output_graph *output_graph_new(const struct program *program,
         const struct lock_class *class = all->pdata[i];
 
         classes = MAX(classes, class->number + 1);
-        if (!class->role) {
-            g_ptr_array_add(graph->classes, (gpointer)(uintptr_t)class);
+        if (!class->role && is_lock(program, class)) {
+            add_class(class, shown, graph->classes);
         }
     }
     for (guint i = 0; i < order->edges->len; i++) {
@@ -200,6 +226,8 @@ struct output_graph *output_graph_new(const struct program *program,
 
         if (!edge->from->role && !edge->to->role) {
             add_edge(graph, pairs, edge);
+            add_class(edge->from, shown, graph->classes);
+            add_class(edge->to, shown, graph->classes);
         }
     }
     g_ptr_array_sort(graph->classes, compare_classes);
@@ -209,6 +237,7 @@ struct output_graph *output_graph_new(const struct program *program,
     }
     find_cycles(graph, classes);
     g_hash_table_unref(pairs);
+    g_hash_table_unref(shown);
     return graph;
 }
 
