@@ -86,7 +86,7 @@ static struct ir_event *call_event(struct lower *lower, CXCursor expression, con
 {
     struct ir_event *event = ir_event_new(IR_CALL, front_cursor_loc(lower->front, expression));
     event->callee = ir_value_new(IR_VALUE_FUNC);
-    event->callee->text = g_intern_string(name);
+    event->callee->text = ir_intern(name);
     event->atomic = true;
     if (front_in_macro(expression))
         event->macro = front_word(lower->front, expression);

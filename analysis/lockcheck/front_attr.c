@@ -63,7 +63,7 @@ static void translate(struct attributes *out, const char *name, const char *argu
     if (strcmp(name, "noreturn") == 0) {
         out->noreturn = true;
     } else if (strcmp(name, "cleanup") == 0) {
-        out->cleanup = g_intern_string(arguments);
+        out->cleanup = ir_intern(arguments);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(translated); i++) {
         if (strcmp(name, translated[i].name) != 0)
@@ -77,7 +77,7 @@ static void translate(struct attributes *out, const char *name, const char *argu
             if (*p != '"')
                 g_string_append_c(text, *p);
         }
-        front_annotations_add(out->annotations, g_intern_string(text->str));
+        front_annotations_add(out->annotations, ir_intern(text->str));
         g_string_free(text, TRUE);
         return;
     }
@@ -233,7 +233,7 @@ const char *front_annotation_numbered(const char *annotation, const GPtrArray *p
         before = 'a';
         p += length;
     }
-    const char *interned = g_intern_string(out->str);
+    const char *interned = ir_intern(out->str);
     g_string_free(out, TRUE);
     return interned;
 }

@@ -152,7 +152,7 @@ static struct ir_value *direct(struct lower *lower, CXCursor call, CXCursor decl
     if (g_str_has_prefix(name, "__c11_atomic_")) { /* fences */
         char *gnu = g_strdup_printf("__%s", name + strlen("__c11_"));
         struct ir_value *fence = ir_value_new(IR_VALUE_FUNC);
-        fence->text = g_intern_string(gnu);
+        fence->text = ir_intern(gnu);
         g_free(gnu);
         return emit(lower, call, fence, want, false);
     }

@@ -10,7 +10,7 @@ static const char *file_symbol(struct front *front, CXCursor decl, const char *n
 {
     struct ir_loc loc = front_cursor_loc(front, decl);
     char *text = g_strdup_printf("%s:%s", loc.file == NULL ? "?" : loc.file, name);
-    const char *symbol = g_intern_string(text);
+    const char *symbol = ir_intern(text);
     g_free(text);
     return symbol;
 }
@@ -222,8 +222,8 @@ const char *front_function_named(struct front *front, const char *name)
         front->by_name = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
         clang_visitChildren(clang_getTranslationUnitCursor(front->tu), see_function, front);
     }
-    const CXCursor *found = g_hash_table_lookup(front->by_name, g_intern_string(name));
-    return found == NULL ? g_intern_string(name) : front_function(front, *found)->ir->symbol;
+    const CXCursor *found = g_hash_table_lookup(front->by_name, ir_intern(name));
+    return found == NULL ? ir_intern(name) : front_function(front, *found)->ir->symbol;
 }
 
 struct ir_variable *front_global(struct front *front, CXCursor decl)
@@ -263,10 +263,10 @@ struct ir_variable *front_static_local(struct front *front, const struct ir_func
     struct ir_loc loc = variable->loc;
     char *text = g_strdup_printf("%s:%s.%s", loc.file == NULL ? "?" : loc.file, function->name,
                                  variable->name);
-    const char *symbol = g_intern_string(text);
+    const char *symbol = ir_intern(text);
     if (g_hash_table_contains(front->globals, symbol)) { /* another block has one of that name */
         char *more = g_strdup_printf("%s@%u:%u", text, loc.line, loc.column);
-        symbol = g_intern_string(more);
+        symbol = ir_intern(more);
         g_free(more);
     }
     g_free(text);

@@ -18,7 +18,7 @@ static void effects_of_children(struct lower *lower, CXCursor expression)
 }
 
 /* Arrays and functions as parameters are pointers. */
-static bool is_parameter(CXCursor expression)
+bool lower_is_parameter(CXCursor expression)
 {
     expression = lower_strip(expression);
     return clang_getCursorKind(expression) == CXCursor_DeclRefExpr &&
@@ -32,7 +32,7 @@ struct ir_value *lower_load(struct lower *lower, CXCursor expression, struct ir_
         ir_path_free(path);
         return lower_unknown();
     }
-    if (front_type_is_array(type) && !is_parameter(expression))
+    if (front_type_is_array(type) && !lower_is_parameter(expression))
         return lower_address(path);
     lower_access(lower, IR_READ, front_cursor_loc(lower->front, expression), path,
                  front_type_is_atomic(type));
@@ -51,7 +51,7 @@ static struct ir_value *string_value(CXCursor expression)
     }
     char *copy = g_strndup(text == NULL ? "" : text, MIN(length, 256));
     char *plain = g_strcompress(copy);
-    value->text = g_intern_string(plain);
+    value->text = ir_intern(plain);
     g_free(plain);
     g_free(copy);
     clang_disposeString(spelling);

@@ -174,7 +174,7 @@ uint32_t lower_temp(struct lower *lower, CXType type)
     uint32_t index = lower->function->locals->len;
     char name[16];
     g_snprintf(name, sizeof(name), "%%%u", index);
-    variable->name = g_intern_string(name);
+    variable->name = ir_intern(name);
     front_type(lower->front, type, &variable->type);
     g_ptr_array_add(lower->function->locals, variable);
     return index;

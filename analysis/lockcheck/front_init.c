@@ -59,8 +59,7 @@ static struct ir_path *index_path(const struct ir_path *path, int64_t index, con
 {
     char number[24];
     g_snprintf(number, sizeof(number), "%" G_GINT64_FORMAT, index);
-    struct ir_step step = {IR_STEP_INDEX, NULL, name == NULL ? g_intern_string(number) : name,
-                           NULL};
+    struct ir_step step = {IR_STEP_INDEX, NULL, name == NULL ? ir_intern(number) : name, NULL};
     if (name == NULL)
         step.index = lower_int(index);
     struct ir_path *element = ir_path_copy(path);
@@ -72,7 +71,7 @@ static const char *range_name(struct lower *lower, CXCursor low, CXCursor high)
 {
     const char *from = front_text(lower->front, low), *to = front_text(lower->front, high);
     char *text = g_strdup_printf("%s ... %s", from == NULL ? "?" : from, to == NULL ? "?" : to);
-    const char *name = g_intern_string(text);
+    const char *name = ir_intern(text);
     g_free(text);
     return name;
 }

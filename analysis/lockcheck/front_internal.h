@@ -231,10 +231,13 @@ void lower_body(struct front *front, CXCursor definition);
 /* front_expr.c, front_value.c, front_operator.c, front_pointer.c */
 struct ir_value *lower_value(struct lower *lower, CXCursor expression);
 void lower_effect(struct lower *lower, CXCursor expression);
+bool lower_is_parameter(CXCursor expression);
 struct ir_value *lower_load(struct lower *lower, CXCursor expression, struct ir_path *path);
 struct ir_value *lower_unary(struct lower *lower, CXCursor expression, bool want);
 struct ir_value *lower_binary(struct lower *lower, CXCursor expression, bool want);
 struct ir_value *lower_compound_assign(struct lower *lower, CXCursor expression);
+/* About the pointer, in words; takes it over. */
+struct ir_value *lower_offset(struct ir_value *pointer, const char *text);
 struct ir_value *lower_pointer_add(struct lower *lower, CXCursor expression, CXCursor pointer,
                                    CXCursor number, bool minus);
 /* A value that later events cannot change, with a variable as its root. */

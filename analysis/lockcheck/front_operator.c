@@ -182,6 +182,14 @@ static struct ir_value *arithmetic_value(struct lower *lower, CXCursor expressio
         ir_value_free(b);
         return a;
     }
+    /* A pointer with marks in its low bits: masking them out is the pointer
+     * again, anything else is about it. */
+    if (front_type_points(clang_getCursorType(lower_strip_casts(left))) &&
+        b->kind == IR_VALUE_INT) {
+        bool unmarked = op == CXBinaryOperator_And && b->number < 0;
+        ir_value_free(b);
+        return unmarked ? a : lower_offset(a, front_text(lower->front, expression));
+    }
     ir_value_free(a);
     ir_value_free(b);
     return lower_unknown();

@@ -133,7 +133,7 @@ static void add_dependency(struct ir_unit *unit, const char *path)
     if (stat(path, &status) != 0)
         return;
     struct ir_dependency *dependency = g_new0(struct ir_dependency, 1);
-    dependency->path = g_intern_string(path);
+    dependency->path = ir_intern(path);
     dependency->mtime_ns =
         (int64_t)status.st_mtim.tv_sec * 1000000000 + (int64_t)status.st_mtim.tv_nsec;
     dependency->size = (int64_t)status.st_size;
@@ -187,7 +187,7 @@ static void add_errors(struct front *front)
 static void lower_unit(struct front *front)
 {
     struct ir_function *initialisers = ir_function_new();
-    initialisers->symbol = g_intern_static_string(IR_INIT_SYMBOL);
+    initialisers->symbol = ir_intern(IR_INIT_SYMBOL);
     initialisers->name = initialisers->symbol;
     initialisers->loc.file = front->unit->main_file;
     initialisers->end.file = front->unit->main_file;

@@ -87,6 +87,22 @@ void lower_field_step(struct front *front, struct ir_path *path, CXCursor field)
     ir_path_add(path, step);
 }
 
+/* What an expression that points to something points to: *a and a->x of an
+ * array are about its first element. */
+static struct ir_path *pointee_place(struct lower *lower, CXCursor pointer)
+{
+    CXType type = clang_getCursorType(pointer);
+    CXCursor array = lower_strip(pointer);
+    struct ir_path *path = lower_deref(lower, lower_value(lower, pointer), type,
+                                       front_cursor_loc(lower->front, pointer));
+    if (front_type_is_array(clang_getCursorType(array)) && !lower_is_parameter(array) &&
+        path->root != IR_ROOT_UNKNOWN) {
+        struct ir_step first = {IR_STEP_INDEX, NULL, ir_intern("0"), lower_int(0)};
+        ir_path_add(path, first);
+    }
+    return path;
+}
+
 static struct ir_path *member_place(struct lower *lower, CXCursor expression)
 {
     CXCursor base;
@@ -94,10 +110,8 @@ static struct ir_path *member_place(struct lower *lower, CXCursor expression)
     if (!front_operand(expression, &base))
         return nowhere();
     CXType type = clang_getCursorType(base);
-    struct ir_path *path = front_type_points(type)
-                               ? lower_deref(lower, lower_value(lower, base), type,
-                                             front_cursor_loc(lower->front, base))
-                               : lower_place(lower, base);
+    struct ir_path *path =
+        front_type_points(type) ? pointee_place(lower, base) : lower_place(lower, base);
     if (path->root != IR_ROOT_UNKNOWN && clang_getCursorKind(field) == CXCursor_FieldDecl)
         lower_field_step(lower->front, path, field);
     return path;
@@ -138,8 +152,8 @@ static struct ir_path *literal_place(struct lower *lower, CXCursor expression)
         struct ir_loc loc = front_cursor_loc(front, expression);
         char *name = g_strdup_printf("(literal %u)", ++front->literals);
         char *symbol = g_strdup_printf("%s:%s", loc.file == NULL ? "?" : loc.file, name);
-        variable->name = g_intern_string(name);
-        variable->symbol = g_intern_string(symbol);
+        variable->name = ir_intern(name);
+        variable->symbol = ir_intern(symbol);
         variable->loc = loc;
         variable->is_static = true;
         variable->definition = true;
@@ -184,8 +198,7 @@ static struct ir_path *place(struct lower *lower, CXCursor expression)
     case CXCursor_UnaryOperator:
         if (clang_getCursorUnaryOperatorKind(expression) == CXUnaryOperator_Deref &&
             front_operand(expression, &operand))
-            return lower_deref(lower, lower_value(lower, operand), clang_getCursorType(operand),
-                               front_cursor_loc(lower->front, expression));
+            return pointee_place(lower, operand);
         return place_of_value(lower, expression);
     case CXCursor_CompoundLiteralExpr:
         return literal_place(lower, expression);

@@ -45,7 +45,7 @@ static char *offset_of(CXCursor expression)
     return g_strdup_printf("%s.%s", type, front_intern(clang_getCursorSpelling(place)));
 }
 
-static struct ir_value *offset_value(struct ir_value *pointer, const char *text)
+struct ir_value *lower_offset(struct ir_value *pointer, const char *text)
 {
     if (pointer->kind == IR_VALUE_UNKNOWN || pointer->kind == IR_VALUE_INT) {
         ir_value_free(pointer);
@@ -53,7 +53,7 @@ static struct ir_value *offset_value(struct ir_value *pointer, const char *text)
     }
     struct ir_value *value = ir_value_new(IR_VALUE_OFFSET);
     value->a = pointer;
-    value->text = text;
+    value->text = text == NULL ? ir_intern("arithmetic") : text;
     return value;
 }
 
@@ -90,9 +90,9 @@ static struct ir_value *container_value(struct lower *lower, struct ir_value *po
         }
     }
     char *text = g_strdup_printf("container_of(%s)", member);
-    const char *interned = g_intern_string(text);
+    const char *interned = ir_intern(text);
     g_free(text);
-    return offset_value(pointer, interned);
+    return lower_offset(pointer, interned);
 }
 
 /* p + i is &p[i] as long as p has the type that it was declared with. */
@@ -127,6 +127,5 @@ struct ir_value *lower_pointer_add(struct lower *lower, CXCursor expression, CXC
         return lower_address(path);
     }
     ir_value_free(index);
-    const char *text = front_text(lower->front, expression);
-    return offset_value(base, text == NULL ? g_intern_string("arithmetic") : text);
+    return lower_offset(base, front_text(lower->front, expression));
 }

@@ -28,7 +28,7 @@ CXCursor *front_cursor_key(CXCursor cursor)
 const char *front_intern(CXString string)
 {
     const char *text = clang_getCString(string);
-    const char *interned = g_intern_string(text == NULL ? "" : text);
+    const char *interned = ir_intern(text == NULL ? "" : text);
     clang_disposeString(string);
     return interned;
 }
@@ -47,7 +47,7 @@ const struct front_file *front_file(struct front *front, CXFile file)
     known = g_new0(struct front_file, 1);
     const char *given = front_intern(clang_getFileName(file));
     char *name = front_absolute(front->directory, given);
-    known->name = g_intern_string(name);
+    known->name = ir_intern(name);
     g_free(name);
     known->text = clang_getFileContents(front->tu, file, &known->size);
     CXSourceLocation start = clang_getLocationForOffset(front->tu, file, 0);
@@ -156,7 +156,7 @@ const char *front_text(struct front *front, CXCursor cursor)
             text[length++] = file->text[i];
     }
     text[length] = '\0';
-    return g_utf8_validate(text, (gssize)length, NULL) ? g_intern_string(text) : NULL;
+    return g_utf8_validate(text, (gssize)length, NULL) ? ir_intern(text) : NULL;
 }
 
 const char *front_word(struct front *front, CXCursor cursor)
@@ -179,7 +179,7 @@ const char *front_word(struct front *front, CXCursor cursor)
         word[length++] = c;
     }
     word[length] = '\0';
-    return length == 0 ? NULL : g_intern_string(word);
+    return length == 0 ? NULL : ir_intern(word);
 }
 
 static enum CXChildVisitResult collect(CXCursor cursor, CXCursor parent, CXClientData data)

@@ -184,7 +184,7 @@ static void name_record(struct front *front, CXCursor decl, struct front_record 
         record->ir->name = front_intern(clang_getTypeSpelling(clang_getCursorType(decl)));
         if (strchr(record->ir->name, '(') != NULL) {
             char *name = g_strdup_printf("%s %s", tag, spelling);
-            record->ir->name = g_intern_string(name);
+            record->ir->name = ir_intern(name);
             g_free(name);
         }
         return;
@@ -192,7 +192,7 @@ static void name_record(struct front *front, CXCursor decl, struct front_record 
     struct ir_loc loc = record->ir->loc;
     char *base = g_path_get_basename(loc.file == NULL ? "?" : loc.file);
     char *key = g_strdup_printf("%s@%s:%u:%u", usr, base, loc.line, loc.column);
-    record->ir->key = g_intern_string(key);
+    record->ir->key = ir_intern(key);
     char *name;
     const char *typedef_name = front_intern(clang_getTypeSpelling(clang_getCursorType(decl)));
     if (strchr(typedef_name, '(') == NULL)
@@ -201,7 +201,7 @@ static void name_record(struct front *front, CXCursor decl, struct front_record 
         name = g_strdup_printf("%s.(%s)", front_record(front, parent)->ir->name, tag);
     else
         name = g_strdup_printf("%s at %s:%u", tag, base, loc.line);
-    record->ir->name = g_intern_string(name);
+    record->ir->name = ir_intern(name);
     g_free(name);
     g_free(key);
     g_free(base);

@@ -187,7 +187,7 @@ static void function_free(void *data)
 struct ir_unit *ir_unit_new(const char *main_file)
 {
     struct ir_unit *unit = g_new0(struct ir_unit, 1);
-    unit->main_file = g_intern_string(main_file);
+    unit->main_file = ir_intern(main_file);
     unit->functions = g_ptr_array_new_with_free_func(function_free);
     unit->globals = g_ptr_array_new_with_free_func(variable_free);
     unit->records = g_ptr_array_new_with_free_func(record_free);

@@ -4,7 +4,7 @@
  * (lower_*.c) makes it from libclang's syntax tree, store.c keeps it on disk,
  * and program.c links all units into one program.
  *
- * Strings are interned (g_intern_string): equal strings are the same pointer.
+ * Strings are interned (ir_intern): equal strings are the same pointer.
  * Everything else lives in GPtrArrays that ir_unit_free() frees. */
 #ifndef LOCKCHECK_IR_H
 #define LOCKCHECK_IR_H
