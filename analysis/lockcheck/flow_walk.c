@@ -126,6 +126,7 @@ static void drop_dead(struct flow_state *state, uint32_t block)
         const struct binding *b = &g_array_index(state->env, struct binding, i);
         const struct place *place = b->place;
 
+        /* NOLINTNEXTLINE(bugprone-branch-clone): dead for one reason, or for another */
         if (is_origin(b) && !opaque_alive(state, place_root_of(place))) {
             g_array_remove_index_fast(state->env, i);
         } else if (place->root == PLACE_LOCAL && !place_is_memory(place) &&

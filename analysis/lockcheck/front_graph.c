@@ -273,9 +273,9 @@ static const struct cleanup *common(const struct cleanup *a, const struct cleanu
 {
     while (a != b) {
         uint32_t depth_a = a == NULL ? 0 : a->depth, depth_b = b == NULL ? 0 : b->depth;
-        if (depth_a >= depth_b)
+        if (a != NULL && depth_a >= depth_b)
             a = a->outer;
-        if (depth_b >= depth_a)
+        if (b != NULL && depth_b >= depth_a)
             b = b->outer;
     }
     return a;

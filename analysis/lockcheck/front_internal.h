@@ -209,9 +209,9 @@ void lower_cleanup_push(struct lower *lower, uint32_t local, const char *functio
 /* Calls for all that are in scope, down to `until`, which is an outer one. */
 void lower_cleanups(struct lower *lower, const struct cleanup *until, struct ir_loc loc);
 void lower_jump(struct lower *lower, struct jump to, struct ir_loc loc);
-void lower_goto_label(struct lower *lower, CXCursor label, struct ir_loc loc);
-void lower_label(struct lower *lower, CXCursor label);
-void lower_label_address(struct lower *lower, CXCursor label);
+void lower_goto_label(struct lower *lower, CXCursor cursor, struct ir_loc loc);
+void lower_label(struct lower *lower, CXCursor cursor);
+void lower_label_address(struct lower *lower, CXCursor cursor);
 void lower_goto_computed(struct lower *lower);
 void lower_graph_tidy(struct ir_function *function);
 /* False, with an error in the unit, if the nesting is too deep; else

@@ -33,7 +33,7 @@ struct output_graph {
     GPtrArray *edges;   /* of struct output_edge, sorted by names */
 };
 struct output_graph *output_graph_new(const struct program *program,
-                                      const struct order_graph *graph);
+                                      const struct order_graph *order);
 void output_graph_free(struct output_graph *graph);
 
 char *output_json(const struct output_graph *graph, const struct findings *findings,

@@ -101,6 +101,9 @@ static void visit(struct tarjan *t, guint from)
 
 static void find_cycles(struct output_graph *graph, guint classes)
 {
+    if (classes == 0) {
+        return;
+    }
     struct tarjan t = {.out = g_new0(GPtrArray *, classes),
                        .index = g_new0(guint, classes),
                        .low = g_new0(guint, classes),

@@ -429,6 +429,7 @@ static void pass_set(struct escape *e, struct state *state, const struct ir_even
         }
         return;
     }
+    /* NOLINTNEXTLINE(bugprone-branch-clone): a member that is not of a new object, or a global */
     if (value && value->kind == IR_VALUE_LOAD && value->path->steps->len > 0 &&
         rcu_protected_at(e->rcu, value->path, e->function->ir) &&
         !fresh_path(e->rcu->fresh, e->function, event, value->path)) {
@@ -596,10 +597,15 @@ static struct state pass_block(struct escape *e, const struct ir_block *block, s
 static void solve(struct escape *e, uint64_t entry_old)
 {
     const GPtrArray *blocks = e->function->ir->blocks;
-    struct state *in = g_new0(struct state, blocks->len);
-    GArray *queue = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    struct state *in;
+    GArray *queue;
     uint32_t number = 0;
 
+    if (blocks->len == 0) {
+        return;
+    }
+    in = g_new0(struct state, blocks->len);
+    queue = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     e->report = false;
     in[0].reached = true;
     in[0].old = entry_old;

@@ -92,7 +92,7 @@ static bool worker_start(struct pool *pool, struct worker *worker)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
         return false;
     }
-    fflush(NULL);
+    (void)fflush(NULL);
     worker->pid = fork();
     if (worker->pid < 0) {
         worker->pid = 0;
@@ -141,7 +141,7 @@ static void progress(const struct pool *pool, uint32_t task)
         /* The end of a long path says more than its start. */
         fprintf(stderr, "\r[%u/%u] %s\033[K", pool->done + 1, pool->tasks->len,
                 length > 60 ? file + length - 60 : file);
-        fflush(stderr);
+        (void)fflush(stderr);
     }
 }
 
@@ -181,7 +181,7 @@ static void worker_died(struct pool *pool, struct worker *worker, bool timed_out
         text = g_strdup_printf("parsing it took longer than %u s and was given up",
                                pool->work->timeout);
     } else if (WIFSIGNALED(status)) {
-        text = g_strdup_printf("the parser crashed on it: %s", strsignal(WTERMSIG(status)));
+        text = g_strdup_printf("the parser crashed on it: %s", g_strsignal(WTERMSIG(status)));
     } else {
         text = g_strdup_printf("the parser ended on it with status %d", WEXITSTATUS(status));
     }
