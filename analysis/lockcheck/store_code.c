@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define MAGIC     "mlckIR04"
+#define MAGIC     "mlckIR05"
 #define MAX_DEPTH 100
 
 struct header {
@@ -205,11 +205,14 @@ static void code_path(struct coder *c, struct ir_path **path, unsigned depth)
     }
 }
 
+enum { VALUE_NUMBER = 1, VALUE_TEXT = 2, VALUE_PATH = 4, VALUE_OPERANDS = 8, VALUE_ALL = 15 };
+
 /* Deeper than anybody follows an expression, it becomes an unknown one. */
 static void code_value(struct coder *c, struct ir_value **value, unsigned depth)
 {
     struct ir_value *v = *value;
     bool cut = v && depth >= MAX_DEPTH;
+    uint64_t fields;
     uint64_t kind = code_number(c, !v ? 0 : cut ? 1 : (uint64_t)v->kind + 1, IR_VALUE_OFFSET + 1);
 
     if (kind == 0) {
@@ -219,36 +222,31 @@ static void code_value(struct coder *c, struct ir_value **value, unsigned depth)
     if (!c->writing) {
         *value = v = ir_value_new((enum ir_value_kind)kind);
     }
-    switch (cut ? IR_VALUE_UNKNOWN : (enum ir_value_kind)kind) {
-    case IR_VALUE_UNKNOWN:
-        break;
-    case IR_VALUE_INT:
+    if (cut) {
+        (void)code_number(c, 0, VALUE_ALL);
+        return;
+    }
+    fields = code_number(c,
+                         (v->number ? VALUE_NUMBER : 0) | (v->text ? VALUE_TEXT : 0) |
+                             (v->path ? VALUE_PATH : 0) | (v->a || v->b ? VALUE_OPERANDS : 0),
+                         VALUE_ALL);
+    if (!c->writing && (fields & (VALUE_PATH | VALUE_OPERANDS)) && depth >= MAX_DEPTH) {
+        c->failed = true;
+        return;
+    }
+    if (fields & VALUE_NUMBER) {
         code_s64(c, &v->number);
-        break;
-    case IR_VALUE_STRING:
-    case IR_VALUE_FUNC:
+    }
+    if (fields & VALUE_TEXT) {
         code_string(c, &v->text);
-        break;
-    case IR_VALUE_ADDRESS:
-    case IR_VALUE_LOAD:
-        if (!c->writing && depth >= MAX_DEPTH) {
-            c->failed = true;
-            break;
-        }
+    }
+    if (fields & VALUE_PATH) {
         code_path(c, &v->path, depth + 1);
-        break;
-    case IR_VALUE_NOT:
-    case IR_VALUE_COMPARE:
-    case IR_VALUE_OFFSET:
-        if (!c->writing && depth >= MAX_DEPTH) {
-            c->failed = true;
-            break;
-        }
+    }
+    if (fields & VALUE_OPERANDS) {
         v->op = (enum ir_compare)code_number(c, (uint64_t)v->op, IR_GE);
-        code_string(c, &v->text);
         code_value(c, &v->a, depth + 1);
         code_value(c, &v->b, depth + 1);
-        break;
     }
 }
 
