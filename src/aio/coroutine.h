@@ -52,7 +52,7 @@ bool coroutine_entered(const struct coroutine *co);
  * them (x86-64), otherwise by the C library's ucontext, which makes a system
  * call each time. Before the first coroutine of the process. */
 enum coroutine_backend { COROUTINE_NATIVE, COROUTINE_UCONTEXT };
-void coroutine_set_backend(enum coroutine_backend backend) BEFORE_THREADS;
+void coroutine_set_backend(enum coroutine_backend wanted) BEFORE_THREADS;
 const char *coroutine_backend_name(void);
 
 /* Size of each stack; one page below it is a guard. */
