@@ -179,8 +179,9 @@ static void usage_free(void *data)
     struct usage *usage = data;
 
     g_array_unref(usage->touchers);
-    if (usage->common) {
-        g_ptr_array_unref(usage->common);
+    if (usage->locks) {
+        g_hash_table_unref(usage->locks);
+        g_array_unref(usage->seen);
     }
     g_free(usage);
 }

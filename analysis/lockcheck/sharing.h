@@ -16,6 +16,13 @@ struct toucher {
     bool writes;
 };
 
+/* An access, and the locks that are surely held at it. */
+struct locked_access {
+    const struct pfunction *function;
+    struct ir_loc loc;
+    GPtrArray *held; /* of struct lock_class; owned */
+};
+
 struct usage {
     const struct ir_variable *variable;
     const struct ir_record *record; /* that it is a field of, or NULL */
@@ -24,10 +31,9 @@ struct usage {
     bool written;                   /* after others could see it */
     bool in_global;                 /* a field that is touched in a global object */
     /* sharing_locksets.c: */
-    GPtrArray *common; /* of struct lock_class: held at every access; NULL: no access yet */
-    guint locked, unlocked;
-    struct ir_loc bare; /* an access without any lock */
-    const struct pfunction *bare_function;
+    GHashTable *locks; /* struct lock_class -> number of accesses with it held */
+    guint accesses;
+    GArray *seen; /* of struct locked_access */
 };
 
 struct sharing {

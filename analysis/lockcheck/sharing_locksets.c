@@ -1,16 +1,23 @@
-/* For programs without annotations: data that two threads touch, at least one
- * of them writing, with no lock that is held at all accesses.
+/* For programs without annotations: data that threads touch under a lock most
+ * of the time, and sometimes not.
+ *
+ * Nobody has said what a lock guards, so it is taken from the code: if three
+ * quarters of all accesses to a variable hold a lock of one class, that lock is
+ * meant, and the others have forgotten it. What is never locked is left alone
+ * unless several threads write it: most of it is set up once, handed over, or
+ * meant to be so. Functions that set up or tear down are not counted, and what
+ * main() alone does is no evidence of a race.
  *
  * Which locks are surely held where a function is entered is what all its
  * callers hold there; callers are visited before callees, and members of a
  * recursion are taken to hold what the callers outside of it hold. Locks are
- * compared by class. A field of an object that is not a global is reported
- * only if most accesses do hold a lock: objects are often handed from one
- * thread to another, and then need none. */
+ * compared by class. */
 #include <string.h>
 
 #include "contract.h"
 #include "sharing.h"
+
+#define MAX_ACCESSES 1000
 
 struct locksets {
     struct sharing *sharing;
@@ -70,34 +77,73 @@ static bool is_candidate(const struct usage *usage)
     return usage && usage->written && usage->kinds >= 2 && !usage->variable->type.is_volatile;
 }
 
+static void access_clear(void *data)
+{
+    g_ptr_array_unref(((struct locked_access *)data)->held);
+}
+
+/* Takes `held` over. A place that several states or callers reach counts once,
+ * with what is held in all of them. */
+static void note_access(struct usage *usage, const struct pfunction *function, struct ir_loc loc,
+                        GPtrArray *held)
+{
+    struct locked_access access = {.function = function, .loc = loc, .held = held};
+
+    if (!usage->locks) {
+        usage->locks = g_hash_table_new(NULL, NULL);
+        usage->seen = g_array_new(FALSE, FALSE, sizeof(struct locked_access));
+        g_array_set_clear_func(usage->seen, access_clear);
+    }
+    for (guint i = usage->seen->len; i > 0; i--) {
+        struct locked_access *old = &g_array_index(usage->seen, struct locked_access, i - 1);
+
+        if (old->function != function) {
+            break;
+        }
+        if (old->loc.line == loc.line) {
+            intersect(&old->held, held);
+            g_ptr_array_unref(held);
+            return;
+        }
+    }
+    if (usage->seen->len < MAX_ACCESSES) {
+        g_array_append_val(usage->seen, access);
+    } else {
+        g_ptr_array_unref(held);
+    }
+}
+
+/* Setting up and tearing down happen when nobody else is there; where that is
+ * not so, nobody can tell from the code. */
+static bool sets_up(const struct pfunction *function)
+{
+    static const char *const words[] = {"init",  "setup", "start", "create",   "new",   "destroy",
+                                        "free",  "alloc", "clean", "shutdown", "stop",  "fini",
+                                        "parse", "load",  "main",  "test",     "config"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(function->ir->name, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void visit_access(struct locksets *l, const struct pfunction *function,
                          const struct ir_event *event, const struct flow_state *state)
 {
     const struct ir_variable *variable;
     const struct ir_record *record;
     struct usage *usage;
-    GPtrArray *held;
     bool writes;
 
     if (!sharing_access(l->sharing, function, event, &variable, &record, &writes)) {
         return;
     }
     usage = g_hash_table_lookup(l->sharing->usages, variable);
-    if (!is_candidate(usage) || !entries_of(l->sharing->entries, function)) {
-        return;
+    if (is_candidate(usage) && entries_of(l->sharing->entries, function) && !sets_up(function)) {
+        note_access(usage, function, event->loc, held_now(l, function, state));
     }
-    held = held_now(l, function, state);
-    intersect(&usage->common, held);
-    if (held->len > 0) {
-        usage->locked++;
-    } else {
-        usage->unlocked++;
-        if (!usage->bare_function) {
-            usage->bare = event->loc;
-            usage->bare_function = function;
-        }
-    }
-    g_ptr_array_unref(held);
 }
 
 static void visit(void *context, struct pfunction *function, const struct ir_block *block,
@@ -144,35 +190,120 @@ static void clear_entries(struct locksets *l)
     g_ptr_array_unref(none);
 }
 
-/* A field of heap objects that is nearly always locked. */
-static bool usually_locked(const struct usage *usage)
+/* The lock that most accesses hold, if they are three quarters of all. */
+static const struct lock_class *usual_lock(const struct usage *usage)
 {
-    return usage->locked >= 2 && usage->unlocked > 0 && usage->locked >= 2 * usage->unlocked;
+    const struct lock_class *best = NULL;
+    guint most = 0;
+
+    for (guint i = 0; i < usage->seen->len; i++) {
+        const GPtrArray *held = g_array_index(usage->seen, struct locked_access, i).held;
+
+        for (guint h = 0; h < held->len; h++) {
+            guint count = GPOINTER_TO_UINT(g_hash_table_lookup(usage->locks, held->pdata[h])) + 1;
+
+            g_hash_table_insert(usage->locks, held->pdata[h], GUINT_TO_POINTER(count));
+            if (count > most) {
+                most = count;
+                best = held->pdata[h];
+            }
+        }
+    }
+    return most >= 3 && 4 * most >= 3 * usage->seen->len ? best : NULL;
+}
+
+static bool on_thread(const struct locksets *l, const struct pfunction *function)
+{
+    const GPtrArray *entries = entries_of(l->sharing->entries, function);
+
+    for (guint i = 0; entries && i < entries->len; i++) {
+        const struct entry *entry = entries->pdata[i];
+
+        if (strcmp(entry->function->ir->name, "main") != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Accesses on threads without the lock. */
+static guint count_without(const struct locksets *l, const struct usage *usage,
+                           const struct lock_class *class)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < usage->seen->len; i++) {
+        const struct locked_access *access = &g_array_index(usage->seen, struct locked_access, i);
+
+        count += !contains(access->held, class) && on_thread(l, access->function);
+    }
+    return count;
+}
+
+static void report_forgotten(struct locksets *l, const struct usage *usage,
+                             const struct lock_class *class)
+{
+    guint without = count_without(l, usage, class);
+    char *name = sharing_name(usage);
+    struct finding *finding =
+        findings_add(l->sharing->findings, CHECK_SHARING, SEVERITY_WARNING, usage->variable->loc,
+                     NULL, "%s is touched by several threads, with %s held at %u of %u places",
+                     name, class->name, usage->seen->len - without, usage->seen->len);
+
+    for (guint i = 0, told = 0; i < usage->seen->len && told < 4; i++) {
+        const struct locked_access *access = &g_array_index(usage->seen, struct locked_access, i);
+
+        if (!contains(access->held, class) && on_thread(l, access->function)) {
+            finding_note(finding, access->loc, "%s touches it without %s",
+                         access->function->ir->name, class->name);
+            told++;
+        }
+    }
+    sharing_note_touchers(finding, usage);
+    g_free(name);
+}
+
+/* Threads, not main, that write it. */
+static guint writers(const struct usage *usage)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < usage->touchers->len; i++) {
+        const struct toucher *t = &g_array_index(usage->touchers, struct toucher, i);
+
+        if (t->entry && t->entry->thread && t->writes && !sets_up(t->function) &&
+            strcmp(t->entry->function->ir->name, "main") != 0) {
+            count += t->entry->many ? 2 : 1;
+        }
+    }
+    return count;
+}
+
+static void report_unlocked(struct locksets *l, const struct usage *usage)
+{
+    char *name = sharing_name(usage);
+    struct finding *finding =
+        findings_add(l->sharing->findings, CHECK_SHARING, SEVERITY_WARNING, usage->variable->loc,
+                     NULL, "%s is written by several threads, without any lock", name);
+
+    sharing_note_touchers(finding, usage);
+    g_free(name);
 }
 
 static void report(struct locksets *l, const struct usage *usage)
 {
-    struct finding *finding;
-    char *name;
+    const struct lock_class *class;
 
-    if (!is_candidate(usage) || !usage->common || usage->common->len > 0 ||
-        (usage->record && !usage->in_global && !usually_locked(usage))) {
+    if (!is_candidate(usage) || !usage->seen ||
+        (usage->variable->type.record && usage->variable->type.pointers == 0)) {
         return;
     }
-    if (usage->variable->type.record && usage->variable->type.pointers == 0) {
-        return;
-    }
-    name = sharing_name(usage);
-    finding = findings_add(l->sharing->findings, CHECK_SHARING, SEVERITY_WARNING,
-                           usage->variable->loc, NULL,
-                           "%s is touched by several threads, and no lock is held at all "
-                           "accesses",
-                           name);
-    g_free(name);
-    sharing_note_touchers(finding, usage);
-    if (usage->bare_function) {
-        finding_note(finding, usage->bare, "no lock is held in %s here",
-                     usage->bare_function->ir->name);
+    class = usual_lock(usage);
+    if (class && count_without(l, usage, class) > 0) {
+        report_forgotten(l, usage, class);
+    } else if (!class && g_hash_table_size(usage->locks) == 0 &&
+               (!usage->record || usage->in_global) && writers(usage) >= 2) {
+        report_unlocked(l, usage);
     }
 }
 
