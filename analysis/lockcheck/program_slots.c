@@ -219,16 +219,29 @@ static void add_edge(struct slot_graph *graph, uint32_t from, uint32_t to)
     }
 }
 
-/* Numbers carry no functions; leaving them out halves the graph. */
+/* Numbers, structs and pointers to them carry no functions: only pointers to
+ * functions do, and void pointers, on their way through some container. */
 static bool may_hold_pointer(const struct ir_variable *variable)
 {
+    static const char *const data[] = {"char",  "signed char",   "unsigned char",  "short",
+                                       "int",   "unsigned int",  "unsigned short", "long",
+                                       "float", "unsigned long", "double",         "_Bool",
+                                       "bool",  "size_t",        "uint8_t",        "uint32_t"};
     const struct ir_type *type;
 
-    if (!variable) {
+    if (!variable || variable->type.function) {
         return true;
     }
     type = &variable->type;
-    return type->pointers > 0 || type->function || type->record || type->array;
+    if (type->record) {
+        return false;
+    }
+    for (guint i = 0; type->name && i < G_N_ELEMENTS(data); i++) {
+        if (strcmp(type->name, data[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool holds_function(const struct ir_variable *variable)
@@ -298,8 +311,25 @@ static void bind_call(struct slot_graph *graph, const struct pcall *call,
     }
 }
 
+/* A pointer that went through void may hold functions of all kinds. One that
+ * takes another number of arguments, or gives no result where one is used, is
+ * not called there. */
+static bool fits(const struct pcall *call, const struct pfunction *target)
+{
+    guint args = call->event->args ? call->event->args->len : 0;
+    guint params = target->ir->params->len;
+
+    if (params > 0 && args != params) {
+        return false;
+    }
+    return call->event->result < 0 || target->ir->returns_value || !target->ir->blocks;
+}
+
 static void add_target(struct slot_graph *graph, struct pcall *call, struct pfunction *target)
 {
+    if (!fits(call, target)) {
+        return;
+    }
     g_ptr_array_add(call->targets, target);
     bind_call(graph, call, target);
 }
