@@ -61,6 +61,7 @@ void flow_free(struct program *program)
     g_ptr_array_unref(flow->takes);
     g_ptr_array_unref(flow->waits);
     g_clear_pointer(&flow->written_classes, g_hash_table_unref);
+    g_clear_pointer(&flow->said, g_hash_table_unref);
     g_clear_pointer(&flow->exits, g_ptr_array_unref);
     g_clear_pointer(&flow->doubtful, g_ptr_array_unref);
     waits_free(flow);

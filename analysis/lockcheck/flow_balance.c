@@ -497,6 +497,44 @@ static bool named_for_it(const char *name)
     return found;
 }
 
+/* Takes or drops as it is told by an argument. */
+static bool told_by_argument(const struct way *a, const struct way *b)
+{
+    for (guint i = 0; i < a->conditions->len; i++) {
+        const struct fact *x = &g_array_index(a->conditions, struct fact, i);
+        bool argument = x->term->kind == TERM_VALUE && !x->term->place->parent &&
+                        x->term->place->root == PLACE_PARAM;
+
+        for (guint k = 0; argument && k < b->conditions->len; k++) {
+            const struct fact *y = &g_array_index(b->conditions, struct fact, k);
+
+            if (x->term == y->term && range_disjoint(&x->range, &y->range)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool two_in_one(const struct exits *exits, const struct way *way,
+                       const struct exit_lock *lock)
+{
+    bool opposite = false;
+
+    for (guint w = 0; w < exits->ways->len; w++) {
+        const struct way *other = g_ptr_array_index(exits->ways, w);
+        const struct exit_lock *same = lock_in(other, lock->place);
+
+        if (same && same->delta != lock->delta) {
+            if (!told_by_argument(way, other)) {
+                return false;
+            }
+            opposite = true;
+        }
+    }
+    return opposite;
+}
+
 /* Whether a way out with the lock is meant, as seen beside all others. */
 static bool meant(const struct exits *exits, const struct way *way, const struct exit_lock *lock,
                   GHashTable *counterparts)
@@ -506,7 +544,7 @@ static bool meant(const struct exits *exits, const struct way *way, const struct
     bool pair = g_hash_table_contains(counterparts, lock->class);
     bool told_apart = true, untouched = true, success = true;
 
-    if (is_used(ff, lock->class)) {
+    if (is_used(ff, lock->class) || two_in_one(exits, way, lock)) {
         return true;
     }
     if (!lock->exported && !(ff->function->ir->returns_pointer && pair)) {
@@ -683,7 +721,7 @@ static bool judge(struct exits *exits, GHashTable *counterparts, struct findings
             const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
 
             if (lock->delta < 0 && !exits->ff->root && !exits->ff->fork &&
-                !(exits->ff->bulk && lock->opaque)) {
+                !two_in_one(exits, way, lock) && !(exits->ff->bulk && lock->opaque)) {
                 (void)judge_release(exits, way, lock, leaks, findings);
             }
         }

@@ -2,6 +2,8 @@
  * contracts, and summaries of walked functions, with arguments put in place
  * of parameters. A call through a pointer that has a contract does what the
  * contract says; through another, what any of its targets may do. */
+#include <string.h>
+
 #include "flow_internal.h"
 
 enum { EVENT_IDS = 8, TARGETS_MAX = 256, OUTS_MAX = 12 };
@@ -82,6 +84,55 @@ static const struct term *bind_term(const struct bind *bind, const struct term *
     }
 }
 
+static bool mentions(const char *text, const char *name)
+{
+    gsize length = name ? strlen(name) : 0;
+
+    for (const char *at = length ? strstr(text, name) : NULL; at; at = strstr(at + 1, name)) {
+        bool begins = at == text || !(g_ascii_isalnum(at[-1]) || at[-1] == '_');
+        bool ends = !(g_ascii_isalnum(at[length]) || at[length] == '_');
+
+        if (begins && ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An index that the callee works out of its arguments, as in locks[hash % N]:
+ * the same for the same arguments, and for others another. */
+static const struct term *unknown_key(const struct bind *bind, const char *text)
+{
+    struct place_table *table = bind->walk->places;
+    const GPtrArray *params = bind->target ? bind->target->ir->params : NULL;
+    const struct term *key = NULL;
+    bool mentioned = false;
+
+    for (guint i = 0; params && i < params->len && i < bind->event->args->len; i++) {
+        const struct ir_variable *param = g_ptr_array_index(params, i);
+        const struct term *value;
+
+        if (!mentions(text, param->name)) {
+            continue;
+        }
+        mentioned = true;
+        value = state_term(bind->state, argument(bind, i));
+        if (!value) {
+            key = NULL;
+            break;
+        }
+        key = key ? term_pair(table, key, value, text) : term_offset(table, value, text);
+    }
+    if (!mentioned && bind->event->args->len > 0) {
+        key = term_offset(table, state_term(bind->state, argument(bind, 0)), text);
+        mentioned = true;
+    }
+    if (mentioned && !key) {
+        key = term_value(table, place_opaque(table, bind->walk->number * EVENT_IDS + 6, false, -1));
+    }
+    return key;
+}
+
 /* NULL if the caller has no name for it. */
 static const struct place *bind_place(const struct bind *bind, const struct place *place)
 {
@@ -127,6 +178,9 @@ static const struct place *bind_place(const struct bind *bind, const struct plac
     }
     const struct term *key = bind_term(bind, place->key);
 
+    if (!key) {
+        key = unknown_key(bind, place->name ? place->name : "...");
+    }
     return place_index(table, parent, key, place->name ? place->name : "...");
 }
 
@@ -219,6 +273,23 @@ static struct out *bind_out(const struct bind *bind, const struct out *from)
     return out;
 }
 
+/* The premises in the caller's terms; false if they cannot be true there. */
+static bool bind_premises(const struct bind *bind, struct premise *premises)
+{
+    for (unsigned i = 0; i < PREMISES; i++) {
+        if (premises[i].term) {
+            struct range known;
+
+            premises[i].term = bind_term(bind, premises[i].term);
+            known = state_range(bind->state, premises[i].term);
+            if (premises[i].term && range_disjoint(&known, &premises[i].range)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static void bind_takes(const struct bind *bind, const struct summary *summary)
 {
     for (guint i = 0; i < summary->takes->len; i++) {
@@ -226,6 +297,10 @@ static void bind_takes(const struct bind *bind, const struct summary *summary)
         struct take *take = g_new(struct take, 1);
 
         *take = *from;
+        if (!bind_premises(bind, take->premises)) {
+            g_free(take);
+            continue;
+        }
         take->place = bind_lock(bind, from->place);
         take->class = take->place ? class_here(bind, take->place, from->class) : from->class;
         for (unsigned w = 0; w < G_N_ELEMENTS(take->without); w++) {
@@ -248,6 +323,10 @@ static void bind_takes(const struct bind *bind, const struct summary *summary)
         struct wait *wait = g_new(struct wait, 1);
 
         *wait = *from;
+        if (!bind_premises(bind, wait->premises)) {
+            g_free(wait);
+            continue;
+        }
         wait->place = bind_lock(bind, from->place);
         wait->class = wait->place ? class_here(bind, wait->place, from->class) : from->class;
         for (unsigned w = 0; w < G_N_ELEMENTS(wait->without); w++) {
@@ -483,9 +562,24 @@ static bool same_locks(const struct out *a, const struct out *b)
     return true;
 }
 
-/* Several targets: ways out that do the same are one. */
+/* Several targets: ways out that do the same are one. Where they do not agree,
+ * which of them is called decides, and that is not followed: then nothing is
+ * said of locks. */
 static void merge_outs(struct effect *effect)
 {
+    bool agree = true;
+
+    for (guint i = 1; i < effect->outs->len; i++) {
+        agree &= same_locks(g_ptr_array_index(effect->outs, 0), g_ptr_array_index(effect->outs, i));
+    }
+    for (guint i = 0; !agree && i < effect->outs->len; i++) {
+        struct out *out = g_ptr_array_index(effect->outs, i);
+
+        g_clear_pointer(&out->acquired, g_array_unref);
+        g_clear_pointer(&out->released, g_array_unref);
+        g_clear_pointer(&out->dropped, g_array_unref);
+        out->coarse = true;
+    }
     for (guint i = 0; i < effect->outs->len; i++) {
         struct out *out = g_ptr_array_index(effect->outs, i);
 

@@ -5,6 +5,14 @@
 
 #include "flow_state.h"
 
+/* What was known of the values at entry when something happened; an empty
+ * place is any. */
+struct premise {
+    const struct term *term; /* NULL: nothing */
+    struct range range;
+};
+enum { PREMISES = 2 };
+
 /* A lock that a function takes by itself or through what it calls. Entries
  * point to the entry of the called function that they come from, which was
  * there before: following `inner` ends. */
@@ -16,6 +24,7 @@ struct take {
     bool retake; /* the caller held it, and it was dropped before */
     bool under;  /* a lock that the function took is held then */
     bool grace;  /* no lock is taken: waits for a grace period, that is for readers */
+    struct premise premises[PREMISES];
     const struct place *without[2]; /* caller's locks that are dropped at this point */
     struct ir_loc loc;
     const struct pfunction *function; /* that has loc in it */
@@ -27,6 +36,7 @@ struct take {
 /* A condition wait, likewise; or a wait until a function on another thread has
  * run. */
 struct wait {
+    struct premise premises[PREMISES];
     const struct pfunction *thread; /* NULL: a condition wait */
     const struct place *place;      /* the mutex that is released meanwhile, or NULL: unknown */
     const struct lock_class *class;
@@ -113,6 +123,7 @@ struct flow {
     GPtrArray *starts, *loose; /* of struct pfunction: all starts of threads, untold ones */
     GPtrArray *grace_calls;    /* of struct pfunction: called after grace periods */
     GHashTable *written_classes; /* classes that somebody takes exclusively */
+    GHashTable *said;            /* see flow_report.c */
     GPtrArray *exits;            /* see flow_balance.c */
     GPtrArray *doubtful;         /* see flow_balance.c */
     GHashTable *slots;           /* struct pslot -> summary of its contract */
@@ -120,6 +131,7 @@ struct flow {
     GPtrArray *class_list;
     GHashTable *class_notes; /* see lock_class.c */
     uint32_t unknown_locks;
+    uint32_t widened;    /* premises that were given up: summaries have changed */
     struct names *names; /* see lock_class_name.c */
     void (*free_names)(struct names *names);
     struct findings *findings;

@@ -260,6 +260,8 @@ const struct ir_path *place_path(const struct place *place)
 
                 step.name = g_intern_string(text);
                 g_free(text);
+            } else if (place->key->text) {
+                step.name = place->key->text;
             }
         }
         ir_path_add(path, step);
@@ -335,7 +337,9 @@ char *place_text(const struct place *place, const struct ir_function *function)
             g_string_append_printf(text, "[%s]", key);
             g_free(key);
         } else {
-            g_string_append_printf(text, "[%s]", step->name ? step->name : "...");
+            const char *name = step->key && step->key->text ? step->key->text : step->name;
+
+            g_string_append_printf(text, "[%s]", name ? name : "...");
         }
         arrow = false;
     }
@@ -466,6 +470,12 @@ const struct term *term_compare(struct place_table *table, enum ir_compare op, c
         return term_not(table, term_compare(table, IR_LT, a, b));
     }
     return NULL;
+}
+
+const struct term *term_pair(struct place_table *table, const struct term *a, const struct term *b,
+                             const char *text)
+{
+    return b ? compound(table, TERM_OFFSET, IR_EQ, a, b, text) : NULL;
 }
 
 const struct term *term_offset(struct place_table *table, const struct term *a, const char *text)

@@ -107,6 +107,9 @@ const struct term *term_text(struct place_table *table, enum term_kind kind, con
 const struct term *term_not(struct place_table *table, const struct term *a);
 const struct term *term_compare(struct place_table *table, enum ir_compare op, const struct term *a,
                                 const struct term *b);
+/* A number that is worked out of two. */
+const struct term *term_pair(struct place_table *table, const struct term *a, const struct term *b,
+                             const char *text);
 const struct term *term_offset(struct place_table *table, const struct term *a, const char *text);
 /* What a pointer of this value points to. */
 const struct place *term_deref(struct place_table *table, const struct term *term);

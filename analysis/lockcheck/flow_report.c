@@ -150,6 +150,27 @@ static bool reads_again(const struct flow_lock *l, const struct take *take)
     return l->held.class->recursion != LOCK_PLAIN;
 }
 
+/* One place that takes a lock and one that holds it make one finding, however
+ * many calls lead from here to there. */
+static bool said_before(struct flow *flow, const struct flow_lock *l, const struct take *take)
+{
+    char *key;
+    bool said;
+
+    while (take->inner) {
+        take = take->inner;
+    }
+    key = g_strdup_printf("%s:%u:%u>%s:%u:%u", l->held.loc.file ? l->held.loc.file : "",
+                          l->held.loc.line, l->held.loc.column,
+                          take->loc.file ? take->loc.file : "", take->loc.line, take->loc.column);
+    if (!flow->said) {
+        flow->said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    }
+    said = g_hash_table_contains(flow->said, key);
+    g_hash_table_add(flow->said, key);
+    return said;
+}
+
 static void report_again(const struct flow_state *state, const struct ir_event *event,
                          const struct flow_lock *l, const struct take *take,
                          struct findings *findings)
@@ -168,6 +189,9 @@ static void report_again(const struct flow_state *state, const struct ir_event *
     /* In a callee that the same callers reach, it is they who hold it. */
     if (class->keyed && l->place->root == PLACE_GLOBAL && l->place->depth == 0 && class->variable &&
         !class->variable->type.array) {
+        return;
+    }
+    if (said_before(flow, l, take)) {
         return;
     }
     text = place_text(l->place, state->walk->function->ir);

@@ -4,7 +4,14 @@
  * the object returned; numbers of ways out, takes and waits are bounded. */
 #include "flow_internal.h"
 
-enum { OUTS_MAX = 12, TAKES_MAX = 400, WAITS_MAX = 64, CONDITIONS_MAX = 6, STORES_MAX = 4 };
+enum {
+    OUTS_MAX = 12,
+    TAKES_MAX = 400,
+    WAITS_MAX = 64,
+    CONDITIONS_MAX = 6,
+    STORES_MAX = 4,
+    CAREFUL = 64
+};
 
 static guint take_hash(gconstpointer key)
 {
@@ -47,6 +54,81 @@ void summary_free(struct summary *summary)
     }
 }
 
+/* Keeps of the premises what holds for both. */
+static void join_premises(struct flow *flow, struct premise *premises, const struct premise *others)
+{
+    for (unsigned i = 0; i < PREMISES; i++) {
+        const struct premise *same = NULL;
+        struct range joined = premises[i].range;
+
+        for (unsigned k = 0; premises[i].term && k < PREMISES; k++) {
+            same = others[k].term == premises[i].term ? &others[k] : same;
+        }
+        if (!premises[i].term) {
+            continue;
+        }
+        if (same) {
+            range_join(&joined, &same->range);
+        }
+        if (!same || range_is_any(&joined)) {
+            premises[i].term = NULL;
+            flow->widened++;
+        } else if (joined.lo != premises[i].range.lo || joined.hi != premises[i].range.hi ||
+                   joined.ne_count != premises[i].range.ne_count) {
+            premises[i].range = joined;
+            flow->widened++;
+        }
+    }
+}
+
+static bool about_entry(const struct term *term)
+{
+    return !term->private && term->kind == TERM_VALUE;
+}
+
+/* Conditions on parameters first: callers know most of these. */
+static void read_premises(const struct flow_state *state, struct premise *premises)
+{
+    unsigned count = 0;
+
+    for (int memory = 0; memory < 2; memory++) {
+        for (guint i = 0; state->facts && i < state->facts->len && count < PREMISES; i++) {
+            const struct fact *f = &g_array_index(state->facts, struct fact, i);
+
+            if (about_entry(f->term) && place_is_memory(f->term->place) == (memory == 1)) {
+                premises[count++] = (struct premise){f->term, f->range};
+            }
+        }
+    }
+}
+
+/* The callee's, as the caller names them, come first; the caller's own fill up. */
+static void merge_premises(const struct flow_state *state, struct premise *premises)
+{
+    struct premise own[PREMISES] = {{0}};
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < PREMISES; i++) {
+        if (premises[i].term && about_entry(premises[i].term)) {
+            premises[count++] = premises[i];
+        }
+    }
+    read_premises(state, own);
+    for (unsigned i = 0; i < PREMISES && count < PREMISES; i++) {
+        bool known = !own[i].term;
+
+        for (unsigned k = 0; k < count; k++) {
+            known |= premises[k].term == own[i].term;
+        }
+        if (!known) {
+            premises[count++] = own[i];
+        }
+    }
+    for (; count < PREMISES; count++) {
+        premises[count].term = NULL;
+    }
+}
+
 struct take *summary_add_take(struct flow *flow, struct summary *summary, const struct take *take)
 {
     struct take wanted = *take, *added;
@@ -56,7 +138,12 @@ struct take *summary_add_take(struct flow *flow, struct summary *summary, const 
         wanted.place = NULL;
         wanted.without[0] = wanted.without[1] = NULL;
     }
-    if (summary->takes->len >= TAKES_MAX || g_hash_table_contains(summary->take_index, &wanted)) {
+    added = g_hash_table_lookup(summary->take_index, &wanted);
+    if (added) {
+        join_premises(flow, added->premises, wanted.premises);
+        return NULL;
+    }
+    if (summary->takes->len >= TAKES_MAX) {
         return NULL;
     }
     added = g_memdup2(&wanted, sizeof wanted);
@@ -71,11 +158,12 @@ struct wait *summary_add_wait(struct flow *flow, struct summary *summary, const 
     struct wait *added;
 
     for (guint i = 0; i < summary->waits->len; i++) {
-        const struct wait *other = g_ptr_array_index(summary->waits, i);
+        struct wait *other = g_ptr_array_index(summary->waits, i);
 
         if (other->thread == wait->thread && other->place == wait->place &&
             other->class == wait->class && other->held == wait->held &&
             other->without[0] == wait->without[0]) {
+            join_premises(flow, other->premises, wait->premises);
             return NULL;
         }
     }
@@ -165,6 +253,7 @@ void summary_note(struct walk *walk, const struct flow_state *state, const struc
 
         take.retake |= take.place && gone_find(state->released, take.place);
         take.under |= holds_more(state);
+        merge_premises(state, take.premises);
         take.place = export(flow, take.place, NULL);
         take.without[0] = export(flow, take.without[0], NULL);
         take.without[1] = export(flow, take.without[1], NULL);
@@ -182,6 +271,7 @@ void summary_note(struct walk *walk, const struct flow_state *state, const struc
             wait.place ? state_find_lock(state, wait.place, RULE_EXCLUSIVE) : NULL;
 
         wait.held |= l && !l->held.asserted;
+        merge_premises(state, wait.premises);
         wait.place = export(flow, wait.place, NULL);
         wait.without[0] = export(flow, wait.without[0], NULL);
         wait.without[1] = export(flow, wait.without[1], NULL);
@@ -419,6 +509,87 @@ static void merge(struct out *out, const struct out *other)
     out->coarse |= other->coarse;
 }
 
+static int delta_of(const struct out *out, const struct place *place)
+{
+    for (guint i = 0; out->acquired && i < out->acquired->len; i++) {
+        if (g_array_index(out->acquired, struct flow_lock, i).place == place) {
+            return 1;
+        }
+    }
+    return gone_find(out->released, place) ? -1 : 0;
+}
+
+/* Whether a caller can know by which of the two the function has left. */
+static bool told_apart(const struct out *a, const struct out *b)
+{
+    if (range_disjoint(&a->range, &b->range)) {
+        return true;
+    }
+    /* Each returns another object. */
+    if (a->result != b->result && (pointer_result(a->result) || pointer_result(b->result))) {
+        return true;
+    }
+    for (guint i = 0; a->conditions && i < a->conditions->len; i++) {
+        const struct fact *f = &g_array_index(a->conditions, struct fact, i);
+
+        for (guint k = 0; b->conditions && k < b->conditions->len; k++) {
+            const struct fact *g = &g_array_index(b->conditions, struct fact, k);
+
+            if (f->term == g->term && range_disjoint(&f->range, &g->range)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether the two put together would still be told apart from a third. */
+static bool told_apart_together(const struct out *a, const struct out *b, const struct out *third)
+{
+    struct range joined = a->range;
+
+    range_join(&joined, &b->range);
+    if (range_disjoint(&joined, &third->range)) {
+        return true;
+    }
+    for (guint i = 0; a->conditions && i < a->conditions->len; i++) {
+        const struct fact *f = &g_array_index(a->conditions, struct fact, i);
+        const struct fact *g = NULL, *h = NULL;
+
+        for (guint k = 0; b->conditions && k < b->conditions->len; k++) {
+            const struct fact *at = &g_array_index(b->conditions, struct fact, k);
+
+            g = at->term == f->term ? at : g;
+        }
+        for (guint k = 0; third->conditions && k < third->conditions->len; k++) {
+            const struct fact *at = &g_array_index(third->conditions, struct fact, k);
+
+            h = at->term == f->term ? at : h;
+        }
+        joined = f->range;
+        if (g && h) {
+            range_join(&joined, &g->range);
+            if (range_disjoint(&joined, &h->range)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool loses(const GPtrArray *outs, const struct out *a, const struct out *b)
+{
+    for (guint i = 0; i < outs->len; i++) {
+        const struct out *third = g_ptr_array_index(outs, i);
+
+        if (third != a && third != b && !same_delta(a, third) && told_apart(a, third) &&
+            told_apart(b, third) && !told_apart_together(a, b, third)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void group_outs(GPtrArray *outs, bool by_result)
 {
     for (guint i = 0; i < outs->len; i++) {
@@ -429,7 +600,8 @@ static void group_outs(GPtrArray *outs, bool by_result)
             bool differ = by_result && out->result != other->result &&
                           (pointer_result(out->result) || pointer_result(other->result));
 
-            if (differ || !same_delta(out, other)) {
+            if (differ || !same_delta(out, other) ||
+                (by_result && outs->len <= CAREFUL && loses(outs, out, other))) {
                 k++;
                 continue;
             }
@@ -439,6 +611,84 @@ static void group_outs(GPtrArray *outs, bool by_result)
     }
 }
 
+static bool ambiguous(const GPtrArray *outs, const struct out *out, const struct place *place)
+{
+    for (guint i = 0; i < outs->len; i++) {
+        const struct out *other = g_ptr_array_index(outs, i);
+
+        if (delta_of(other, place) != delta_of(out, place) && !told_apart(out, other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget_lock(struct out *out, const struct place *place)
+{
+    for (guint i = 0; out->acquired && i < out->acquired->len;) {
+        if (g_array_index(out->acquired, struct flow_lock, i).place == place) {
+            g_array_remove_index(out->acquired, i);
+        } else {
+            i++;
+        }
+    }
+    for (guint i = 0; out->released && i < out->released->len;) {
+        if (g_array_index(out->released, struct gone, i).place == place) {
+            g_array_remove_index(out->released, i);
+        } else {
+            i++;
+        }
+    }
+}
+
+/* A lock that some ways leave with and others without, for no reason that a
+ * caller could see, is either a fault of this function, reported here, or held
+ * for reasons that are not followed. Callers go on as if it were as before,
+ * and what they do wrong on such a path is not held against them. */
+static bool drop_ambiguous(GPtrArray *outs)
+{
+    GPtrArray *places = g_ptr_array_new();
+    bool dropped;
+
+    for (guint i = 0; i < outs->len; i++) {
+        const struct out *out = g_ptr_array_index(outs, i);
+
+        for (guint k = 0; out->acquired && k < out->acquired->len; k++) {
+            const struct place *place = g_array_index(out->acquired, struct flow_lock, k).place;
+
+            if (ambiguous(outs, out, place)) {
+                g_ptr_array_add(places, (gpointer)place);
+            }
+        }
+        for (guint k = 0; out->released && k < out->released->len; k++) {
+            const struct place *place = g_array_index(out->released, struct gone, k).place;
+
+            if (ambiguous(outs, out, place)) {
+                g_ptr_array_add(places, (gpointer)place);
+            }
+        }
+    }
+    dropped = places->len > 0;
+    for (guint p = 0; p < places->len; p++) {
+        for (guint i = 0; i < outs->len; i++) {
+            forget_lock(g_ptr_array_index(outs, i), g_ptr_array_index(places, p));
+        }
+    }
+    for (guint i = 0; dropped && i < outs->len; i++) {
+        struct out *out = g_ptr_array_index(outs, i);
+
+        if (out->acquired && out->acquired->len == 0) {
+            g_clear_pointer(&out->acquired, g_array_unref);
+        }
+        if (out->released && out->released->len == 0) {
+            g_clear_pointer(&out->released, g_array_unref);
+        }
+        g_clear_pointer(&out->dropped, g_array_unref);
+    }
+    g_ptr_array_unref(places);
+    return dropped;
+}
+
 /* Where all ways out do the same, what led to them does not matter. */
 static void simplify(struct summary *summary)
 {
@@ -446,6 +696,11 @@ static void simplify(struct summary *summary)
     bool same = true;
 
     group_outs(outs, true);
+    bool dropped = drop_ambiguous(outs);
+
+    if (dropped) {
+        group_outs(outs, true);
+    }
     if (outs->len > OUTS_MAX / 2) {
         group_outs(outs, false);
     }
@@ -460,7 +715,7 @@ static void simplify(struct summary *summary)
 
         g_clear_pointer(&out->conditions, g_array_unref);
         g_clear_pointer(&out->dropped, g_array_unref);
-        out->coarse = false;
+        out->coarse = dropped;
     }
 }
 
@@ -502,6 +757,7 @@ bool summary_compute(struct flow *flow, struct flow_function *ff)
                         .leave = note_return,
                         .context = made,
                         .summary = made};
+    uint32_t widened = flow->widened;
     bool changed;
 
     /* Takes only grow while a cycle of calls is gone round. */
@@ -526,7 +782,7 @@ bool summary_compute(struct flow *flow, struct flow_function *ff)
         made->signature = signature(made);
     }
     changed = !old || old->signature != made->signature || old->takes->len != made->takes->len ||
-              old->waits->len != made->waits->len;
+              old->waits->len != made->waits->len || widened != flow->widened;
     summary_free(old);
     ff->summary = made;
     return changed;
