@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Of a string literal nobody needs more. */
+#define STRING_MAX 256
+
 static void effects_of_children(struct lower *lower, CXCursor expression)
 {
     struct children children = front_children(expression);
@@ -49,9 +52,13 @@ static struct ir_value *string_value(CXCursor expression)
         text++;
         length -= 2;
     }
-    char *copy = g_strndup(text == NULL ? "" : text, MIN(length, 256));
+    char *copy = g_strndup(text == NULL ? "" : text, MIN(length, STRING_MAX));
+    size_t end = strlen(copy), backslashes = 0;
+    while (backslashes < end && copy[end - backslashes - 1] == '\\')
+        backslashes++;
+    copy[end - backslashes % 2] = '\0'; /* half an escape, where it was cut */
     char *plain = g_strcompress(copy);
-    value->text = ir_intern(plain);
+    value->text = front_intern_text(plain);
     g_free(plain);
     g_free(copy);
     clang_disposeString(spelling);

@@ -122,6 +122,7 @@ guint front_cursor_hash(gconstpointer cursor);
 gboolean front_cursor_equal(gconstpointer a, gconstpointer b);
 CXCursor *front_cursor_key(CXCursor cursor);
 const char *front_intern(CXString string); /* disposes of it; never NULL */
+const char *front_intern_text(const char *text);
 const struct front_file *front_file(struct front *front, CXFile file);
 struct ir_loc front_loc(struct front *front, CXSourceLocation location);
 struct ir_loc front_cursor_loc(struct front *front, CXCursor cursor);

@@ -25,10 +25,22 @@ CXCursor *front_cursor_key(CXCursor cursor)
     return key;
 }
 
+/* Source is bytes; what is said about it later is UTF-8. */
+const char *front_intern_text(const char *text)
+{
+    if (text == NULL)
+        return ir_intern("");
+    if (g_utf8_validate(text, -1, NULL))
+        return ir_intern(text);
+    char *valid = g_utf8_make_valid(text, -1);
+    const char *interned = ir_intern(valid);
+    g_free(valid);
+    return interned;
+}
+
 const char *front_intern(CXString string)
 {
-    const char *text = clang_getCString(string);
-    const char *interned = ir_intern(text == NULL ? "" : text);
+    const char *interned = front_intern_text(clang_getCString(string));
     clang_disposeString(string);
     return interned;
 }
@@ -45,8 +57,10 @@ const struct front_file *front_file(struct front *front, CXFile file)
     if (known != NULL)
         return known;
     known = g_new0(struct front_file, 1);
-    const char *given = front_intern(clang_getFileName(file));
-    char *name = front_absolute(front->directory, given);
+    CXString given = clang_getFileName(file); /* to be opened: as it is */
+    const char *path = clang_getCString(given);
+    char *name = front_absolute(front->directory, path == NULL ? "" : path);
+    clang_disposeString(given);
     known->name = ir_intern(name);
     g_free(name);
     known->text = clang_getFileContents(front->tu, file, &known->size);

@@ -123,8 +123,9 @@ void lower_graph_tidy(struct ir_function *function)
     }
     for (guint i = 0; i < kept->len; i++) {
         struct ir_block *block = g_ptr_array_index(kept, i);
-        for (unsigned j = 0; j < exits(block); j++)
-            block->next[j] = g_array_index(numbers, uint32_t, block->next[j]);
+        for (unsigned j = 0; j < 2; j++)
+            block->next[j] =
+                j < exits(block) ? g_array_index(numbers, uint32_t, block->next[j]) : 0;
     }
     g_ptr_array_unref(function->blocks);
     function->blocks = kept;
