@@ -13,14 +13,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-/* Empty: nothing is written. */
-static char directory[PATH_MAX] IMMUTABLE_AFTER_INIT;
+/* Empty: nothing is written. Short, since signal handlers have small stacks. */
+static char directory[256] IMMUTABLE_AFTER_INIT;
 
 /* The environment is read once: what a guest does to its own is not for us. */
 __attribute__((constructor)) static void start(void)
@@ -34,10 +34,15 @@ __attribute__((constructor)) static void start(void)
 
 void lockdep_order_write(const struct lockdep_held *held, const struct lockdep_held *want)
 {
-    char path[PATH_MAX + 32], line[1024];
+    char path[sizeof(directory) + 32], line[512];
     int saved = errno, length, fd;
+    struct rlimit limit;
 
     if (!directory[0]) {
+        return;
+    }
+    /* Where a guest has a limit on the size of files, writing may be a signal. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) {
         return;
     }
     snprintf(path, sizeof(path), "%s/lock-order.%d", directory, getpid());
