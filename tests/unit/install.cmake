@@ -1,11 +1,13 @@
-# `cmake --install` puts the program, its mortise-x86_64 symlink and the man
-# pages under the prefix, honours DESTDIR, and what it installs runs.
+# `cmake --install` puts the programs, the mortise-x86_64 symlink, the man
+# pages and what comes with the lock checker under the prefix, honours DESTDIR, and what it installs runs.
 #
 #   cmake -DBINARY_DIR=... -DWORK_DIR=... -P install.cmake
 cmake_minimum_required(VERSION 3.25)
 
 function(check_installed ROOT)
-  foreach(FILE bin/mortise bin/mortise-x86_64 share/man/man1/mortise.1 share/man/man1/mortise-user.1)
+  foreach(FILE bin/mortise bin/mortise-x86_64 share/man/man1/mortise.1 share/man/man1/mortise-user.1
+      bin/mortise-lockcheck share/man/man1/mortise-lockcheck.1 include/lockcheck.h
+      share/cmake/MortiseLockcheck/MortiseLockcheckConfig.cmake)
     if(NOT EXISTS ${ROOT}/${FILE})
       message(FATAL_ERROR "${ROOT}/${FILE} is not installed")
     endif()
@@ -14,7 +16,7 @@ function(check_installed ROOT)
   if(NOT "${TARGET}" STREQUAL "mortise")
     message(FATAL_ERROR "mortise-x86_64 points to ${TARGET}, not to mortise beside it")
   endif()
-  foreach(NAME mortise mortise-x86_64)
+  foreach(NAME mortise mortise-x86_64 mortise-lockcheck)
     execute_process(COMMAND ${ROOT}/bin/${NAME} --version
       RESULT_VARIABLE STATUS OUTPUT_VARIABLE OUT ERROR_VARIABLE OUT)
     if(NOT STATUS EQUAL 0 OR NOT OUT MATCHES "[0-9]+\\.[0-9]+")
