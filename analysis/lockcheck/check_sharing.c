@@ -229,7 +229,6 @@ static void count_event(struct sharing *sharing, const struct pfunction *functio
         g_hash_table_insert(sharing->usages, (gpointer)variable, usage);
     }
     usage->written = usage->written || writes;
-    usage->in_global = usage->in_global || event->path->root == IR_ROOT_GLOBAL;
     for (guint i = 0; entries && i < entries->len; i++) {
         add_toucher(usage, entries->pdata[i], function, event->loc, writes);
     }

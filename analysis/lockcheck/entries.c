@@ -433,6 +433,25 @@ static void reach_callees(struct entries *entries, const GPtrArray *callees, str
     }
 }
 
+/* How many targets a call through a pointer may have to be evidence that a
+ * thread gets to each of them. Annotated code has contracts to say what it
+ * means, and is to be checked against all that can be. In a build of several
+ * executables a pointer of one holds what another has stored. */
+static guint believable_targets(const struct entries *entries)
+{
+    guint mains = 0;
+
+    if (entries->program->annotated) {
+        return G_MAXUINT;
+    }
+    for (guint i = 0; i < entries->list->len; i++) {
+        const struct entry *entry = entries->list->pdata[i];
+
+        mains += strcmp(entry->function->ir->name, "main") == 0;
+    }
+    return mains > 1 ? 0 : 1;
+}
+
 static bool starts_threads(const struct phases *phases, const struct pcall *call)
 {
     for (guint t = 0; t < call->targets->len; t++) {
@@ -446,6 +465,7 @@ static bool starts_threads(const struct phases *phases, const struct pcall *call
 void entries_reach(struct entries *entries, struct phases *phases)
 {
     GPtrArray *queue = g_ptr_array_new();
+    guint through_pointers = believable_targets(entries);
 
     free_reach(entries);
     entries->reach = g_new0(GPtrArray *, entries->program->functions->len + 1);
@@ -463,6 +483,9 @@ void entries_reach(struct entries *entries, struct phases *phases)
             for (guint c = 0; c < function->calls->len; c++) {
                 const struct pcall *call = function->calls->pdata[c];
 
+                if (call->slot && call->targets->len > through_pointers) {
+                    continue;
+                }
                 if (main && phase_at(phases, function, call->event) != PHASE_THREADED &&
                     !starts_threads(phases, call)) {
                     continue;

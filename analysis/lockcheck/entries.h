@@ -37,7 +37,9 @@ const char *entries_role_name(const struct entries *entries, role_set roles);
 
 /* Computes which entries lead to which functions, through calls; afterwards
  * entries_of() answers with an array of struct entry, or NULL. What main()
- * calls while there are no other threads is not reached by it. */
+ * calls while there are no other threads is not reached by it. In programs
+ * without annotations, what is called through a pointer is followed only if
+ * nothing else can be meant. */
 void entries_reach(struct entries *entries, struct phases *phases);
 const GPtrArray *entries_of(const struct entries *entries, const struct pfunction *function);
 

@@ -29,7 +29,6 @@ struct usage {
     GArray *touchers;               /* of struct toucher, of different kinds */
     guint kinds;                    /* of threads; one of which there may be many counts twice */
     bool written;                   /* after others could see it */
-    bool in_global;                 /* a field that is touched in a global object */
     /* sharing_locksets.c: */
     GHashTable *locks; /* struct lock_class -> number of accesses with it held */
     guint accesses;

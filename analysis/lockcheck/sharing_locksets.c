@@ -4,9 +4,9 @@
  * Nobody has said what a lock guards, so it is taken from the code: if three
  * quarters of all accesses to a variable hold a lock of one class, that lock is
  * meant, and the others have forgotten it. What is never locked is left alone
- * unless several threads write it: most of it is set up once, handed over, or
- * meant to be so. Functions that set up or tear down are not counted, and what
- * main() alone does is no evidence of a race.
+ * unless it is a global that several threads write: most of it is set up once,
+ * handed over, or meant to be so. Functions that set up or tear down are not
+ * counted, and what main() alone does is no evidence of a race.
  *
  * Which locks are surely held where a function is entered is what all its
  * callers hold there; callers are visited before callees, and members of a
@@ -263,7 +263,22 @@ static void report_forgotten(struct locksets *l, const struct usage *usage,
     g_free(name);
 }
 
-/* Threads, not main, that write it. */
+/* Whether the start of a thread is, or calls, the function: the deeper it is,
+ * the more conditions that we do not see stand in between. */
+static bool is_near(const struct entry *entry, const struct pfunction *function)
+{
+    if (entry->function == function) {
+        return true;
+    }
+    for (guint i = 0; i < function->callers->len; i++) {
+        if (((const struct pcall *)function->callers->pdata[i])->caller == entry->function) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Threads, not main, that write it; of many of one kind two may meet. */
 static guint writers(const struct usage *usage)
 {
     guint count = 0;
@@ -273,7 +288,7 @@ static guint writers(const struct usage *usage)
 
         if (t->entry && t->entry->thread && t->writes && !sets_up(t->function) &&
             strcmp(t->entry->function->ir->name, "main") != 0) {
-            count += t->entry->many ? 2 : 1;
+            count += t->entry->many && is_near(t->entry, t->function) ? 2 : 1;
         }
     }
     return count;
@@ -301,8 +316,8 @@ static void report(struct locksets *l, const struct usage *usage)
     class = usual_lock(usage);
     if (class && count_without(l, usage, class) > 0) {
         report_forgotten(l, usage, class);
-    } else if (!class && g_hash_table_size(usage->locks) == 0 &&
-               (!usage->record || usage->in_global) && writers(usage) >= 2) {
+    } else if (!class && g_hash_table_size(usage->locks) == 0 && !usage->record &&
+               writers(usage) >= 2) {
         report_unlocked(l, usage);
     }
 }
