@@ -15,7 +15,7 @@ const char *ir_intern(const char *string)
         return NULL;
     }
     if (!strings) {
-        chunk = g_string_chunk_new(64 * 1024);
+        chunk = g_string_chunk_new(65536);
         strings = g_hash_table_new(g_str_hash, g_str_equal);
     }
     known = g_hash_table_lookup(strings, string);
