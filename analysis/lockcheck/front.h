@@ -3,6 +3,16 @@
  * What to expect of it, beyond ir.h:
  * - File names in locations and in the symbols of static things are absolute
  *   and without "." and "..": a header has one name in all units.
+ * - Bodies are those of the main file, and of the inline functions in headers
+ *   that it uses, directly or through others. Of system headers only glib's
+ *   inline functions (scope guards) have one.
+ * - `__LOCKCHECK__` is defined. Clang's thread-safety attributes arrive as
+ *   annotations, "lockcheck:requires:&q->lock", on whatever they stand on.
+ * - A parameter written as an array is a pointer. *a and a->x of another array
+ *   are a[0]; p + i is &p[i] unless p is the result of a cast.
+ * - container_of(&x->m, T, m) is x; of any other pointer it is an
+ *   IR_VALUE_OFFSET with the text "container_of(struct T.m)".
+ * - Inline assembly reads and writes each operand that is a place.
  * - __builtin_expect, casts, parentheses and _Generic leave no trace.
  * - Atomic builtins, C11's and the __sync ones are a call of the GNU builtin
  *   that they come down to, __atomic_load_n(&x, order) say, followed by
