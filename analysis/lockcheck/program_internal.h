@@ -23,7 +23,5 @@ struct pfunction *program_linked(const struct program *program, uint32_t unit, c
 /* Follows function pointers; fills pcall.targets, slots, pfunction.stored. */
 void program_resolve_slots(struct program *program);
 void slot_graph_free(struct slot_graph *graph);
-struct pslot *slot_graph_find(const struct program *program, const struct ir_function *function,
-                              const struct ir_path *path);
 
 #endif

@@ -1,0 +1,473 @@
+/* Where function pointers go: a flow-insensitive points-to analysis.
+ *
+ * Every place that can hold a pointer is a node: a field of a record (all
+ * objects of the type together), a global, and a parameter, local or result of
+ * a function. Elements of an array are one node, and so are a pointer to
+ * function pointers and what it points to. An assignment is an edge along
+ * which functions are copied; the edges of an indirect call's arguments appear
+ * when a function reaches the pointer that is called. Copies of structs need no
+ * edges, since fields belong to the type.
+ *
+ * Invariant: what a node has handed on (`done` functions) is in every node
+ * that it has an edge to; the queue holds all nodes with more than that. */
+#include "slot_graph.h"
+
+#include <string.h>
+
+#define FEW      16
+#define MAX_NEST 16
+
+static uint32_t node_new(struct slot_graph *graph, enum node_kind kind, const char *a,
+                         const char *b, uint32_t number, const struct ir_variable *variable)
+{
+    struct node node = {
+        .kind = (uint8_t)kind, .a = a, .b = b, .number = number, .variable = variable};
+
+    g_array_append_val(graph->nodes, node);
+    return graph->nodes->len - 1;
+}
+
+static uint32_t field_node(const struct slot_graph *graph, const char *record, const char *name,
+                           bool create)
+{
+    struct slot_graph *writable = (struct slot_graph *)graph;
+    char *key = g_strconcat(record, "\n", name, NULL);
+    uint32_t number = GPOINTER_TO_UINT(g_hash_table_lookup(graph->fields, key));
+
+    if (number > 0 || !create) {
+        g_free(key);
+        return number - 1;
+    }
+    number = node_new(writable, NODE_FIELD, record, name, 0,
+                      program_field(graph->program, record, name));
+    g_hash_table_insert(graph->fields, key, GUINT_TO_POINTER(number + 1));
+    return number;
+}
+
+static uint32_t global_node(const struct slot_graph *graph, const char *symbol, bool create)
+{
+    struct slot_graph *writable = (struct slot_graph *)graph;
+    uint32_t number = GPOINTER_TO_UINT(g_hash_table_lookup(graph->globals, symbol));
+
+    if (number > 0 || !create) {
+        return number - 1;
+    }
+    number =
+        node_new(writable, NODE_GLOBAL, symbol, NULL, 0, program_global(graph->program, symbol));
+    g_hash_table_insert(graph->globals, (gpointer)symbol, GUINT_TO_POINTER(number + 1));
+    return number;
+}
+
+static uint32_t path_node(const struct slot_graph *graph, const struct pfunction *function,
+                          const struct ir_path *path, bool create)
+{
+    for (guint i = path->steps->len; i > 0; i--) {
+        const struct ir_step *step = &g_array_index(path->steps, struct ir_step, i - 1);
+
+        if (step->kind == IR_STEP_FIELD) {
+            return step->record && step->name ? field_node(graph, step->record, step->name, create)
+                                              : NO_NODE;
+        }
+    }
+    if (path->root == IR_ROOT_GLOBAL) {
+        return path->symbol ? global_node(graph, path->symbol, create) : NO_NODE;
+    }
+    if (!function) {
+        return NO_NODE;
+    }
+    if (path->root == IR_ROOT_PARAM && path->index < function->ir->params->len) {
+        return graph->base[function->number] + path->index;
+    }
+    if (path->root == IR_ROOT_LOCAL && path->index < function->ir->locals->len) {
+        return graph->base[function->number] + function->ir->params->len + path->index;
+    }
+    return NO_NODE;
+}
+
+static uint32_t result_node(const struct slot_graph *graph, const struct pfunction *function)
+{
+    return graph->base[function->number] + function->ir->params->len + function->ir->locals->len;
+}
+
+static void enqueue(struct slot_graph *graph, uint32_t number)
+{
+    struct node *node = node_at(graph, number);
+
+    if (!node->queued) {
+        node->queued = true;
+        g_array_append_val(graph->queue, number);
+    }
+}
+
+static bool node_has(struct node *node, const struct pfunction *function)
+{
+    if (node->seen) {
+        return g_hash_table_contains(node->seen, function);
+    }
+    for (guint i = 0; i < node->functions->len; i++) {
+        if (node->functions->pdata[i] == function) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_function(struct slot_graph *graph, uint32_t number, struct pfunction *function,
+                         struct ir_loc origin)
+{
+    struct node *node = node_at(graph, number);
+
+    if (!node->functions) {
+        node->functions = g_ptr_array_new();
+        node->origins = g_array_new(FALSE, FALSE, sizeof(struct ir_loc));
+    }
+    if (node_has(node, function)) {
+        return;
+    }
+    g_ptr_array_add(node->functions, function);
+    g_array_append_val(node->origins, origin);
+    if (node->seen) {
+        g_hash_table_add(node->seen, function);
+    } else if (node->functions->len > FEW) {
+        node->seen = g_hash_table_new(NULL, NULL);
+        for (guint i = 0; i < node->functions->len; i++) {
+            g_hash_table_add(node->seen, node->functions->pdata[i]);
+        }
+    }
+    enqueue(graph, number);
+}
+
+static void add_escape(struct slot_graph *graph, uint32_t number)
+{
+    struct node *node = node_at(graph, number);
+
+    if (!node->escapes) {
+        node->escapes = true;
+        enqueue(graph, number);
+    }
+}
+
+static void hand_on(struct slot_graph *graph, uint32_t from, uint32_t to, guint first)
+{
+    for (guint i = first; node_at(graph, from)->functions; i++) {
+        const struct node *node = node_at(graph, from);
+
+        if (i >= node->functions->len) {
+            break;
+        }
+        add_function(graph, to, node->functions->pdata[i],
+                     g_array_index(node->origins, struct ir_loc, i));
+    }
+}
+
+static void add_edge(struct slot_graph *graph, uint32_t from, uint32_t to)
+{
+    gpointer key;
+    struct node *node;
+
+    if (from == to || from == NO_NODE || to == NO_NODE) {
+        return;
+    }
+    key = GSIZE_TO_POINTER(((gsize)from << 32) | to);
+    if (!g_hash_table_add(graph->edges, key)) {
+        return;
+    }
+    node = node_at(graph, from);
+    if (!node->edges) {
+        node->edges = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    }
+    g_array_append_val(node->edges, to);
+    hand_on(graph, from, to, 0);
+    if (node_at(graph, from)->escapes) {
+        add_escape(graph, to);
+    }
+}
+
+/* Numbers, structs and pointers to them carry no functions: only pointers to
+ * functions do, and void pointers, on their way through some container. */
+static bool may_hold_pointer(const struct ir_variable *variable)
+{
+    static const char *const data[] = {"char",  "signed char",   "unsigned char",  "short",
+                                       "int",   "unsigned int",  "unsigned short", "long",
+                                       "float", "unsigned long", "double",         "_Bool",
+                                       "bool",  "size_t",        "uint8_t",        "uint32_t"};
+    const struct ir_type *type;
+
+    if (!variable || variable->type.function) {
+        return true;
+    }
+    type = &variable->type;
+    if (type->record) {
+        return false;
+    }
+    for (guint i = 0; type->name && i < G_N_ELEMENTS(data); i++) {
+        if (strcmp(type->name, data[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool holds_function(const struct ir_variable *variable)
+{
+    return !variable || variable->type.function;
+}
+
+static void add_value(struct slot_graph *graph, const struct pfunction *in, uint32_t to,
+                      const struct ir_value *value, struct ir_loc loc)
+{
+    struct pfunction *function;
+    uint32_t from;
+
+    for (int nest = 0; value && value->kind == IR_VALUE_OFFSET && nest < MAX_NEST; nest++) {
+        value = value->a;
+    }
+    if (to == NO_NODE || !value || !may_hold_pointer(node_at(graph, to)->variable)) {
+        return;
+    }
+    switch (value->kind) {
+    case IR_VALUE_FUNC:
+        function = program_linked(graph->program, in->unit, value->text);
+        if (function) {
+            add_function(graph, to, function, loc);
+        } else {
+            add_escape(graph, to);
+        }
+        break;
+    case IR_VALUE_LOAD:
+        if (value->path->root == IR_ROOT_UNKNOWN && value->path->steps->len == 0) {
+            add_escape(graph, to);
+            break;
+        }
+        add_edge(graph, path_node(graph, in, value->path, true), to);
+        break;
+    case IR_VALUE_ADDRESS:
+        from = path_node(graph, in, value->path, true);
+        add_edge(graph, from, to);
+        if (from != NO_NODE && holds_function(node_at(graph, from)->variable)) {
+            add_edge(graph, to, from);
+        }
+        break;
+    case IR_VALUE_UNKNOWN:
+        add_escape(graph, to);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The edges of a call to one of its targets. */
+static void bind_call(struct slot_graph *graph, const struct pcall *call,
+                      const struct pfunction *target)
+{
+    const GPtrArray *args = call->event->args;
+    const GPtrArray *locals = call->caller->ir->locals;
+    int32_t result = call->event->result;
+
+    for (guint i = 0; args && i < args->len && i < target->ir->params->len; i++) {
+        add_value(graph, call->caller, graph->base[target->number] + i, args->pdata[i],
+                  call->event->loc);
+    }
+    if (result >= 0 && (uint32_t)result < locals->len && may_hold_pointer(locals->pdata[result])) {
+        add_edge(graph, result_node(graph, target),
+                 graph->base[call->caller->number] + call->caller->ir->params->len +
+                     (uint32_t)result);
+    }
+}
+
+/* A pointer that went through void may hold functions of all kinds. One that
+ * takes another number of arguments, or gives no result where one is used, is
+ * not called there. */
+static bool fits(const struct pcall *call, const struct pfunction *target)
+{
+    guint args = call->event->args ? call->event->args->len : 0;
+    guint params = target->ir->params->len;
+
+    if (params > 0 && args != params) {
+        return false;
+    }
+    return call->event->result < 0 || target->ir->returns_value || !target->ir->blocks;
+}
+
+static void add_target(struct slot_graph *graph, struct pcall *call, struct pfunction *target)
+{
+    if (!fits(call, target)) {
+        return;
+    }
+    g_ptr_array_add(call->targets, target);
+    bind_call(graph, call, target);
+}
+
+static void build_call(struct slot_graph *graph, struct pcall *call)
+{
+    const struct ir_value *callee = call->event->callee;
+    uint32_t number = NO_NODE;
+    struct node *node;
+
+    if (callee && callee->kind == IR_VALUE_FUNC) {
+        if (call->targets->len > 0) {
+            bind_call(graph, call, call->targets->pdata[0]);
+        }
+        return;
+    }
+    if (callee && (callee->kind == IR_VALUE_LOAD || callee->kind == IR_VALUE_ADDRESS)) {
+        number = path_node(graph, call->caller, callee->path, true);
+    }
+    if (number == NO_NODE) {
+        return;
+    }
+    node = node_at(graph, number);
+    if (!node->calls) {
+        node->calls = g_ptr_array_new();
+    }
+    g_ptr_array_add(node->calls, call);
+    for (guint i = 0; i < node_at(graph, number)->done; i++) {
+        add_target(graph, call, node_at(graph, number)->functions->pdata[i]);
+    }
+}
+
+static void build_function(struct slot_graph *graph, const struct pfunction *function)
+{
+    const GPtrArray *blocks = function->ir->blocks;
+
+    if (!blocks && function->ir->returns_pointer) {
+        add_escape(graph, result_node(graph, function));
+    }
+    for (guint b = 0; blocks && b < blocks->len; b++) {
+        const struct ir_block *block = blocks->pdata[b];
+
+        for (guint e = 0; e < block->events->len; e++) {
+            const struct ir_event *event = block->events->pdata[e];
+
+            if (event->kind == IR_SET) {
+                add_value(graph, function, path_node(graph, function, event->path, true),
+                          event->value, event->loc);
+            } else if (event->kind == IR_CALL) {
+                build_call(graph, program_call(graph->program, event));
+            }
+        }
+        if (block->exit == IR_RETURN && block->value) {
+            add_value(graph, function, result_node(graph, function), block->value, block->loc);
+        }
+    }
+}
+
+static void propagate(struct slot_graph *graph, uint32_t number)
+{
+    guint first = node_at(graph, number)->done;
+    bool escapes = node_at(graph, number)->escapes && !node_at(graph, number)->escape_done;
+
+    node_at(graph, number)->queued = false;
+    node_at(graph, number)->escape_done = node_at(graph, number)->escapes;
+    if (node_at(graph, number)->functions) {
+        node_at(graph, number)->done = node_at(graph, number)->functions->len;
+    }
+    for (guint i = 0; node_at(graph, number)->edges && i < node_at(graph, number)->edges->len;
+         i++) {
+        uint32_t to = g_array_index(node_at(graph, number)->edges, uint32_t, i);
+
+        hand_on(graph, number, to, first);
+        if (escapes) {
+            add_escape(graph, to);
+        }
+    }
+    for (guint f = first; f < node_at(graph, number)->done; f++) {
+        struct pfunction *function = node_at(graph, number)->functions->pdata[f];
+        const GPtrArray *calls = node_at(graph, number)->calls;
+
+        for (guint c = 0; calls && c < calls->len; c++) {
+            add_target(graph, calls->pdata[c], function);
+        }
+    }
+}
+
+static void number_nodes(struct slot_graph *graph)
+{
+    const GPtrArray *functions = graph->program->functions;
+
+    graph->base = g_new0(uint32_t, functions->len + 1);
+    for (guint i = 0; i < functions->len; i++) {
+        const struct ir_function *ir = ((struct pfunction *)functions->pdata[i])->ir;
+
+        graph->base[i] = graph->nodes->len;
+        for (guint p = 0; p < ir->params->len; p++) {
+            node_new(graph, NODE_PARAM, ir->name, NULL, p, ir->params->pdata[p]);
+        }
+        for (guint l = 0; l < ir->locals->len; l++) {
+            node_new(graph, NODE_LOCAL, ir->name, NULL, l, ir->locals->pdata[l]);
+        }
+        node_new(graph, NODE_RESULT, ir->name, NULL, 0, NULL);
+    }
+}
+
+struct slot_graph *slot_graph_new(struct program *program)
+{
+    struct slot_graph *graph = g_new0(struct slot_graph, 1);
+
+    graph->program = program;
+    graph->nodes = g_array_new(FALSE, TRUE, sizeof(struct node));
+    graph->fields = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    graph->globals = g_hash_table_new(g_str_hash, g_str_equal);
+    graph->edges = g_hash_table_new(NULL, NULL);
+    graph->queue = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    number_nodes(graph);
+    return graph;
+}
+
+void slot_graph_solve(struct slot_graph *graph)
+{
+    const GPtrArray *functions = graph->program->functions;
+
+    for (guint i = 0; i < functions->len; i++) {
+        build_function(graph, functions->pdata[i]);
+    }
+    while (graph->queue->len > 0) {
+        uint32_t number = g_array_index(graph->queue, uint32_t, graph->queue->len - 1);
+
+        g_array_set_size(graph->queue, graph->queue->len - 1);
+        propagate(graph, number);
+    }
+    g_hash_table_remove_all(graph->edges);
+}
+
+uint32_t slot_graph_add_field(struct slot_graph *graph, const char *record, const char *name)
+{
+    return field_node(graph, record, name, true);
+}
+
+uint32_t slot_graph_node(const struct slot_graph *graph, const struct pfunction *function,
+                         const struct ir_path *path)
+{
+    return path_node(graph, function, path, false);
+}
+
+void slot_graph_free(struct slot_graph *graph)
+{
+    if (!graph) {
+        return;
+    }
+    for (guint i = 0; i < graph->nodes->len; i++) {
+        struct node *node = node_at(graph, i);
+
+        if (node->edges) {
+            g_array_unref(node->edges);
+        }
+        if (node->functions) {
+            g_ptr_array_unref(node->functions);
+            g_array_unref(node->origins);
+        }
+        if (node->seen) {
+            g_hash_table_unref(node->seen);
+        }
+        if (node->calls) {
+            g_ptr_array_unref(node->calls);
+        }
+    }
+    g_array_unref(graph->nodes);
+    g_hash_table_unref(graph->fields);
+    g_hash_table_unref(graph->globals);
+    g_hash_table_unref(graph->edges);
+    g_array_unref(graph->queue);
+    g_free(graph->base);
+    g_free(graph);
+}

@@ -1,0 +1,54 @@
+/* The graph along which functions flow through pointers: slot_graph.c builds
+ * and solves it, program_slots.c makes slots of its nodes. */
+#ifndef LOCKCHECK_SLOT_GRAPH_H
+#define LOCKCHECK_SLOT_GRAPH_H
+
+#include "program_internal.h"
+
+enum node_kind { NODE_FIELD, NODE_GLOBAL, NODE_PARAM, NODE_LOCAL, NODE_RESULT };
+
+struct node {
+    GArray *edges;        /* of uint32_t */
+    GPtrArray *functions; /* of struct pfunction */
+    GArray *origins;      /* of struct ir_loc */
+    GHashTable *seen;     /* the same as functions, once they are many */
+    GPtrArray *calls;     /* of struct pcall: made through this node */
+    const struct ir_variable *variable;
+    struct pslot *slot;
+    const char *a; /* FIELD: key of the record; GLOBAL: symbol; else the function's name */
+    const char *b; /* FIELD: name */
+    uint32_t number;
+    uint32_t done;
+    uint8_t kind;
+    bool escapes;
+    bool escape_done;
+    bool queued;
+};
+
+struct slot_graph {
+    struct program *program;
+    GArray *nodes;       /* of struct node */
+    uint32_t *base;      /* by function number: first node of its parameters, locals, result */
+    GHashTable *fields;  /* "record\nname" -> node + 1 */
+    GHashTable *globals; /* symbol -> node + 1 */
+    GHashTable *edges;   /* both ends in one number */
+    GArray *queue;       /* of uint32_t */
+};
+
+#define NO_NODE UINT32_MAX
+
+static inline struct node *node_at(const struct slot_graph *graph, uint32_t number)
+{
+    return &g_array_index(graph->nodes, struct node, number);
+}
+
+struct slot_graph *slot_graph_new(struct program *program);
+/* Nodes that shall be there even if nothing is stored in them. */
+uint32_t slot_graph_add_field(struct slot_graph *graph, const char *record, const char *name);
+/* Fills the nodes, and the targets of the program's calls. */
+void slot_graph_solve(struct slot_graph *graph);
+/* The node of a place, or NO_NODE. */
+uint32_t slot_graph_node(const struct slot_graph *graph, const struct pfunction *function,
+                         const struct ir_path *path);
+
+#endif
