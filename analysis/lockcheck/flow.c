@@ -284,6 +284,50 @@ static bool wants_summary(const struct flow_function *ff)
            (ff->relevant || (ff->opaque_pointer && ir->blocks->len < 64));
 }
 
+static bool target_changes(const struct flow_function *target)
+{
+    if (target->contract != CONTRACT_NONE) {
+        return true;
+    }
+    for (guint i = 0; target->summary && i < target->summary->outs->len; i++) {
+        const struct out *out = g_ptr_array_index(target->summary->outs, i);
+
+        if (out->acquired || out->released) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool flow_changes(const struct flow_function *ff)
+{
+    if (ff->function->annotations->len > 0) {
+        return true;
+    }
+    for (guint c = 0; c < ff->function->calls->len; c++) {
+        const struct pcall *call = g_ptr_array_index(ff->function->calls, c);
+
+        if (call->slot && annotations_lock(call->slot->annotations)) {
+            return true;
+        }
+        for (guint t = 0; t < call->targets->len; t++) {
+            const struct flow_function *target =
+                flow_function_of(g_ptr_array_index(call->targets, t));
+
+            if (target && target_changes(target)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether there can be anything to report at a call in it. */
+static bool may_be_wrong(const struct flow_function *ff)
+{
+    return ff->signal || ff->summary->waits->len > 0 || flow_changes(ff);
+}
+
 static bool calls_itself(const struct pfunction *function)
 {
     for (guint c = 0; c < function->calls->len; c++) {
@@ -291,6 +335,24 @@ static bool calls_itself(const struct pfunction *function)
 
         for (guint t = 0; t < call->targets->len; t++) {
             if (g_ptr_array_index(call->targets, t) == function) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether a summary that the function was walked with has changed since. */
+static bool is_stale(const struct flow_function *ff, uint64_t round)
+{
+    for (guint c = 0; c < ff->function->calls->len; c++) {
+        const struct pcall *call = g_ptr_array_index(ff->function->calls, c);
+
+        for (guint t = 0; t < call->targets->len; t++) {
+            const struct flow_function *target =
+                flow_function_of(g_ptr_array_index(call->targets, t));
+
+            if (target && target->changed > 0 && target->changed + 1 >= round) {
                 return true;
             }
         }
@@ -311,8 +373,10 @@ static void solve(struct flow *flow, const GPtrArray *component)
         for (guint m = 0; m < component->len; m++) {
             struct flow_function *ff = flow_function_of(g_ptr_array_index(component, m));
 
-            if (wants_summary(ff)) {
-                changed |= summary_compute(flow, ff);
+            if (wants_summary(ff) && (round == 0 || is_stale(ff, (uint64_t)round + 1)) &&
+                summary_compute(flow, ff)) {
+                ff->changed = (uint64_t)round + 1;
+                changed = true;
             }
         }
     }
@@ -331,6 +395,14 @@ static void find_writers(struct flow *flow)
     }
 }
 
+/* Of what is below a component nothing changes while that is solved. */
+static void settle(const GPtrArray *component)
+{
+    for (guint m = 0; m < component->len; m++) {
+        flow_function_of(g_ptr_array_index(component, m))->changed = 0;
+    }
+}
+
 void flow_run(struct program *program, struct findings *findings)
 {
     struct flow *flow = flow_of(program);
@@ -344,12 +416,13 @@ void flow_run(struct program *program, struct findings *findings)
     waits_prepare(flow);
     for (guint i = 0; i < components->len; i++) {
         solve(flow, g_ptr_array_index(components, i));
+        settle(g_ptr_array_index(components, i));
     }
     find_writers(flow);
     for (guint i = 0; i < flow->functions->len; i++) {
         struct flow_function *ff = g_ptr_array_index(flow->functions, i);
 
-        if (wants_summary(ff) && ff->relevant) {
+        if (wants_summary(ff) && ff->relevant && may_be_wrong(ff)) {
             report_function(flow, ff, findings);
         }
     }

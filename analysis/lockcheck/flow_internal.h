@@ -103,12 +103,12 @@ struct flow_function {
     GHashTable *writes; /* names of fields and globals that it or what it calls writes; or NULL */
     struct summary *summary;
     struct graph *graph;
-    bool fork;       /* runs around a fork: takes all locks before, drops them after */
-    bool signal;     /* a signal handler */
-    bool root;       /* is called with nothing held: main, start of a thread, later callback */
-    bool bulk;       /* takes a loop's worth of locks: balance is not decided */
-    GPtrArray *used; /* of const struct lock_class *: taken by it, and dropped by a caller */
-    uint64_t walked; /* serial of the last walk, for the fixpoint */
+    bool fork;        /* runs around a fork: takes all locks before, drops them after */
+    bool signal;      /* a signal handler */
+    bool root;        /* is called with nothing held: main, start of a thread, later callback */
+    bool bulk;        /* takes a loop's worth of locks: balance is not decided */
+    GPtrArray *used;  /* of const struct lock_class *: taken by it, and dropped by a caller */
+    uint64_t changed; /* the round of a cycle of calls in which the summary changed last */
 };
 
 struct names;
@@ -161,6 +161,10 @@ struct walk {
 struct graph *graph_new(const struct program *program, const struct ir_function *function);
 void graph_free(struct graph *graph);
 bool graph_live(const struct graph *graph, uint32_t block, uint32_t local);
+
+/* flow.c: whether anything in the function can change what is held, or
+ * something is held from its start. Where not, one state for a block will do. */
+bool flow_changes(const struct flow_function *ff);
 
 /* flow_walk.c */
 void walk_function(struct walk *walk);

@@ -322,22 +322,28 @@ static void report_release(const struct flow_state *state, const struct ir_event
 static void report_signal(const struct flow_state *state, const struct ir_event *event,
                           const struct effect *effect, struct findings *findings)
 {
+    struct finding *finding = NULL;
+
     for (guint i = 0; i < effect->takes->len; i++) {
         const struct take *take = g_ptr_array_index(effect->takes, i);
-        struct finding *finding;
         char *text;
 
         if (take->trylock || take->grace || !take->class || take->class->role || take->class->rcu ||
             take->class->recursion == LOCK_RECURSIVE) {
             continue;
         }
-        text = take->place ? place_text(take->place, state->walk->function->ir) : NULL;
-        finding = findings_add(findings, CHECK_SELF_DEADLOCK, SEVERITY_ERROR, event->loc,
-                               state->walk->function->ir->symbol,
-                               "the signal handler %s takes '%s', which the thread that it "
-                               "interrupts may hold",
-                               state->walk->function->ir->name, text ? text : take->class->name);
-        note_take_chain(finding, take, NULL);
+        text = take->place ? place_text(take->place, state->walk->function->ir)
+                           : g_strdup(take->class->name);
+        if (!finding) {
+            finding = findings_add(findings, CHECK_SELF_DEADLOCK, SEVERITY_ERROR, event->loc,
+                                   state->walk->function->ir->symbol,
+                                   "the signal handler %s takes '%s', which the thread that it "
+                                   "interrupts may hold",
+                                   state->walk->function->ir->name, text);
+            note_take_chain(finding, take, NULL);
+        } else {
+            finding_note(finding, take->loc, "'%s' is taken by way of this as well", text);
+        }
         g_free(text);
     }
 }

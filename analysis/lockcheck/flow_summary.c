@@ -18,8 +18,8 @@ static guint take_hash(gconstpointer key)
     const struct take *take = key;
     uintptr_t sum = (uintptr_t)take->place * 31 + (uintptr_t)take->class;
 
-    sum = sum * 31 + (uintptr_t)take->without[0] + (uintptr_t)take->mode * 8 + take->trylock * 4u +
-          take->retake * 2u + take->grace;
+    sum = sum * 31 + (uintptr_t)take->without[0] + (uintptr_t)take->mode * 8 +
+          (uintptr_t)take->trylock * 4 + (uintptr_t)take->retake * 2 + take->grace;
     return (guint)(sum ^ (sum >> 32));
 }
 
@@ -772,7 +772,7 @@ bool summary_compute(struct flow *flow, struct flow_function *ff)
     }
     walk_function(&walk);
     place_table_free(walk.places);
-    if (ff->contract == CONTRACT_ANNOTATED) {
+    if (ff->contract == CONTRACT_ANNOTATED && old) {
         /* What it does to locks is as the contract says. */
         g_ptr_array_unref(made->outs);
         made->outs = g_ptr_array_ref(old->outs);

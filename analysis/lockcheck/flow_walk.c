@@ -496,6 +496,9 @@ static uint32_t bound_for(const struct walk *walk)
     if (!walk->ff->relevant) {
         return walk->ff->opaque_pointer && blocks < 64 ? 4 : 1;
     }
+    if (!flow_changes(walk->ff)) {
+        return 1;
+    }
     return blocks <= 500 ? 24 : blocks <= 2000 ? 12 : blocks <= 20000 ? 4 : 1;
 }
 

@@ -466,6 +466,25 @@ static gint by_loc(gconstpointer left, gconstpointer right)
     return order ? order : strcmp(a->to->name, b->to->name);
 }
 
+/* A function that holds nothing itself. */
+static void add_bare_sites(struct builder *builder, const struct pfunction *function)
+{
+    for (guint c = 0; c < function->calls->len; c++) {
+        const struct pcall *call = g_ptr_array_index(function->calls, c);
+
+        for (guint t = 0; t < MIN(call->targets->len, 64u); t++) {
+            const struct pfunction *target = g_ptr_array_index(call->targets, t);
+            const struct flow_function *ff = flow_function_of(target);
+            struct call_site site = {function->number, target->number, NULL};
+
+            if (ff && ff->relevant && target->ir->blocks) {
+                site.held = g_ptr_array_new();
+                g_array_append_val(builder->sites, site);
+            }
+        }
+    }
+}
+
 struct order_graph *order_graph_new(struct program *program)
 {
     struct order_graph *graph = g_new0(struct order_graph, 1);
@@ -478,8 +497,13 @@ struct order_graph *order_graph_new(struct program *program)
         struct pfunction *function = g_ptr_array_index(program->functions, i);
         const struct flow_function *ff = flow_function_of(function);
 
-        if (ff && ff->relevant && !ff->believed && function->ir->blocks) {
+        if (!ff || !ff->relevant || ff->believed || !function->ir->blocks) {
+            continue;
+        }
+        if (flow_changes(ff)) {
             flow_visit(program, function, visit, &builder);
+        } else {
+            add_bare_sites(&builder, function);
         }
     }
     find_gates(&builder);
