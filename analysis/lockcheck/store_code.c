@@ -181,7 +181,7 @@ static void code_path(struct coder *c, struct ir_path **path, unsigned depth)
     /* 0: none; otherwise 1 and the root. */
     uint64_t root = code_number(c, p ? (uint64_t)p->root + 1 : 0, IR_ROOT_UNKNOWN + 1);
 
-    if (root == 0) {
+    if (root == 0 || (c->writing && !p)) {
         return;
     }
     if (!c->writing) {
@@ -215,7 +215,7 @@ static void code_value(struct coder *c, struct ir_value **value, unsigned depth)
     uint64_t fields;
     uint64_t kind = code_number(c, !v ? 0 : cut ? 1 : (uint64_t)v->kind + 1, IR_VALUE_OFFSET + 1);
 
-    if (kind == 0) {
+    if (kind == 0 || (c->writing && !v)) {
         return;
     }
     kind--;
@@ -428,7 +428,7 @@ static void code_dependencies(struct coder *c, GPtrArray *array)
             g_ptr_array_add(array, d);
         }
     }
-}
+} /* NOLINT(clang-analyzer-unix.Malloc): the array has it, or had it before */
 
 /* Everything after the dependencies. */
 static void code_unit(struct coder *c, struct ir_unit *unit)

@@ -25,10 +25,12 @@ static char directory[256] IMMUTABLE_AFTER_INIT;
 /* The environment is read once: what a guest does to its own is not for us. */
 __attribute__((constructor)) static void start(void)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no second thread yet */
     const char *value = getenv("MORTISE_LOCKDEP_ORDER");
+    size_t length = value ? strlen(value) : 0;
 
-    if (value && strlen(value) < sizeof(directory)) {
-        strcpy(directory, value);
+    if (length < sizeof(directory) && value) {
+        memcpy(directory, value, length + 1);
     }
 }
 
@@ -45,7 +47,7 @@ void lockdep_order_write(const struct lockdep_held *held, const struct lockdep_h
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) {
         return;
     }
-    snprintf(path, sizeof(path), "%s/lock-order.%d", directory, getpid());
+    (void)snprintf(path, sizeof(path), "%s/lock-order.%d", directory, getpid());
     length = snprintf(line, sizeof(line), "EDGE \"%s\" \"%s\" %s %s\n", held->lc->name,
                       want->lc->name, lockdep_site_name(held->site), lockdep_site_name(want->site));
     fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
