@@ -139,19 +139,21 @@ static void test_svg_comes_from_graphviz_or_a_sentence_says_why_not(void **state
 {
     struct sample *s = *state;
     char *dot = output_dot(&s->graph, "/base"), *svg = NULL, *message = NULL;
-    char *path = g_strdup(g_getenv("PATH"));
+    char *path = g_strdup(g_getenv("PATH")), *dot_program;
 
     g_setenv("PATH", "/nonexistent", TRUE);
     assert_int_equal(output_svg(dot, &svg, &message), -ENOENT);
     assert_contains(message, "Graphviz");
     g_free(message);
     g_setenv("PATH", path, TRUE);
-    if (g_find_program_in_path("dot")) {
+    dot_program = g_find_program_in_path("dot");
+    if (dot_program) {
         assert_int_equal(output_svg(dot, &svg, &message), 0);
         assert_contains(svg, "<svg");
         assert_null(strstr(svg, "<!--"));
         g_free(svg);
     }
+    g_free(dot_program);
     g_free(path);
     g_free(dot);
 }
