@@ -33,7 +33,7 @@ struct pslot {
     GArray *origins;        /* of struct ir_loc: where each of these was named on its way here */
     GPtrArray *annotations; /* contract of the pointer, only kinds that state one; const char * */
     struct ir_loc loc;
-    bool escapes; /* something that we cannot follow is stored in it as well */
+    bool escapes;         /* something that we cannot follow is stored in it as well */
     bool among_contracts; /* other members of its struct state contracts */
 };
 
