@@ -183,7 +183,7 @@ struct effect {
 struct effect *effect_of_call(struct walk *walk, const struct flow_state *state,
                               const struct ir_event *event);
 void effect_free(struct effect *effect);
-void out_free(void *out);
+void out_free(void *data);
 struct out *out_new(struct ir_loc loc);
 
 /* flow_contract.c */
@@ -230,7 +230,7 @@ struct exits *exits_new(struct flow_function *ff);
 void exits_add(struct exits *exits, const struct flow_state *state, const struct ir_block *block);
 /* After the walk of the function, while its places are there. */
 void exits_finish(struct flow *flow, struct exits *exits, struct findings *findings);
-void exits_free(void *exits);
+void exits_free(void *data);
 /* A lock that a call to `from` had taken was released by the caller. */
 void balance_used(struct pfunction *from, const struct lock_class *class);
 /* Is no finding after all if `from` is itself at fault. */
