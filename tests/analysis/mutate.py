@@ -26,6 +26,7 @@ import concurrent.futures
 import dataclasses
 import difflib
 import fnmatch
+import functools
 import itertools
 import json
 import os
@@ -44,7 +45,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SRC = ROOT / "src"
 CLANG = "clang-19"
-SAFETY = ["-Wthread-safety", "-Wthread-safety-beta", "-fexperimental-late-parse-attributes"]
+SAFETY = ["-Wthread-safety", "-Wthread-safety-beta", "-fexperimental-late-parse-attributes",
+          "-Werror=thread-safety", "-Werror=thread-safety-beta"]
 WANTED_PERCENT = 95
 TIMEOUT = 300
 
@@ -357,16 +359,18 @@ class Laboratory:
                 reports.append(f"{os.path.basename(match[1])}: {re.sub(r':[0-9]+', ':N', match[2])}")
         return run.returncode, reports, text
 
-    def clang(self, mutant, scratch, flags):
-        """Output of clang for the units that contain the mutant, up to the first that complains."""
-        for unit in self.dependents[mutant.file]:
+    def clang(self, mutant, scratch):
+        """Errors of clang for the units that contain the mutant, up to the first that has any; a header's own
+        unit comes first."""
+        units = sorted(self.dependents[mutant.file], key=lambda u: (u.with_suffix(".h") != mutant.file, u))
+        for unit in units:
             file = scratch / unit.relative_to(ROOT) if unit == mutant.file else unit
-            command = [CLANG, *flags, "-fsyntax-only", f"-I{scratch / 'src'}", *self.database.flags(unit), str(file)]
+            command = [CLANG, *SAFETY, "-fsyntax-only", f"-I{scratch / 'src'}", *self.database.flags(unit), str(file)]
             run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
                                  timeout=TIMEOUT, cwd=self.database.entries[unit][0])
             if run.returncode:
-                return run.stderr
-        return ""
+                return [line for line in run.stderr.splitlines() if ": error: " in line]
+        return []
 
     def check(self, mutant):
         begin = time.monotonic()
@@ -375,12 +379,9 @@ class Laboratory:
             copy = scratch / mutant.file.relative_to(ROOT)
             copy.parent.mkdir(parents=True)
             copy.write_text(mutant.text())
-            if self.clang(mutant, scratch, []):
+            verdict = Verdict(mutant, True, clang=self.clang(mutant, scratch))
+            if any("[-Werror,-Wthread-safety" not in line for line in verdict.clang):
                 return Verdict(mutant, False)
-            verdict = Verdict(mutant, True)
-            said = self.clang(mutant, scratch, ["-Wno-everything", *SAFETY, "-Werror=thread-safety",
-                                                "-Werror=thread-safety-beta"])
-            verdict.clang = [line for line in said.splitlines() if "[-Werror,-Wthread-safety" in line]
             dependents = [u for u in self.dependents[mutant.file] if u != mutant.file]
             self.database.write(self.folder, scratch, mutant.file, dependents)
             _, reports, _ = self.run_lockcheck(scratch)
@@ -433,8 +434,9 @@ def show(mutant, verdict):
     print("\n".join([f"clang: {line}" for line in verdict.clang] + [f"lockcheck: {r}" for r in verdict.lockcheck]))
 
 
-def run_all(order, count, laboratories):
-    """Checks mutants of `order` until `count` have compiled."""
+def run_all(order, count, laboratories, done):
+    """Checks mutants of `order` until `count` have compiled, or until it is interrupted. `done` is called with
+    what there is after each few."""
     free = queue.Queue()
     for laboratory in laboratories:
         free.put(laboratory)
@@ -452,9 +454,11 @@ def run_all(order, count, laboratories):
             batch = list(itertools.islice(waiting, min(count - len(verdicts), 8 * len(laboratories))))
             if not batch:
                 break
-            for verdict in pool.map(attempt, batch):
-                if verdict.compiles:
-                    verdicts.append(verdict)
+            try:
+                verdicts += [verdict for verdict in pool.map(attempt, batch) if verdict.compiles]
+            except KeyboardInterrupt:
+                break
+            done(verdicts)
             if sys.stderr.isatty():
                 print(f"\r{len(verdicts)}/{count}", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
@@ -509,9 +513,8 @@ def main():
             for mutant in matching:
                 show(mutant, laboratories[0].check(mutant))
             return 0 if matching else sys.exit(f"mutate.py: no mutant {args.show}; see --list")
-        verdicts = run_all(choose(found, args.seed), args.count, laboratories)
-    if args.json:
-        write_json(args.json, verdicts)
+        done = functools.partial(write_json, args.json) if args.json else lambda verdicts: None
+        verdicts = run_all(choose(found, args.seed), args.count, laboratories, done)
     print_table(verdicts)
     print_survivors(verdicts)
     rejected = sum(v.word() != "survived" for v in verdicts)
