@@ -19,9 +19,11 @@ struct needs {
     GPtrArray **exported; /* by function number: of struct need, or NULL */
     uint32_t *component;  /* by function number */
     /* Of the function under visit: */
-    GPtrArray *own;     /* of struct need */
-    GHashTable *keys;   /* of these */
-    GHashTable *inited; /* texts of locks that it initialises or destroys */
+    GPtrArray *own;               /* of struct need */
+    GHashTable *keys;             /* of these */
+    GHashTable *inited;           /* texts of locks that it initialises or destroys -> set of the
+                                     blocks on a way through that call */
+    const struct ir_block *block; /* that is being visited */
     bool is_main;
 };
 
@@ -106,13 +108,14 @@ static struct ir_path *portable(const struct flow_state *state, const struct ir_
 }
 
 /* A function that initialises or destroys the lock of an object that it was
- * given has that object to itself. Of its own objects fresh.c knows better. */
+ * given has that object to itself, on the ways that do so. Of its own objects
+ * fresh.c knows better. */
 static bool initialised_here(const struct needs *needs, const struct ir_function *ir,
                              const struct flow_state *state, const struct ir_path *lock)
 {
     struct ir_path *resolved;
+    GHashTable *blocks;
     char *text;
-    bool found;
 
     if (!lock || g_hash_table_size(needs->inited) == 0) {
         return false;
@@ -123,9 +126,9 @@ static bool initialised_here(const struct needs *needs, const struct ir_function
     }
     ir_path_free(resolved);
     text = ir_path_text(lock, ir);
-    found = g_hash_table_contains(needs->inited, text);
+    blocks = g_hash_table_lookup(needs->inited, text);
     g_free(text);
-    return found;
+    return blocks && g_hash_table_contains(blocks, needs->block);
 }
 
 /* main() before it has started threads, or after it has joined them. */
@@ -309,10 +312,10 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
 {
     struct needs *needs = context;
 
-    (void)block;
     if (!event) {
         return;
     }
+    needs->block = block;
     needs->collect(needs->context, needs, function, event, state);
     if (event->kind == IR_CALL) {
         const struct pcall *call = program_call(needs->program, event);
@@ -324,6 +327,80 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
             require_for_callees(needs, function, call, call->callbacks, state, true);
         }
     }
+}
+
+static guint successors(const struct ir_block *block)
+{
+    return block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
+}
+
+/* Adds the blocks from which one of the set can be reached, or those that can
+ * be reached from it. */
+static void add_ways(const GPtrArray *blocks, GHashTable *set, bool backwards)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (guint b = 0; b < blocks->len; b++) {
+            struct ir_block *block = blocks->pdata[b];
+
+            for (guint i = 0; i < successors(block); i++) {
+                struct ir_block *next =
+                    block->next[i] < blocks->len ? blocks->pdata[block->next[i]] : NULL;
+                struct ir_block *from = backwards ? next : block;
+                struct ir_block *to = backwards ? block : next;
+
+                if (from && to && g_hash_table_contains(set, from)) {
+                    more = g_hash_table_add(set, to) || more;
+                }
+            }
+        }
+    }
+}
+
+static struct ir_block *block_of(const GPtrArray *blocks, const struct ir_event *event)
+{
+    for (guint b = 0; b < blocks->len; b++) {
+        struct ir_block *block = blocks->pdata[b];
+
+        for (guint e = 0; e < block->events->len; e++) {
+            if (block->events->pdata[e] == event) {
+                return block;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void add_initialised(struct needs *needs, const struct pfunction *function,
+                            const struct ir_event *call, const struct ir_path *lock)
+{
+    const GPtrArray *blocks = function->ir->blocks;
+    struct ir_block *block = block_of(blocks, call);
+    GHashTable *before = g_hash_table_new(NULL, NULL);
+    GHashTable *after = g_hash_table_new(NULL, NULL);
+    char *text = ir_path_text(lock, function->ir);
+    GHashTable *known = g_hash_table_lookup(needs->inited, text);
+    GHashTableIter iter;
+    gpointer at;
+
+    g_hash_table_add(before, block);
+    g_hash_table_add(after, block);
+    add_ways(blocks, before, true);
+    add_ways(blocks, after, false);
+    g_hash_table_iter_init(&iter, before);
+    while (g_hash_table_iter_next(&iter, &at, NULL)) {
+        g_hash_table_add(after, at);
+    }
+    g_hash_table_unref(before);
+    if (known) {
+        g_hash_table_iter_init(&iter, known);
+        while (g_hash_table_iter_next(&iter, &at, NULL)) {
+            g_hash_table_add(after, at);
+        }
+    }
+    g_hash_table_insert(needs->inited, text, after);
 }
 
 static void find_initialised(struct needs *needs, const struct pfunction *function)
@@ -344,7 +421,7 @@ static void find_initialised(struct needs *needs, const struct pfunction *functi
                 }
                 value = call->event->args->pdata[rule->lock];
                 if (value->kind == IR_VALUE_ADDRESS) {
-                    g_hash_table_add(needs->inited, ir_path_text(value->path, function->ir));
+                    add_initialised(needs, function, call->event, value->path);
                 }
             }
         }
@@ -495,7 +572,8 @@ void needs_run(struct program *program, struct findings *findings, struct fresh 
     }
     needs.own = g_ptr_array_new();
     needs.keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    needs.inited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    needs.inited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                         (GDestroyNotify)(void (*)(void))g_hash_table_unref);
     for (guint c = 0; c < components->len; c++) {
         const GPtrArray *component = components->pdata[c];
 

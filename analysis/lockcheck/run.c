@@ -238,6 +238,7 @@ static void confirm(struct run *run, const struct program *program, const struct
 
 static void suppress(struct run *run, const struct program *program)
 {
+    bool enabled[CHECK_COUNT];
     struct suppressions *suppressions = suppressions_new();
     GHashTableIter iter;
     gpointer path;
@@ -265,8 +266,10 @@ static void suppress(struct run *run, const struct program *program)
         }
     }
     suppressions_add_annotations(suppressions, program, run->findings);
-    suppressions_apply(suppressions, run->findings, run->project.enabled, run->project.whole,
-                       run->files);
+    /* Without a record there is nothing that they could suppress. */
+    memcpy(enabled, run->project.enabled, sizeof(enabled));
+    enabled[CHECK_SOUNDNESS] = enabled[CHECK_SOUNDNESS] && run->options->confirm;
+    suppressions_apply(suppressions, run->findings, enabled, run->project.whole, run->files);
     suppressions_free(suppressions);
 }
 
