@@ -475,10 +475,10 @@ static void add_bare_sites(struct builder *builder, const struct pfunction *func
         for (guint t = 0; t < MIN(call->targets->len, 64u); t++) {
             const struct pfunction *target = g_ptr_array_index(call->targets, t);
             const struct flow_function *ff = flow_function_of(target);
-            struct call_site site = {function->number, target->number, NULL};
 
             if (ff && ff->relevant && target->ir->blocks) {
-                site.held = g_ptr_array_new();
+                struct call_site site = {function->number, target->number, g_ptr_array_new()};
+
                 g_array_append_val(builder->sites, site);
             }
         }
