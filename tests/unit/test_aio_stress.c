@@ -8,11 +8,7 @@
 #include "aio/iothread.h"
 #include "aio/timer.h"
 
-#ifdef MORTISE_SANITIZE
-#define EVENTS 20000u /* of each sender and monitor */
-#else
 #define EVENTS 84000u /* 4 senders, 3 monitors: more than a million */
-#endif
 
 #define SENDERS 4
 #define LOOPS   2
