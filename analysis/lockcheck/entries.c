@@ -105,7 +105,7 @@ static bool in_loop(const struct ir_function *ir, guint start)
         number = g_array_index(queue, uint32_t, queue->len - 1);
         g_array_set_size(queue, queue->len - 1);
         block = ir->blocks->pdata[number];
-        count = block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
+        count = ir_block_successors(block);
         for (guint i = 0; i < count; i++) {
             uint32_t next = block->next[i];
 

@@ -290,11 +290,6 @@ static void form_groups(struct fresh *fresh, const struct ir_function *ir)
     g_free(of_leader);
 }
 
-static guint successors(const struct ir_block *block)
-{
-    return block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
-}
-
 static void record_states(struct fresh *fresh, const struct ir_block *block, uint64_t state)
 {
     for (guint e = 0; e < block->events->len; e++) {
@@ -328,7 +323,7 @@ static void solve(struct fresh *fresh, const GPtrArray *blocks)
         for (guint e = 0; e < block->events->len; e++) {
             state = transfer(fresh, block->events->pdata[e], state);
         }
-        for (guint i = 0; i < successors(block); i++) {
+        for (guint i = 0; i < ir_block_successors(block); i++) {
             uint32_t next = block->next[i];
 
             if (next < blocks->len && (!reached[next] || (in[next] & ~state) != 0)) {

@@ -11,11 +11,6 @@ static struct ir_block *at(const struct ir_function *function, uint32_t number)
     return g_ptr_array_index(function->blocks, number);
 }
 
-static unsigned exits(const struct ir_block *block)
-{
-    return block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
-}
-
 /* Where a jump to `number` ends up. A loop of empty blocks keeps one of them;
  * the walk is bounded by the number of blocks. */
 static uint32_t settle(const struct ir_function *function, uint32_t number)
@@ -56,7 +51,7 @@ static void mark(struct ir_function *function, GArray *uses)
         uint32_t number = g_array_index(stack, uint32_t, stack->len - 1);
         g_array_set_size(stack, stack->len - 1);
         struct ir_block *block = at(function, number);
-        for (unsigned i = 0; i < exits(block); i++) {
+        for (unsigned i = 0; i < ir_block_successors(block); i++) {
             block->next[i] = settle_all(function, block->next[i]);
             if (g_array_index(uses, uint32_t, block->next[i])++ == 0)
                 g_array_append_val(stack, block->next[i]);
@@ -124,8 +119,9 @@ void lower_graph_tidy(struct ir_function *function)
     for (guint i = 0; i < kept->len; i++) {
         struct ir_block *block = g_ptr_array_index(kept, i);
         for (unsigned j = 0; j < 2; j++)
-            block->next[j] =
-                j < exits(block) ? g_array_index(numbers, uint32_t, block->next[j]) : 0;
+            block->next[j] = j < ir_block_successors(block)
+                                 ? g_array_index(numbers, uint32_t, block->next[j])
+                                 : 0;
     }
     g_ptr_array_unref(function->blocks);
     function->blocks = kept;

@@ -121,6 +121,11 @@ struct ir_block *ir_block_new(void)
     return block;
 }
 
+unsigned ir_block_successors(const struct ir_block *block)
+{
+    return block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
+}
+
 struct ir_variable *ir_variable_new(void)
 {
     struct ir_variable *variable = g_new0(struct ir_variable, 1);

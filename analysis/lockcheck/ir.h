@@ -201,6 +201,8 @@ struct ir_function *ir_function_new(void);
 /* For the blocks of a function with a body. */
 GPtrArray *ir_blocks_new(void);
 struct ir_block *ir_block_new(void);
+/* How many of its `next` count: 0, 1 or 2. */
+unsigned ir_block_successors(const struct ir_block *block);
 struct ir_event *ir_event_new(enum ir_event_kind kind, struct ir_loc loc);
 struct ir_record *ir_record_new(void);
 struct ir_variable *ir_variable_new(void);

@@ -329,11 +329,6 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
     }
 }
 
-static guint successors(const struct ir_block *block)
-{
-    return block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
-}
-
 /* Adds the blocks from which one of the set can be reached, or those that can
  * be reached from it. */
 static void add_ways(const GPtrArray *blocks, GHashTable *set, bool backwards)
@@ -345,7 +340,7 @@ static void add_ways(const GPtrArray *blocks, GHashTable *set, bool backwards)
         for (guint b = 0; b < blocks->len; b++) {
             struct ir_block *block = blocks->pdata[b];
 
-            for (guint i = 0; i < successors(block); i++) {
+            for (guint i = 0; i < ir_block_successors(block); i++) {
                 struct ir_block *next =
                     block->next[i] < blocks->len ? blocks->pdata[block->next[i]] : NULL;
                 struct ir_block *from = backwards ? next : block;

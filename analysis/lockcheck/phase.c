@@ -111,11 +111,6 @@ static enum phase through_block(struct phases *phases, const struct ir_block *bl
     return phase;
 }
 
-static guint successors(const struct ir_block *block)
-{
-    return block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
-}
-
 static void compute(struct phases *phases, const struct pfunction *function)
 {
     const GPtrArray *blocks = function->ir->blocks;
@@ -133,7 +128,7 @@ static void compute(struct phases *phases, const struct pfunction *function)
         g_array_set_size(queue, queue->len - 1);
         block = blocks->pdata[number];
         out = through_block(phases, block, (enum phase)(in[number] - 1), false);
-        for (guint i = 0; i < successors(block); i++) {
+        for (guint i = 0; i < ir_block_successors(block); i++) {
             uint32_t next = block->next[i];
 
             if (next < blocks->len && in[next] < out + 1) {

@@ -373,7 +373,7 @@ static void solve(struct escape *e, uint64_t entry_old)
         g_array_set_size(queue, queue->len - 1);
         block = blocks->pdata[number];
         out = pass_block(e, block, in[number]);
-        count = block->exit == IR_GOTO ? 1 : block->exit == IR_BRANCH ? 2 : 0;
+        count = ir_block_successors(block);
         for (guint i = 0; i < count; i++) {
             if (block->next[i] < blocks->len && merge(&in[block->next[i]], &out)) {
                 g_array_append_val(queue, block->next[i]);
