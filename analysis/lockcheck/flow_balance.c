@@ -1,44 +1,14 @@
 /* Balance: which locks a function leaves with, and whether that is meant.
  *
  * A way out is told by what it changed: a lock more (+1), a lock of the
- * caller's less (-1). What a contract states is compared with it. Without a
- * contract, ways out that agree make a lock or unlock function, and ways that
- * differ may be told apart by the caller (a trylock, "0 with the lock held").
- * So whether a lock that stays is a leak is decided when all functions have
- * been walked: it is none if some caller drops it, or if the function looks
- * like one half of a pair. */
+ * caller's less (-1). What a contract states is compared with it in
+ * flow_promise.c. Without a contract, ways out that agree make a lock or unlock function, and ways
+ * that differ may be told apart by the caller (a trylock, "0 with the lock held"). So whether a
+ * lock that stays is a leak is decided when all functions have been walked: it is none if some
+ * caller drops it, or if the function looks like one half of a pair. */
 #include <string.h>
 
-#include "contract.h"
-#include "flow_internal.h"
-
-struct exit_lock {
-    const struct place *place; /* until the end of the walk */
-    const char *text;
-    const struct lock_class *class;
-    int delta;
-    struct ir_loc loc, taken;
-    struct pfunction *from;
-    bool exported; /* callers have a name for it */
-    bool opaque;
-};
-
-struct way {
-    GArray *locks;      /* of struct exit_lock */
-    GArray *touched;    /* of struct place *: taken and dropped */
-    GArray *conditions; /* of struct fact */
-    struct range range;
-    struct ir_loc loc;
-    bool coarse;
-    bool kept_entry; /* an entry lock is still held */
-};
-
-struct exits {
-    struct flow_function *ff;
-    GPtrArray *ways;      /* of struct way */
-    GHashTable *acquired; /* place -> loc of a lock that is taken somewhere in the function */
-    bool reported;
-};
+#include "flow_exits.h"
 
 enum { WAYS_MAX = 128 };
 
@@ -160,7 +130,7 @@ static bool same_way(const struct way *a, const struct way *b)
     return true;
 }
 
-static bool touched(const struct way *way, const struct place *place)
+bool way_touched(const struct way *way, const struct place *place)
 {
     for (guint i = 0; i < way->touched->len; i++) {
         if (g_array_index(way->touched, const struct place *, i) == place) {
@@ -192,7 +162,7 @@ static void merge_ways(struct way *way, const struct way *other)
     for (guint i = 0; i < other->touched->len; i++) {
         const struct place *place = g_array_index(other->touched, const struct place *, i);
 
-        if (!touched(way, place)) {
+        if (!way_touched(way, place)) {
             g_array_append_val(way->touched, place);
         }
     }
@@ -218,7 +188,7 @@ void exits_add(struct exits *exits, const struct flow_state *state, const struct
     }
 }
 
-static const struct exit_lock *lock_in(const struct way *way, const struct place *place)
+const struct exit_lock *way_lock(const struct way *way, const struct place *place)
 {
     for (guint i = 0; i < way->locks->len; i++) {
         const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
@@ -228,27 +198,6 @@ static const struct exit_lock *lock_in(const struct way *way, const struct place
         }
     }
     return NULL;
-}
-
-/* Contracts. */
-
-static bool promised(struct flow *flow, const GPtrArray *items, const struct place *place,
-                     bool acquire, const struct way *way)
-{
-    for (guint i = 0; i < items->len; i++) {
-        const struct contract_item *item = g_ptr_array_index(items, i);
-        const struct place *named = place_of_path(flow, item->path);
-        bool kind = acquire ? contract_is_acquire(item->kind) : contract_is_release(item->kind);
-
-        /* What cannot be named may be anything. */
-        if (kind &&
-            (!named || named == place ||
-             (named->root == PLACE_GLOBAL && named->depth == 0 && place->root != PLACE_GLOBAL))) {
-            return true;
-        }
-    }
-    (void)way;
-    return false;
 }
 
 /* Where a called function takes a lock that it leaves with. */
@@ -267,8 +216,8 @@ static void note_callee(struct finding *finding, const struct pfunction *from,
     }
 }
 
-static void report_leak(struct findings *findings, const struct flow_function *ff,
-                        const struct way *way, const struct exit_lock *lock, const char *why)
+void exits_report_leak(struct findings *findings, const struct flow_function *ff,
+                       const struct way *way, const struct exit_lock *lock, const char *why)
 {
     struct finding *finding =
         findings_add(findings, CHECK_BALANCE, SEVERITY_ERROR, way->loc, ff->function->ir->symbol,
@@ -280,60 +229,6 @@ static void report_leak(struct findings *findings, const struct flow_function *f
                      lock->from ? lock->from->ir->name : "");
         note_callee(finding, lock->from, lock->class);
     }
-}
-
-static void check_promises(struct flow *flow, struct exits *exits, struct findings *findings)
-{
-    const struct pfunction *function = exits->ff->function;
-    GPtrArray *items = contract_items(flow->program, function->annotations, function->ir);
-
-    for (guint w = 0; w < exits->ways->len; w++) {
-        const struct way *way = g_ptr_array_index(exits->ways, w);
-
-        if (way->coarse) {
-            continue;
-        }
-        for (guint i = 0; i < way->locks->len; i++) {
-            const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
-
-            if (lock->delta > 0 && !promised(flow, items, lock->place, true, way)) {
-                report_leak(findings, exits->ff, way, lock, ", which its contract does not say");
-            } else if (lock->delta < 0 && !promised(flow, items, lock->place, false, way)) {
-                struct finding *finding = findings_add(
-                    findings, CHECK_BALANCE, SEVERITY_ERROR, lock->loc, function->ir->symbol,
-                    "%s releases '%s', which its contract does not say", function->ir->name,
-                    lock->text);
-
-                finding_note(finding, way->loc, "and returns here without it");
-            }
-        }
-        for (guint i = 0; i < items->len; i++) {
-            const struct contract_item *item = g_ptr_array_index(items, i);
-            const struct place *place = place_of_path(flow, item->path);
-            bool acquire =
-                item->kind == ANNOTATION_ACQUIRE || item->kind == ANNOTATION_ACQUIRE_SHARED;
-            const struct exit_lock *lock = place ? lock_in(way, place) : NULL;
-            struct finding *finding = NULL;
-
-            if (!place || (!acquire && !contract_is_release(item->kind)) || lock ||
-                place->root == PLACE_GLOBAL) {
-                continue;
-            }
-            if (acquire) {
-                finding = findings_add(findings, CHECK_BALANCE, SEVERITY_ERROR, way->loc,
-                                       function->ir->symbol,
-                                       "%s returns without '%s', which its contract says it takes",
-                                       function->ir->name, item->text);
-            } else {
-                finding = findings_add(
-                    findings, CHECK_BALANCE, SEVERITY_ERROR, way->loc, function->ir->symbol,
-                    "%s returns with '%s' held, which its contract says it releases",
-                    function->ir->name, item->text);
-            }
-            finding_note(finding, function->ir->loc, "the contract of %s", function->ir->name);
-        }
-    }
-    g_ptr_array_unref(items);
 }
 
 /* Without a contract. */
@@ -409,7 +304,7 @@ void exits_finish(struct flow *flow, struct exits *exits, struct findings *findi
         }
     }
     if (exits->ff->contract == CONTRACT_ANNOTATED) {
-        check_promises(flow, exits, findings);
+        promises_check(flow, exits, findings);
         matters = false;
     }
     if (!matters) {
@@ -449,7 +344,7 @@ static struct verdict count_ways(const struct exits *exits, const struct place *
     struct verdict verdict = {0, 0, 0};
 
     for (guint w = 0; w < exits->ways->len; w++) {
-        const struct exit_lock *lock = lock_in(g_ptr_array_index(exits->ways, w), place);
+        const struct exit_lock *lock = way_lock(g_ptr_array_index(exits->ways, w), place);
 
         if (!lock) {
             verdict.none++;
@@ -523,7 +418,7 @@ static bool two_in_one(const struct exits *exits, const struct way *way,
 
     for (guint w = 0; w < exits->ways->len; w++) {
         const struct way *other = g_ptr_array_index(exits->ways, w);
-        const struct exit_lock *same = lock_in(other, lock->place);
+        const struct exit_lock *same = way_lock(other, lock->place);
 
         if (same && same->delta != lock->delta) {
             if (!told_by_argument(way, other)) {
@@ -563,7 +458,7 @@ static bool meant(const struct exits *exits, const struct way *way, const struct
     }
     for (guint w = 0; w < exits->ways->len; w++) {
         const struct way *other = g_ptr_array_index(exits->ways, w);
-        const struct exit_lock *same = lock_in(other, lock->place);
+        const struct exit_lock *same = way_lock(other, lock->place);
         bool results;
 
         if (same && same->delta > 0) {
@@ -571,7 +466,7 @@ static bool meant(const struct exits *exits, const struct way *way, const struct
         }
         results = range_disjoint(&way->range, &other->range);
         told_apart &= results || contradict(way, other);
-        untouched &= !touched(other, lock->place);
+        untouched &= !way_touched(other, lock->place);
         success &= results && looks_like_success(ff, &way->range, &other->range);
     }
     return told_apart && ((untouched && pair) || (success && pair));
@@ -607,7 +502,7 @@ static const struct exit_lock *taken_elsewhere(const struct exits *exits,
                                                const struct exit_lock *lock)
 {
     for (guint w = 0; w < exits->ways->len; w++) {
-        const struct exit_lock *same = lock_in(g_ptr_array_index(exits->ways, w), lock->place);
+        const struct exit_lock *same = way_lock(g_ptr_array_index(exits->ways, w), lock->place);
 
         if (same && same->delta > 0) {
             return same;
@@ -619,7 +514,7 @@ static const struct exit_lock *taken_elsewhere(const struct exits *exits,
 static bool touched_elsewhere(const struct exits *exits, const struct exit_lock *lock)
 {
     for (guint w = 0; w < exits->ways->len; w++) {
-        if (touched(g_ptr_array_index(exits->ways, w), lock->place)) {
+        if (way_touched(g_ptr_array_index(exits->ways, w), lock->place)) {
             return true;
         }
     }
@@ -679,7 +574,7 @@ static bool judge_release(struct exits *exits, const struct way *way, const stru
         const struct way *other = g_ptr_array_index(exits->ways, w);
         struct finding *finding;
 
-        if (lock_in(other, lock->place) || other->coarse ||
+        if (way_lock(other, lock->place) || other->coarse ||
             range_disjoint(&way->range, &other->range) || contradict(way, other)) {
             continue;
         }
@@ -710,7 +605,7 @@ static bool judge(struct exits *exits, GHashTable *counterparts, struct findings
             }
             leaks = true;
             if (!said_before(exits, w, i)) {
-                report_leak(findings, exits->ff, way, lock, "");
+                exits_report_leak(findings, exits->ff, way, lock, "");
             }
         }
     }
