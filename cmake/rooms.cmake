@@ -2,7 +2,7 @@
 # built from every .c file directly in it. Rooms below `user` may run between
 # two guest instructions with the guest's vector state live in the host's
 # registers, so they are built without vector code (docs/architecture.md).
-set(MORTISE_GENERAL_REGS_ROOMS locks rcu exec x86)
+set(MORTISE_GENERAL_REGS_ROOMS locks rcu exec x86 x86sys)
 
 function(mortise_room NAME)
   cmake_parse_arguments(ROOM "" "" "DEPENDS" ${ARGN})

@@ -1,0 +1,76 @@
+/* The machine as its devices see it: spaces to put registers into, lines to
+ * raise, a bus to sit on, and what happens on reset and power-off. */
+#ifndef MORTISE_HW_MACHINE_H
+#define MORTISE_HW_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "exec/memory.h"
+#include "hw/irq.h"
+#include "locks/bql.h"
+
+struct cpu;
+struct pci_bus;
+struct fw_cfg;
+struct machine;
+
+enum machine_type { MACHINE_PC, MACHINE_Q35 };
+
+struct machine_config {
+    enum machine_type type;
+    uint64_t ram_size;
+    unsigned cpus, sockets, cores, threads;
+    const char *cpu_model;
+    const char *bios;      /* file, NULL: none loaded by the machine */
+    const char *pflash[2]; /* OVMF code and variables */
+    const char *kernel, *initrd, *append;
+    int64_t rtc_base; /* seconds since 1970 */
+    bool rtc_localtime, hpet, acpi, no_reboot, no_shutdown;
+    int serial_fd_in[4], serial_fd_out[4]; /* -1: not there; see hw/chardev.h for the rest */
+};
+
+/* A device: made from a table entry (-device NAME,prop=value) or by the machine. */
+struct device_option {
+    const char *name, *help;
+};
+struct device_props; /* name=value pairs; hw/device.h */
+struct device_type {
+    const char *name, *bus, *help;
+    const struct device_option *options; /* ends with a NULL name */
+    /* BQL held. */
+    int (*create)(struct machine *m, const struct device_props *props, struct error *err);
+};
+
+struct machine {
+    struct machine_config config IMMUTABLE_AFTER_INIT;
+    struct memory_region memory; /* root of physical memory */
+    struct memory_region io;     /* root of port space, 64 KiB */
+    struct memory_region ram;    /* all RAM; low and high memory are aliases of it */
+    struct address_space *memory_as IMMUTABLE_AFTER_INIT;
+    struct address_space *smram_as IMMUTABLE_AFTER_INIT; /* as a CPU in SMM sees it */
+    struct address_space *io_as IMMUTABLE_AFTER_INIT;
+    struct irq isa_irq[16] IMMUTABLE_AFTER_INIT; /* drive PIC and IOAPIC */
+    struct pci_bus *pci IMMUTABLE_AFTER_INIT;
+    struct fw_cfg *fw_cfg IMMUTABLE_AFTER_INIT;
+    struct cpu **cpus IMMUTABLE_AFTER_INIT;
+    uint64_t low_ram, high_ram; /* bytes below 4 GiB and above */
+
+    /* Reset handlers, in the order of registration; run with all vCPUs stopped. */
+    struct machine_reset *resets GUARDED_BY(bql);
+};
+
+NODISCARD int machine_on_reset(struct machine *m, void (*fn)(void *opaque), void *opaque)
+    REQUIRES(bql);
+
+/* Asked for by guests and monitors from any thread; done by the main loop. */
+enum machine_request {
+    MACHINE_RESET = 1 << 0,
+    MACHINE_SHUTDOWN = 1 << 1,  /* power off: the process ends with exit_code */
+    MACHINE_POWERDOWN = 1 << 2, /* the power button */
+    MACHINE_STOP = 1 << 3,      /* pause */
+};
+void machine_request(struct machine *m, enum machine_request what, int exit_code);
+
+#endif

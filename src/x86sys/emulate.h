@@ -1,0 +1,50 @@
+/* Instructions that C executes, exceptions and interrupts: the system level of
+ * the processor (SDM volume 3, APM volume 2). All on the vCPU's thread with all
+ * of the state but vectors in *cpu. */
+#ifndef MORTISE_X86SYS_EMULATE_H
+#define MORTISE_X86SYS_EMULATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "x86sys/insn.h"
+#include "x86sys/state.h"
+
+enum sys_result {
+    SYS_DONE,      /* rip is behind it (or where it went); go on */
+    SYS_EXCEPTION, /* cpu->exception says what; rip is at the instruction, nothing has happened */
+    SYS_HALT,      /* HLT or MWAIT: rip is behind it, cpu->halted is set */
+};
+
+/* Executes one instruction of class SYS_INSN_C, STACK or STRING (any, in every
+ * mode) at cpu->rip. REP instructions do a bounded number of iterations and
+ * leave rip at themselves if there is more to do. */
+enum sys_result sys_execute(struct sys_cpu *cpu, const struct sys_insn *in);
+
+/* Delivers cpu->exception (with contributory and double faults). False: triple
+ * fault, the vCPU is shut down. */
+bool sys_deliver_exception(struct sys_cpu *cpu);
+
+/* Looks at cpu->interrupt and takes what can be taken now (reset, INIT, SIPI,
+ * SMI, NMI, machine check, external interrupt with RFLAGS.IF and no shadow).
+ * Returns whether anything was; false in *alive: triple fault on the way. */
+bool sys_take_interrupts(struct sys_cpu *cpu, bool *alive);
+
+/* Whether a halted CPU would wake up. */
+bool sys_interrupt_pending(struct sys_cpu *cpu);
+
+/* Linear address of offset in a segment for an access of `size` bytes: limit,
+ * type and canonical checks; raises #GP, #SS. Wraps to 32 bits outside of 64-bit
+ * mode. */
+bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint32_t size,
+                uint32_t access, uint64_t *linear);
+/* The same for the memory operand of an instruction. */
+bool sys_operand(struct sys_cpu *cpu, const struct sys_insn *in, uint32_t size, uint32_t access,
+                 uint64_t *linear);
+
+/* Debug: whether a breakpoint of DR0..3 hits an instruction or data access; what
+ * TF and DR7 want after an instruction. Raises #DB. */
+bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access);
+bool sys_debug_after(struct sys_cpu *cpu);
+
+#endif

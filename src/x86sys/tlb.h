@@ -1,0 +1,124 @@
+/* The softmmu TLB: guest linear page to host page, one per vCPU, looked up by
+ * generated code inline and filled by the page walk.
+ *
+ * Entry for an access at linear address a in mmu mode m: tlb.e[m][(a >> 12) &
+ * (SYS_TLB_ENTRIES - 1)]. It hits if a - tag <= 4096 - size (unsigned), with
+ * the tag for reading or writing; then the host address is a - tag + host. An
+ * access that crosses a page misses by itself. A tag that must not hit is the
+ * address of a page with another index (sys_tlb_no_tag).
+ *
+ * The vCPU's thread writes entries; other threads only store no-hit values to
+ * write tags (a page gets translations: sys_tlb_protect_ram). Hence the atomic
+ * tags; a lost race is repaired by who stores: see tlb.c. */
+#ifndef MORTISE_X86SYS_TLB_H
+#define MORTISE_X86SYS_TLB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sys_cpu;
+
+enum sys_mmu {
+    SYS_MMU_KERNEL,      /* supervisor; SMAP, if on, forbids user pages */
+    SYS_MMU_KERNEL_USER, /* supervisor with user pages allowed (SMAP off, or RFLAGS.AC) */
+    SYS_MMU_USER,
+    SYS_MMU_MODES
+};
+
+#define SYS_TLB_BITS    10
+#define SYS_TLB_ENTRIES (1u << SYS_TLB_BITS)
+
+struct sys_tlb_entry {
+    _Atomic(uint64_t) read;  /* tag: page address */
+    _Atomic(uint64_t) write; /* not hitting for read-only, clean, code and MMIO pages */
+    uint64_t host;           /* host address of the page */
+    uint64_t ram;            /* RAM address of the page (exec/memory.h) plus flags for C */
+};
+
+struct sys_tlb {
+    struct sys_tlb_entry e[SYS_MMU_MODES][SYS_TLB_ENTRIES];
+    /* The same for fetches by the translator and the interpreter of system
+     * instructions, by linear page; see tlb.c. */
+    struct sys_tlb_entry code[SYS_MMU_MODES][64];
+};
+
+static inline uint64_t sys_tlb_no_tag(unsigned index)
+{
+    return (uint64_t)(index ^ 1u) << 12;
+}
+
+/* How an access is made: for permission checks and error codes. */
+enum sys_access {
+    SYS_READ = 1 << 0,
+    SYS_WRITE = 1 << 1, /* with READ: read-modify-write, checked as a write */
+    SYS_FETCH = 1 << 2,
+    SYS_IMPLICIT =
+        1 << 3, /* by the CPU itself (descriptor tables, TSS): supervisor, whatever CPL */
+};
+
+/* A data access that generated code can't make in place. The slow path fills
+ * `data` for reads, hands out its address, and for writes the commit stores it
+ * back. Up to 4096 bytes: XSAVE areas. */
+#define SYS_BOUNCE_MAX 4096
+struct sys_bounce {
+    uint64_t linear;
+    uint32_t size;
+    uint32_t access;
+    _Alignas(64) uint8_t data[SYS_BOUNCE_MAX];
+};
+
+/* --- for generated code, through the slow-path stub (vCPU's thread, inside) --- */
+
+/* The host address at which generated code may make the access of `size` bytes
+ * at `linear`: RAM, with the TLB filled for the next time, or the bounce buffer
+ * (then *commit: a write must be followed by sys_access_commit). 0: an exception
+ * is in cpu->exception (nothing has happened). The mmu mode is the current one. */
+uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access,
+                           bool *commit);
+/* Stores what the bounce buffer holds. False: exception (possible only where
+ * sys_access_begin could not know). */
+bool sys_access_commit(struct sys_cpu *cpu);
+
+/* --- for C code that executes instructions (vCPU's thread) --- */
+
+/* Copies between guest linear memory and buf, wherever it lies (RAM or MMIO),
+ * crossing pages if need be. Atomic for aligned sizes up to 8 in RAM. False: an
+ * exception is in cpu->exception; a write that fails has written nothing.
+ * With SYS_IMPLICIT as a supervisor. Linear addresses are not checked for being
+ * canonical here (sys_linear does it). */
+bool sys_mem_read(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t size, uint32_t access);
+bool sys_mem_write(struct sys_cpu *cpu, uint64_t linear, const void *buf, uint32_t size,
+                   uint32_t access);
+/* Whether the access would succeed; raises the exception if not. Fills the TLB. */
+bool sys_mem_probe(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access);
+
+/* The host address of [linear, linear + size) in RAM for the access, which must
+ * not cross a page, or NULL without an exception (MMIO, code page, or it faults:
+ * use sys_mem_*). For string instructions. */
+void *sys_mem_host(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access);
+
+/* Copies up to len bytes of code at linear; returns how many there are before
+ * the first page that can't be fetched (then, if 0 is returned, a #PF is in
+ * cpu->exception). *ram: the RAM address of the first byte, or SYS_NO_RAM if it
+ * does not lie in RAM or ROM (then the bytes are read once and must not be kept). */
+#define SYS_NO_RAM UINT64_MAX
+uint32_t sys_fetch(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t len, uint64_t *ram);
+/* The RAM address of the code at linear, for looking TBs up; false: #PF raised. */
+bool sys_fetch_ram(struct sys_cpu *cpu, uint64_t linear, uint64_t *ram);
+
+/* Guest physical memory: page tables, SMM state. Not for MMIO: false then. */
+bool sys_phys_read(struct sys_cpu *cpu, uint64_t phys, void *buf, uint32_t size);
+bool sys_phys_write(struct sys_cpu *cpu, uint64_t phys, const void *buf, uint32_t size);
+
+/* Forgets translations of this vCPU: all; all but global ones; of one page. The
+ * jump cache goes too. By its thread. */
+void sys_tlb_flush(struct sys_cpu *cpu);
+void sys_tlb_flush_non_global(struct sys_cpu *cpu);
+void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear);
+
+/* The RAM page is about to be translated: no vCPU's TLB lets a store to it pass
+ * without the slow path from here on. mmap_lock held. */
+void sys_tlb_protect_ram(uint64_t ram);
+
+#endif

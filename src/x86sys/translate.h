@@ -1,0 +1,130 @@
+/* Inside the translator of system mode: one translation in the making. Only
+ * this room uses it; all of it belongs to the translating thread.
+ *
+ * Two owners meet here: translate.c and its neighbours (blocks, branches, stack,
+ * entry and exit) and lower_data.c and its neighbours (operands). */
+#ifndef MORTISE_X86SYS_TRANSLATE_H
+#define MORTISE_X86SYS_TRANSLATE_H
+
+#include "exec/tb.h"
+#include "x86/emit.h"
+#include "x86sys/insn.h"
+
+#define SYS_TB_MAX_INSNS  96
+#define SYS_TB_MAX_EXITS  24
+#define SYS_TB_MAX_SLOW   (4 * SYS_TB_MAX_INSNS)
+#define SYS_TB_MAX_POINTS (4 * SYS_TB_MAX_INSNS)
+
+/* Host registers with a part to play. */
+#define SYS_HOST_S0  X86_R13 /* scratch: the address of an access */
+#define SYS_HOST_S1  X86_R14 /* scratch */
+#define SYS_HOST_RSP X86_R15 /* the guest's RSP */
+
+/* Where a guest GPR is while guest code runs: a host register, or X86_NONE for
+ * R13, R14, R15, which stay in cpu->gpr[]. */
+static inline uint8_t sys_host_reg(uint8_t guest)
+{
+    return guest == X86_RSP ? SYS_HOST_RSP : guest >= X86_R13 ? X86_NONE : guest;
+}
+
+struct sys_translation;
+
+/* Code out of line, written behind the block. */
+struct sys_slow {
+    uintptr_t field;  /* rel32 of the jump that leads to it */
+    uintptr_t resume; /* where it goes on */
+    void (*emit)(struct sys_translation *t, struct sys_slow *s);
+    const struct sys_insn *in;
+    uint64_t arg[3];
+};
+
+struct sys_translation {
+    struct emit e;
+    struct sys_cpu *cpu;
+    uint32_t mode;   /* enum sys_mode */
+    uint64_t linear; /* of the first instruction */
+    uint64_t cs_base;
+
+    unsigned insn_count;
+    struct sys_insn insns[SYS_TB_MAX_INSNS];
+    unsigned at;      /* index of the instruction being lowered */
+    bool flags_live;  /* arithmetic flags are needed at or after the current point, before
+                         the instruction at hand writes them */
+    bool flags_aside; /* they are in cpu->flags, not in RFLAGS */
+
+    unsigned exit_count;
+    struct tb_exit exits[SYS_TB_MAX_EXITS];
+    unsigned point_count;
+    struct tb_restart points[SYS_TB_MAX_POINTS];
+    unsigned slow_count;
+    struct sys_slow slow[SYS_TB_MAX_SLOW];
+};
+
+/* --- operands (lower_data.c, access.c, rename.c) --- */
+
+/* Lowers an instruction of class DATA, LEA or NOP. */
+void sys_lower_data(struct sys_translation *t, const struct sys_insn *in);
+
+/* Emits what makes an access of `size` bytes possible at the linear address that
+ * S0 holds: TLB check, and out of line the call of the slow path. Afterwards S0
+ * is the host address; S1 is free; the guest's registers are as before; flags
+ * are put aside first if they are live. `after`, if not NULL, writes the access
+ * itself again out of line, for a bounced write: it is followed there by the
+ * commit. */
+struct sys_access_plan {
+    uint32_t size;
+    uint32_t access; /* SYS_READ | SYS_WRITE */
+    void (*again)(struct sys_translation *t, const struct sys_insn *in, uint64_t arg);
+    uint64_t arg;
+};
+void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
+                     const struct sys_access_plan *plan);
+/* Where the access is complete, right behind it: the bounced write resumes here. */
+void sys_emit_access_done(struct sys_translation *t);
+
+/* S0 = linear address of the memory operand (segment base, wrap; checks where the
+ * mode is not flat). S1 is clobbered. */
+void sys_emit_operand_address(struct sys_translation *t, const struct sys_insn *in);
+/* S0 = linear address of offset S0 in a segment, likewise (stack, strings). */
+void sys_emit_linear(struct sys_translation *t, const struct sys_insn *in, enum sys_seg_reg seg,
+                     uint32_t size, uint32_t access);
+
+/* Guest GPR to and from host scratch, whole 64 bits. */
+void sys_emit_get(struct sys_translation *t, uint8_t host, uint8_t guest);
+void sys_emit_put(struct sys_translation *t, uint8_t guest, uint8_t host);
+
+/* Puts live arithmetic flags into cpu->flags before code that clobbers them, and
+ * takes them back before what reads them, a branch out, or the end. Does nothing
+ * when they are dead or are there already. Clobbers no guest register. */
+void sys_flags_save(struct sys_translation *t);
+void sys_flags_restore(struct sys_translation *t);
+
+/* --- blocks (translate.c, branch.c, stack.c, string.c, stubs.c) --- */
+
+/* From here on the guest is about to execute `in`; if the slow path or a helper
+ * raises an exception, it is there. */
+void sys_point(struct sys_translation *t, const struct sys_insn *in);
+
+/* Registers out-of-line code; the caller has just emitted the jump whose rel32 is
+ * at `field`. */
+struct sys_slow *sys_slow_add(struct sys_translation *t, uintptr_t field,
+                              void (*emit)(struct sys_translation *t, struct sys_slow *s),
+                              const struct sys_insn *in);
+
+/* Emits a call of the slow-path stub: S0 holds the linear address; size and access
+ * are constants; afterwards S0 is the host address. `commit_to`: the stub returns
+ * there instead (a rel32 later patched) when a commit is needed. All guest
+ * registers and vector state survive; flags do not. */
+void sys_emit_slow_call(struct sys_translation *t, uint32_t size, uint32_t access);
+
+void sys_lower_branch(struct sys_translation *t, const struct sys_insn *in);
+void sys_lower_stack(struct sys_translation *t, const struct sys_insn *in);
+void sys_lower_string(struct sys_translation *t, const struct sys_insn *in);
+void sys_lower_c(struct sys_translation *t, const struct sys_insn *in);
+
+/* Translates the code at the CPU's CS:RIP. mmap_lock is taken inside. Returns the
+ * TB, or NULL: -ENOSPC in *why (flush and retry) or -EFAULT (an exception is in
+ * cpu->exception). */
+struct tb *sys_translate(struct sys_cpu *cpu, bool one_insn, int *why);
+
+#endif
