@@ -42,9 +42,13 @@ bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint
 bool sys_operand(struct sys_cpu *cpu, const struct sys_insn *in, uint32_t size, uint32_t access,
                  uint64_t *linear);
 
-/* Debug: whether a breakpoint of DR0..3 hits an instruction or data access; what
- * TF and DR7 want after an instruction. Raises #DB. */
+/* Debug, in modes SYS_MODE_DEBUG and SYS_MODE_TF, where a TB has one instruction.
+ * Before it: whether DR0..3 have a breakpoint on it (SYS_FETCH, size 1): raises
+ * #DB, with rip at it. For each access of it, once it is known to succeed: notes
+ * a hit, returns true. */
 bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access);
-bool sys_debug_after(struct sys_cpu *cpu);
+/* Behind it, when it has succeeded: clears RF, raises the #DB that TF or a noted hit
+ * wants (false). mode_before: cpu->mode as the instruction began. */
+bool sys_debug_after(struct sys_cpu *cpu, uint32_t mode_before);
 
 #endif
