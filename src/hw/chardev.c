@@ -1,0 +1,103 @@
+/* Character devices: the common part, and the choice of a kind. */
+#include "hw/chardev.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/chardev_internal.h"
+
+int chardev_init(struct chardev *c, const struct chardev_ops *ops, const char *label,
+                 struct error *err)
+{
+    c->ops = ops;
+    c->label = strdup(label);
+    return c->label ? 0 : error_set(err, ENOMEM, "%s: out of memory", label);
+}
+
+static const struct chardev_ops null_ops = {0};
+
+static int null_new(const char *label, struct chardev **out, struct error *err) REQUIRES(bql)
+{
+    struct chardev *c = calloc(1, sizeof(*c));
+    if (!c) {
+        return error_set(err, ENOMEM, "%s: out of memory", label);
+    }
+    int rc = chardev_init(c, &null_ops, label, err);
+    if (rc) {
+        free(c);
+        return rc;
+    }
+    *out = c;
+    return 0;
+}
+
+static const char *after(const char *spec, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(spec, prefix, n) == 0 ? spec + n : NULL;
+}
+
+int chardev_new(const char *spec, const char *label, bool signals, struct chardev **out,
+                struct error *err)
+{
+    const char *rest;
+    if (strcmp(spec, "null") == 0) {
+        return null_new(label, out, err);
+    }
+    if (strcmp(spec, "stdio") == 0) {
+        return chardev_stdio_new(label, signals, out, err);
+    }
+    if (strcmp(spec, "pty") == 0) {
+        return chardev_pty_new(label, out, err);
+    }
+    if ((rest = after(spec, "file:")) && *rest) {
+        return chardev_file_new(label, rest, out, err);
+    }
+    if ((rest = after(spec, "pipe:")) && *rest) {
+        return chardev_pipe_new(label, rest, out, err);
+    }
+    if (after(spec, "unix:") || after(spec, "tcp:")) {
+        return chardev_socket_new(label, spec, out, err);
+    }
+    return error_set(err, EINVAL,
+                     "%s: unknown character device '%s' (null, stdio, pty, file:PATH, pipe:PATH, "
+                     "unix:PATH, tcp:HOST:PORT)",
+                     label, spec);
+}
+
+void chardev_free(struct chardev *c)
+{
+    if (!c) {
+        return;
+    }
+    if (c->ops->free) {
+        c->ops->free(c);
+    }
+    free(c->label);
+    free(c);
+}
+
+void chardev_attach(struct chardev *c, const struct chardev_client *client, void *opaque)
+{
+    c->client = client;
+    c->opaque = opaque;
+    chardev_accept_input(c);
+}
+
+size_t chardev_write(struct chardev *c, const void *buf, size_t len)
+{
+    return c->ops->write ? c->ops->write(c, buf, len) : len;
+}
+
+bool chardev_can_write(const struct chardev *c)
+{
+    return !c->ops->can_write || c->ops->can_write(c);
+}
+
+void chardev_accept_input(struct chardev *c)
+{
+    if (c->ops->accept_input) {
+        c->ops->accept_input(c);
+    }
+}

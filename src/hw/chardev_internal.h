@@ -1,0 +1,60 @@
+/* What the kinds of character devices share with each other and nobody else. */
+#ifndef MORTISE_HW_CHARDEV_INTERNAL_H
+#define MORTISE_HW_CHARDEV_INTERNAL_H
+
+#include "hw/chardev.h"
+
+#define CHARDEV_BUFFER 16384
+
+struct chardev;
+
+/* A kind. Each may be NULL. */
+struct chardev_ops {
+    void (*accept_input)(struct chardev *c);
+    size_t (*write)(struct chardev *c, const uint8_t *buf, size_t len);
+    bool (*can_write)(const struct chardev *c);
+    void (*free)(struct chardev *c); /* its own part; the struct goes afterwards */
+};
+
+struct chardev {
+    const struct chardev_ops *ops IMMUTABLE_AFTER_INIT;
+    char *label IMMUTABLE_AFTER_INIT;
+    const struct chardev_client *client GUARDED_BY(bql);
+    void *opaque GUARDED_BY(bql);
+};
+
+/* Descriptor-based kinds: in and out may be the same, or -1. */
+struct chardev_fd {
+    struct chardev c;
+    int in GUARDED_BY(bql);
+    int out GUARDED_BY(bql);
+    bool out_always_ready GUARDED_BY(bql); /* a file: written at once */
+    bool watching_in GUARDED_BY(bql);
+    bool watching_out GUARDED_BY(bql);
+    bool restore_tty GUARDED_BY(bql);
+    size_t start GUARDED_BY(bql), used GUARDED_BY(bql);
+    uint8_t buffer[CHARDEV_BUFFER] GUARDED_BY(bql);
+    void (*hung_up)(struct chardev_fd *c) GUARDED_BY(bql); /* input ended */
+    int listener GUARDED_BY(bql);                          /* sockets: -1 if none */
+};
+
+NODISCARD int chardev_init(struct chardev *c, const struct chardev_ops *ops, const char *label,
+                           struct error *err) REQUIRES(bql);
+
+struct chardev_fd *chardev_fd_new(const char *label, struct error *err) REQUIRES(bql);
+void chardev_fd_start(struct chardev_fd *c, int in, int out) REQUIRES(bql);
+void chardev_fd_stop(struct chardev_fd *c) REQUIRES(bql);
+
+/* One kind each. */
+NODISCARD int chardev_stdio_new(const char *label, bool signals, struct chardev **out,
+                                struct error *err) REQUIRES(bql);
+NODISCARD int chardev_pty_new(const char *label, struct chardev **out, struct error *err)
+    REQUIRES(bql);
+NODISCARD int chardev_file_new(const char *label, const char *path, struct chardev **out,
+                               struct error *err) REQUIRES(bql);
+NODISCARD int chardev_pipe_new(const char *label, const char *path, struct chardev **out,
+                               struct error *err) REQUIRES(bql);
+NODISCARD int chardev_socket_new(const char *label, const char *spec, struct chardev **out,
+                                 struct error *err) REQUIRES(bql);
+
+#endif

@@ -1,0 +1,197 @@
+/* Character devices on sockets: unix:PATH and tcp:HOST:PORT, as a client or
+ * (server=on) waiting for one client at a time. */
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "aio/main_loop.h"
+#include "hw/chardev_internal.h"
+
+struct socket_spec {
+    char address[256];
+    bool unix_domain, server, wait;
+};
+
+static bool option_is_on(const char *text, const char *name, bool *value)
+{
+    size_t n = strlen(name);
+    if (strncmp(text, name, n) != 0 || (text[n] != '\0' && text[n] != '=')) {
+        return false;
+    }
+    *value = text[n] == '\0' || strcmp(text + n, "=on") == 0;
+    return true;
+}
+
+static int parse(const char *label, const char *spec, struct socket_spec *s, struct error *err)
+{
+    const char *colon = strchr(spec, ':');
+    char options[256];
+    *s = (struct socket_spec){.unix_domain = strncmp(spec, "unix:", 5) == 0, .wait = true};
+    size_t n = strcspn(colon + 1, ",");
+    if (n == 0 || n >= sizeof(s->address) || strlen(colon + 1 + n) >= sizeof(options)) {
+        return error_set(err, EINVAL, "%s: no address in '%s'", label, spec);
+    }
+    memcpy(s->address, colon + 1, n);
+    memcpy(options, colon + 1 + n, strlen(colon + 1 + n) + 1);
+    char *save = NULL;
+    for (char *o = strtok_r(options, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
+        bool off;
+        if (option_is_on(o, "server", &s->server) || option_is_on(o, "wait", &s->wait)) {
+            continue;
+        }
+        if (option_is_on(o, "nowait", &off)) {
+            s->wait = !off;
+            continue;
+        }
+        return error_set(err, EINVAL, "%s: unknown socket option '%s' (server, wait)", label, o);
+    }
+    return 0;
+}
+
+static int open_unix(const struct socket_spec *s)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (strlen(s->address) >= sizeof(a.sun_path)) {
+        return -ENAMETOOLONG;
+    }
+    memcpy(a.sun_path, s->address, strlen(s->address) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (s->server) {
+        (void)unlink(s->address);
+    }
+    int rc = s->server ? bind(fd, (struct sockaddr *)&a, sizeof(a))
+                       : connect(fd, (struct sockaddr *)&a, sizeof(a));
+    if (rc == 0 && s->server) {
+        rc = listen(fd, 1);
+    }
+    if (rc) {
+        rc = -errno;
+        (void)close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+static int open_one(const struct addrinfo *a, bool server)
+{
+    int one = 1;
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+    if (fd < 0) {
+        return -errno;
+    }
+    int rc = server ? setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+                          bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 1)
+                    : connect(fd, a->ai_addr, a->ai_addrlen);
+    if (rc) {
+        rc = -errno;
+        (void)close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+static int open_tcp(const struct socket_spec *s)
+{
+    char host[256];
+    const char *colon = strrchr(s->address, ':');
+    if (!colon) {
+        return -EINVAL;
+    }
+    (void)snprintf(host, sizeof(host), "%.*s", (int)(colon - s->address), s->address);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = s->server ? AI_PASSIVE : 0};
+    struct addrinfo *list;
+    if (getaddrinfo(*host ? host : NULL, colon + 1, &hints, &list) != 0) {
+        return -EHOSTUNREACH;
+    }
+    int fd = -EHOSTUNREACH;
+    for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+        fd = open_one(a, s->server);
+    }
+    freeaddrinfo(list);
+    return fd;
+}
+
+static void tell_client(struct chardev_fd *c, bool up) REQUIRES(bql)
+{
+    if (c->c.client && c->c.client->opened) {
+        c->c.client->opened(c->c.opaque, up);
+    }
+}
+
+static void on_connect(void *opaque)
+{
+    struct chardev_fd *c = opaque;
+    bql_assert_locked();
+    int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    if (c->in >= 0) { /* one at a time */
+        (void)close(fd);
+        return;
+    }
+    chardev_fd_start(c, fd, fd);
+    tell_client(c, true);
+}
+
+static void on_hang_up(struct chardev_fd *c)
+{
+    bql_assert_locked();
+    chardev_fd_stop(c);
+    tell_client(c, false);
+}
+
+static int start_server(struct chardev_fd *c, const struct socket_spec *s, struct error *err)
+    REQUIRES(bql)
+{
+    static const struct aio_fd_ops ops = {.io_read = on_connect};
+    if (s->wait) {
+        fprintf(stderr, "mortise: %s: waiting for a connection on %s\n", c->c.label, s->address);
+        struct pollfd p = {.fd = c->listener, .events = POLLIN};
+        while (poll(&p, 1, -1) < 0 && errno == EINTR) {
+        }
+        on_connect(c);
+    }
+    return aio_set_fd_handler(main_loop_iohandler_context(), c->listener, 0, &ops, c, err);
+}
+
+int chardev_socket_new(const char *label, const char *spec, struct chardev **out, struct error *err)
+{
+    struct socket_spec s;
+    int rc = parse(label, spec, &s, err);
+    if (rc) {
+        return rc;
+    }
+    int fd = s.unix_domain ? open_unix(&s) : open_tcp(&s);
+    if (fd < 0) {
+        return error_set(err, -fd, "%s: cannot %s %s: %s", label,
+                         s.server ? "listen on" : "connect to", s.address, error_text(-fd));
+    }
+    struct chardev_fd *c = chardev_fd_new(label, err);
+    if (!c) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    c->hung_up = on_hang_up;
+    if (s.server) {
+        c->listener = fd;
+        rc = start_server(c, &s, err);
+    } else {
+        chardev_fd_start(c, fd, fd);
+    }
+    if (rc) {
+        chardev_free(&c->c);
+        return rc;
+    }
+    *out = &c->c;
+    return 0;
+}
