@@ -30,12 +30,14 @@
 enum memory_result { MEMORY_OK, MEMORY_ERROR, MEMORY_UNASSIGNED };
 
 struct memory_region;
+struct memory_notifiers;
+struct ram_block;
 struct address_space;
 
 /* A device's callbacks. Offsets are relative to the region; sizes are 1, 2, 4, 8
  * and within min..max; an access outside of that is split or widened before (a
- * narrower read reads min and takes a part; a narrower write is refused unless
- * `widen_writes`). offset + size <= region size always. */
+ * narrower read reads min and takes a part; a narrower write is refused).
+ * offset + size <= region size always. */
 struct memory_ops {
     enum memory_result (*read)(void *opaque, uint64_t offset, unsigned size, uint64_t *value);
     enum memory_result (*write)(void *opaque, uint64_t offset, unsigned size, uint64_t value);
@@ -63,7 +65,6 @@ struct memory_region {
     uint8_t *host IMMUTABLE_AFTER_INIT;     /* RAM, ROM, ROM device */
     uint64_t ram_addr IMMUTABLE_AFTER_INIT; /* likewise */
     bool lockless IMMUTABLE_AFTER_INIT;
-    bool owns_host IMMUTABLE_AFTER_INIT;
     struct memory_region *alias IMMUTABLE_AFTER_INIT;
 
     uint64_t size GUARDED_BY(bql); /* bytes; UINT64_MAX means all 2^64 */
@@ -76,8 +77,8 @@ struct memory_region {
     struct memory_region *parent GUARDED_BY(bql);
     struct memory_region *first_child GUARDED_BY(bql); /* highest priority first */
     struct memory_region *next_sibling GUARDED_BY(bql);
-    struct memory_notifier *notifiers GUARDED_BY(bql);
-    _Atomic(void *) entered; /* re-entrancy guard: see memory_dispatch.c */
+    struct memory_notifiers *notifiers RCU_PROTECTED; /* changed with the BQL */
+    struct ram_block *block IMMUTABLE_AFTER_INIT;     /* RAM, ROM, ROM device */
 };
 
 /* Initialisation; the region is enabled and in no parent. Main thread or any
@@ -95,10 +96,12 @@ void memory_region_init_io(struct memory_region *mr, const struct memory_ops *op
 void memory_region_init_alias(struct memory_region *mr, const char *name,
                               struct memory_region *target, uint64_t offset, uint64_t size)
     REQUIRES(bql);
-/* Its callbacks run without the BQL, on several threads at once. Right after init. */
+/* Its callbacks run without the BQL, on several threads at once, in an RCU read
+ * section: they take leaf locks only and never wait. Right after init. */
 void memory_region_set_lockless(struct memory_region *mr) REQUIRES(bql);
-/* Takes it out of its parent, waits for readers, frees RAM. */
-void memory_region_destroy(struct memory_region *mr) REQUIRES(bql);
+/* Takes it out of its parent, waits for readers, frees RAM (which stays while it
+ * is mapped). Not within a transaction. No alias of it is left. */
+void memory_region_destroy(struct memory_region *mr) REQUIRES(bql) MAY_BLOCK;
 
 /* The host memory of a RAM, ROM or ROM device region. */
 uint8_t *memory_region_host(struct memory_region *mr);
@@ -133,7 +136,8 @@ void address_space_set_listener(struct address_space *as, void (*changed)(void *
                                 void *opaque) REQUIRES(bql);
 
 /* Accesses, from any thread, devices' DMA included; the caller holds the BQL or
- * not (a region that wants it is entered with it either way). `size` for ld/st is
+ * not (a region that wants it is entered with it either way), and is in no RCU
+ * read section unless it holds the BQL. vCPUs call sys_device_load and _store. `size` for ld/st is
  * 1, 2, 4, 8, little-endian; the aligned ones in RAM are atomic. Unassigned
  * memory reads as all ones. */
 enum memory_result address_space_read(struct address_space *as, uint64_t addr, void *buf,
@@ -173,7 +177,7 @@ uint8_t *memory_ram_host(uint64_t ram_addr);
  * memory_ram_written after they have stored, which invalidates translations. */
 bool memory_ram_has_code(uint64_t ram_addr);
 void memory_ram_set_code(uint64_t ram_addr, bool has);
-void memory_ram_written(uint64_t ram_addr, uint64_t len);
+bool memory_ram_written(uint64_t ram_addr, uint64_t len); /* whether any was */
 
 /* The tree and the flat view, as text: "info mtree". */
 void memory_print(void *file) REQUIRES(bql);
