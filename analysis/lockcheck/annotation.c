@@ -30,6 +30,7 @@ static const struct {
     [ANNOTATION_ACQUIRED_AFTER] = {"acquired_after", SPLIT_ALL},
     [ANNOTATION_ACQUIRED_BEFORE] = {"acquired_before", SPLIT_ALL},
     [ANNOTATION_NO_ANALYSIS] = {"no_analysis", SPLIT_ONE},
+    [ANNOTATION_NO_CLANG_ANALYSIS] = {"no_clang_analysis", SPLIT_ONE},
     [ANNOTATION_ROLE] = {"role", SPLIT_ALL},
     [ANNOTATION_THREAD_ENTRY] = {"thread_entry", SPLIT_ALL},
     [ANNOTATION_MAY_BLOCK] = {"may_block", SPLIT_ONE},

@@ -23,6 +23,8 @@
  * returns          function            lock expression that is returned
  * acquired_after   lock                lock expressions (acquired_before likewise)
  * no_analysis      function            its body is not looked into, its contract is believed
+ * no_clang_analysis function           clang cannot follow it: for callers its contract holds, but the
+ *                                      body is looked into
  * role             function            it runs on threads of this role only
  * thread_entry     function, parameter starts threads of this role
  * may_block        function, pointer
@@ -71,6 +73,7 @@ enum annotation_kind {
     ANNOTATION_ACQUIRED_AFTER,
     ANNOTATION_ACQUIRED_BEFORE,
     ANNOTATION_NO_ANALYSIS,
+    ANNOTATION_NO_CLANG_ANALYSIS,
     ANNOTATION_ROLE,
     ANNOTATION_THREAD_ENTRY,
     ANNOTATION_MAY_BLOCK,

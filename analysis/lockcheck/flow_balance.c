@@ -62,6 +62,16 @@ static gint by_place(gconstpointer left, gconstpointer right)
     return (a->place->id > b->place->id) - (a->place->id < b->place->id);
 }
 
+static bool is_element(const struct place *place)
+{
+    const struct place *at = place;
+
+    while (at->parent && at->step != IR_STEP_INDEX) {
+        at = at->parent;
+    }
+    return place->opaque || at->parent;
+}
+
 static struct way *way_of(const struct flow_state *state, const struct ir_block *block)
 {
     const struct ir_function *function = state->walk->function->ir;
@@ -83,7 +93,7 @@ static struct way *way_of(const struct flow_state *state, const struct ir_block 
         lock.taken = l->held.loc;
         lock.from = l->from;
         lock.exported = !l->place->private;
-        lock.opaque = l->place->opaque;
+        lock.element = is_element(l->place);
         add_lock(way, &lock);
     }
     for (guint i = 0; state->released && i < state->released->len; i++) {
@@ -94,7 +104,7 @@ static struct way *way_of(const struct flow_state *state, const struct ir_block 
             lock.loc = gone->loc;
             lock.from = gone->from;
             lock.exported = true;
-            lock.opaque = gone->place->opaque;
+            lock.element = is_element(gone->place);
             add_lock(way, &lock);
         }
     }
@@ -599,7 +609,7 @@ static bool judge(struct exits *exits, GHashTable *counterparts, struct findings
         for (guint i = 0; i < way->locks->len && !way->coarse; i++) {
             const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
 
-            if (lock->delta < 0 || (exits->ff->bulk && lock->opaque) ||
+            if (lock->delta < 0 || (exits->ff->bulk && lock->element) ||
                 meant(exits, way, lock, counterparts)) {
                 continue;
             }
@@ -616,7 +626,7 @@ static bool judge(struct exits *exits, GHashTable *counterparts, struct findings
             const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
 
             if (lock->delta < 0 && !exits->ff->root && !exits->ff->fork &&
-                !two_in_one(exits, way, lock) && !(exits->ff->bulk && lock->opaque)) {
+                !two_in_one(exits, way, lock) && !(exits->ff->bulk && lock->element)) {
                 (void)judge_release(exits, way, lock, leaks, findings);
             }
         }
@@ -701,6 +711,7 @@ void report_balance(struct flow *flow, struct findings *findings)
 {
     GHashTable *counterparts;
 
+    proxies_report(flow, findings);
     if (!flow->exits) {
         return;
     }

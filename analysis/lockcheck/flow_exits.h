@@ -14,7 +14,7 @@ struct exit_lock {
     struct ir_loc loc, taken;
     struct pfunction *from;
     bool exported; /* callers have a name for it */
-    bool opaque;
+    bool element; /* of an array, or named by what is not known */
 };
 
 struct way {
@@ -43,5 +43,11 @@ void exits_report_leak(struct findings *findings, const struct flow_function *ff
 
 /* flow_promise.c: what the ways out do against what the contract says. */
 void promises_check(struct flow *flow, const struct exits *exits, struct findings *findings);
+
+/* flow_proxy.c: the function takes or releases `capability`, which is no
+ * object, by way of `lock`; NULL: in a way that is not followed. */
+void proxies_add(struct flow *flow, const struct pfunction *function,
+                 const struct place *capability, bool acquires, const struct exit_lock *lock);
+void proxies_report(struct flow *flow, struct findings *findings);
 
 #endif

@@ -125,6 +125,8 @@ struct flow {
     GHashTable *written_classes; /* classes that somebody takes exclusively */
     GHashTable *said;            /* see flow_report.c */
     GPtrArray *exits;            /* see flow_balance.c */
+    GPtrArray *proxies;          /* see flow_proxy.c */
+    GHashTable *given_types;     /* see flow_promise.c */
     GPtrArray *doubtful;         /* see flow_balance.c */
     GHashTable *slots;           /* struct pslot -> summary of its contract */
     GHashTable *classes;         /* key -> struct lock_class, see lock_class.c */
@@ -155,6 +157,8 @@ struct walk {
     struct summary *summary; /* takes and waits are noted here; NULL: not wanted */
     uint32_t number;         /* of the event */
     bool bounded;
+    GHashTable *join_numbers; /* see flow_join.c */
+    GHashTable *noted;        /* see flow_walk.c */
 };
 
 /* flow_graph.c */
@@ -169,7 +173,8 @@ bool flow_changes(const struct flow_function *ff);
 /* flow_walk.c */
 void walk_function(struct walk *walk);
 
-/* flow_effect.c: what a call does, in terms of the caller. */
+/* flow_effect.c: what a call does, in terms of the caller. Takes and waits are
+ * many: only with `notes`. */
 struct effect {
     GPtrArray *outs;                /* of struct out: one or more ways that it can end */
     GPtrArray *takes;               /* of struct take; `inner` is the callee's */
@@ -181,7 +186,7 @@ struct effect {
     bool writes_anything;
 };
 struct effect *effect_of_call(struct walk *walk, const struct flow_state *state,
-                              const struct ir_event *event);
+                              const struct ir_event *event, bool notes);
 void effect_free(struct effect *effect);
 void out_free(void *data);
 struct out *out_new(struct ir_loc loc);

@@ -87,6 +87,11 @@ static const char *key_text(const struct place *place)
     return place->name;
 }
 
+static bool is_zero(const struct term *key)
+{
+    return key && key->kind == TERM_INT && key->number == 0;
+}
+
 static int index_order(const struct flow_state *state, const struct place *a, const struct place *b)
 {
     int64_t x, y;
@@ -101,6 +106,11 @@ static int index_order(const struct flow_state *state, const struct place *a, co
         x = first.lo;
         y = second.lo;
         return x < y ? 1 : -1;
+    }
+    /* Nothing of an array comes before its first. */
+    if (!(a->parent->parent && a->parent->step == IR_STEP_DEREF) &&
+        (is_zero(a->key) || is_zero(b->key))) {
+        return is_zero(a->key) ? 1 : -1;
     }
     char *named = a->key && a->key->kind == TERM_VALUE
                       ? place_text(a->key->place, state->walk->function->ir)
@@ -357,18 +367,21 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
                   const struct ir_event *event, const struct flow_state *state)
 {
     struct report *report = context;
+    const struct flow_function *ff = function->flow;
     struct effect *effect;
+    bool notes;
 
     if (!event) {
         exits_add(report->exits, state, block);
         return;
     }
-    effect = event->kind == IR_CALL ? effect_of_call(state->walk, state, event) : NULL;
+    notes = flow_held_count(state) > 0 || ff->signal || ff->summary->waits->len > 0;
+    effect = event->kind == IR_CALL ? effect_of_call(state->walk, state, event, notes) : NULL;
     if (!effect) {
         return;
     }
     report_takes(state, event, effect, report->findings);
-    if (((const struct flow_function *)function->flow)->signal) {
+    if (ff->signal) {
         report_signal(state, event, effect, report->findings);
     }
     for (guint i = 0; i < effect->waits->len; i++) {

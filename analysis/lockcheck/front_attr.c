@@ -44,7 +44,7 @@ static const struct {
     {"capability", "capability"},
     {"lockable", "capability"},
     {"shared_capability", "capability"},
-    {"no_thread_safety_analysis", "no_analysis"},
+    {"no_thread_safety_analysis", "no_clang_analysis"},
     {"guarded_by", "guarded_by"},
     {"pt_guarded_by", "pt_guarded_by"},
     {"lock_returned", "returns"},

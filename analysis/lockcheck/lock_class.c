@@ -87,6 +87,7 @@ static bool is_wrapper(struct flow *flow, const char *key)
     const struct ir_record *record;
     gpointer known;
     unsigned locks = 0, others = 0;
+    bool guards = false;
 
     (void)class_table(flow);
     if (!key) {
@@ -105,10 +106,12 @@ static bool is_wrapper(struct flow *flow, const char *key)
         } else {
             others++;
         }
+        /* That one is for the others, not for the users of the record. */
+        guards |= annotation_has(field->annotations, ANNOTATION_GUARDED_BY);
     }
     bool wrapper = false;
 
-    if (record && locks == 1 && others <= WRAPPER_FIELDS) {
+    if (record && locks == 1 && others <= WRAPPER_FIELDS && !guards) {
         wrapper = others == 0 || capability_name(record) || type_by_name(flow, record->name) ||
                   lock_like_name(record->name);
     }
@@ -137,8 +140,8 @@ const struct place *place_strip(struct flow *flow, const struct place *place)
 }
 
 /* What the type of a lock says about its class. */
-static void class_from_type(const struct flow *flow, struct lock_class *class,
-                            const struct ir_type *type, int depth)
+static void class_from_type(struct flow *flow, struct lock_class *class, const struct ir_type *type,
+                            int depth)
 {
     const struct lock_type *known = type_by_name(flow, type->name);
     const struct ir_record *record =
@@ -164,7 +167,9 @@ static void class_from_type(const struct flow *flow, struct lock_class *class,
         class->nonblocking |= known->nonblocking;
         return;
     }
-    for (guint i = 0; record && depth < TYPE_DEPTH && i < record->fields->len; i++) {
+    for (guint i = 0;
+         record && is_wrapper(flow, record->key) && depth < TYPE_DEPTH && i < record->fields->len;
+         i++) {
         const struct ir_variable *field = g_ptr_array_index(record->fields, i);
 
         if (field->type.pointers == 0 && is_lock(flow, &field->type)) {

@@ -50,7 +50,7 @@ static struct coroutine *running(const char *doing)
     return self;
 }
 
-void co_mutex_init(struct co_mutex *m) NO_THREAD_SAFETY_ANALYSIS
+void co_mutex_init(struct co_mutex *m PRIVATE_OBJECT) NO_THREAD_SAFETY_ANALYSIS
 {
     spinlock_init(&m->lock, &co_mutex_class);
     m->holder = NULL;

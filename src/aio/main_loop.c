@@ -20,9 +20,10 @@ static GArray *poll_fds OWNED_BY(main_loop_role);
 static atomic_bool quit;
 
 /* attach and detach run on the main loop's thread, whose role their callers
- * require, and enter and leave a context each; clang cannot follow a
- * capability that is an element of an array from one to the other. */
-static void detach(int i) NO_THREAD_SAFETY_ANALYSIS
+ * require, and enter and leave a context each. The capability is an element of
+ * an array, and is held from one to the other, for as long as the loop is there:
+ * no analysis follows that. */
+static void detach(int i) NO_LOCK_ANALYSIS
 {
     g_source_destroy(sources[i]);
     g_source_unref(sources[i]);
@@ -32,7 +33,7 @@ static void detach(int i) NO_THREAD_SAFETY_ANALYSIS
 }
 
 static int attach(int i, const char *name, enum aio_monitor monitor,
-                  struct error *err) NO_THREAD_SAFETY_ANALYSIS
+                  struct error *err) NO_LOCK_ANALYSIS
 {
     int ret = aio_context_new(name, monitor, &contexts[i], err);
 

@@ -69,7 +69,7 @@ static int start(struct aio_context *ctx, const struct fdmon_ops *fdmon, struct 
 }
 
 /* Nobody else uses ctx. */
-int aio_handlers_start(struct aio_context *ctx, enum aio_monitor monitor,
+int aio_handlers_start(struct aio_context *ctx PRIVATE_OBJECT, enum aio_monitor monitor,
                        struct error *err) NO_THREAD_SAFETY_ANALYSIS
 {
     int ret = -ENOSYS;
@@ -93,7 +93,7 @@ int aio_handlers_start(struct aio_context *ctx, enum aio_monitor monitor,
 }
 
 /* Nobody else uses ctx. */
-void aio_handlers_stop(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
+void aio_handlers_stop(struct aio_context *ctx PRIVATE_OBJECT) NO_THREAD_SAFETY_ANALYSIS
 {
     struct aio_link *link;
 

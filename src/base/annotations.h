@@ -56,9 +56,17 @@
 #define ACQUIRED_AFTER(...)  LOCKS_BOTH(acquired_after, "acquired_after", __VA_ARGS__)
 #define ACQUIRED_BEFORE(...) LOCKS_BOTH(acquired_before, "acquired_before", __VA_ARGS__)
 
+/* On locks in an array: several may be held, taken in ascending order. */
+#define KEYED_ASCENDING LOCKS_NOTE("keyed:ascending")
+
 /* On functions whose body is the implementation of a lock, or that do what
- * the analysis cannot follow; the latter say why. */
-#define NO_THREAD_SAFETY_ANALYSIS LOCKS_CLANG(no_thread_safety_analysis) LOCKS_NOTE("no_analysis")
+ * clang's analysis cannot follow; the latter say why. mortise-lockcheck looks
+ * into them all the same. */
+#define NO_THREAD_SAFETY_ANALYSIS                                                                  \
+    LOCKS_CLANG(no_thread_safety_analysis) LOCKS_NOTE("no_clang_analysis")
+
+/* On functions that neither can follow: believed, and they say why. */
+#define NO_LOCK_ANALYSIS LOCKS_CLANG(no_thread_safety_analysis) LOCKS_NOTE("no_analysis")
 
 /* On data: written before other threads can see it, and never again. */
 #define IMMUTABLE_AFTER_INIT LOCKS_NOTE("immutable")

@@ -48,7 +48,8 @@ void locks_fork_add_spinlock(struct spinlock *s)
 }
 
 /* The added mutexes of ranks [from, to). */
-static void take_added(enum lock_rank from, enum lock_rank to) NO_THREAD_SAFETY_ANALYSIS
+static void take_added(enum lock_rank from, enum lock_rank to)
+    REQUIRES(&list_lock) NO_THREAD_SAFETY_ANALYSIS
 {
     for (size_t i = 0; i < mutex_count; i++) {
         enum lock_rank rank = mutexes[i]->base.lc->rank;
@@ -59,7 +60,7 @@ static void take_added(enum lock_rank from, enum lock_rank to) NO_THREAD_SAFETY_
     }
 }
 
-void locks_before_fork(void) NO_THREAD_SAFETY_ANALYSIS
+void locks_before_fork(void) ACQUIRE(&list_lock) NO_THREAD_SAFETY_ANALYSIS
 {
     mutex_lock(&list_lock);
     take_added(RANK_OUTER, RANK_BQL);
@@ -76,7 +77,7 @@ void locks_before_fork(void) NO_THREAD_SAFETY_ANALYSIS
     }
 }
 
-void locks_after_fork_parent(void) NO_THREAD_SAFETY_ANALYSIS
+void locks_after_fork_parent(void) RELEASE(&list_lock) NO_THREAD_SAFETY_ANALYSIS
 {
     for (size_t i = spinlock_count; i-- > 0;) {
         spinlock_unlock(spinlocks[i]);
@@ -91,7 +92,7 @@ void locks_after_fork_parent(void) NO_THREAD_SAFETY_ANALYSIS
     mutex_unlock(&list_lock);
 }
 
-void locks_after_fork_child(void) NO_THREAD_SAFETY_ANALYSIS
+void locks_after_fork_child(void) RELEASE(&list_lock) NO_THREAD_SAFETY_ANALYSIS
 {
     lockdep_after_fork();
     locks_after_fork_parent();

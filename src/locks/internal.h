@@ -2,7 +2,7 @@
 #ifndef MORTISE_LOCKS_INTERNAL_H
 #define MORTISE_LOCKS_INTERNAL_H
 
-#include "locks/mutex.h"
+#include "locks/page_lock.h"
 
 /* The child of a fork: nobody is joining the list of classes any more. */
 void lock_class_after_fork(void);
@@ -12,7 +12,7 @@ void mutex_lock_unwatched(struct mutex *m) ACQUIRE(m);
 void mutex_unlock_unwatched(struct mutex *m) RELEASE(m);
 
 /* For fork.c: the page locks as a whole. Seen by lockdep as one lock. */
-void page_lock_all(void);
-void page_unlock_all(void);
+void page_lock_all(void) ACQUIRE(page_lock_cap);
+void page_unlock_all(void) RELEASE(page_lock_cap);
 
 #endif

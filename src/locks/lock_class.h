@@ -77,7 +77,7 @@ int lock_class_name_length(const struct lock_class *lc);
 /* What every lock has besides the lock itself. */
 struct lock_base {
     struct lock_class *lc IMMUTABLE_AFTER_INIT;
-    uint64_t since; /* ns when it was taken, 0: not timed; by its exclusive holder */
+    uint64_t since OWNED_BY(exclusive holder); /* ns when it was taken, 0: not timed */
 #ifdef MORTISE_LOCKDEP
     atomic_int owner_tid; /* of the exclusive holder, 0: none; for reports, like the next */
     _Atomic(const char *) owner_site;

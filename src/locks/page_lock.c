@@ -17,7 +17,7 @@ struct page_lock {
 #define PL4  PL, PL, PL, PL
 #define PL16 PL4, PL4, PL4, PL4
 #define PL64 PL16, PL16, PL16, PL16
-static struct page_lock locks[] = {PL64, PL64, PL64, PL64};
+static struct page_lock locks[] KEYED_ASCENDING = {PL64, PL64, PL64, PL64};
 
 #define COUNT (sizeof(locks) / sizeof(locks[0]))
 

@@ -247,7 +247,7 @@ void rcu_after_fork_parent(void)
 
 /* Other threads may have held the lock or stood anywhere but in a busy
  * stretch; what is left of them is queue and batch. */
-void rcu_after_fork_child(void) NO_THREAD_SAFETY_ANALYSIS
+void rcu_after_fork_child(void) BEFORE_THREADS NO_THREAD_SAFETY_ANALYSIS
 {
     rcu_readers_after_fork_child();
     mutex_init(&reclaim_lock, &reclaim_lock_class);

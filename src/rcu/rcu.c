@@ -389,7 +389,7 @@ void synchronize_rcu_at(const char *site)
 /* The lock may have been held, and a grace period under way, in a thread that
  * is not here: all of it starts anew. A number that was begun and not
  * completed is simply skipped. */
-void rcu_readers_after_fork_child(void) NO_THREAD_SAFETY_ANALYSIS
+void rcu_readers_after_fork_child(void) BEFORE_THREADS NO_THREAD_SAFETY_ANALYSIS
 {
     mutex_init(&rcu_lock, &rcu_lock_class);
     cond_init(&gp_ended);

@@ -59,7 +59,7 @@ static int lend(const struct user_thread *t, struct lent *lent)
 }
 
 /* The child was killed in guest code, inside and in a read section. */
-static void leave_for_child(struct cpu *cpu) NO_THREAD_SAFETY_ANALYSIS
+static void leave_for_child(struct cpu *cpu) NO_LOCK_ANALYSIS
 {
     cpu_exec_end(cpu);
 }

@@ -22,6 +22,14 @@
 #define IMMUTABLE            LOCKCHECK_IMMUTABLE
 #define RCU_PROTECTED        LOCKCHECK_RCU
 #define KEYED_ASCENDING      LOCKCHECK_KEYED_ASCENDING
+#define ACQUIRE(...)         LOCKCHECK_ACQUIRE(__VA_ARGS__)
 #define SUPPRESS(id, reason) LOCKCHECK_SUPPRESS(id, reason)
+
+/* clang's own, for what it cannot follow. */
+#if defined(__clang__)
+#define NO_THREAD_SAFETY_ANALYSIS __attribute__((no_thread_safety_analysis))
+#else
+#define NO_THREAD_SAFETY_ANALYSIS
+#endif
 
 #endif
