@@ -22,6 +22,7 @@
 
 #include "exec/cpu.h"
 #include "x86/state.h"
+#include "x86sys/jump_cache.h"
 #include "x86sys/tlb.h"
 
 struct address_space;
@@ -175,11 +176,14 @@ struct OWNED_BY(its thread) sys_cpu {
     uint64_t entry;          /* where to go on in the code cache */
     uint64_t host_rsp;
     uint64_t scratch[4];
-    uint32_t exit; /* offset in the code cache of the struct tb_exit being taken */
-    uint32_t stop; /* why the last run ended */
-    struct tb_exit *last_exit;
-    bool missed;
+    uint32_t exit; /* offset in the code cache of the struct tb_exit or sys_insn at hand */
+    uint32_t stop; /* why the last run ended: enum sys_stop of stubs.h */
+    uint32_t commit;           /* the slow path has begun a bounced write */
+    struct tb_exit *last_exit; /* to be chained to the next TB, or NULL */
+    bool missed;               /* the next TB goes into the jump cache */
     bool vec_live;
+    bool lost;    /* the code cache was flushed while a TB was in its slow path */
+    bool io_kept; /* the bounce buffer holds what was read for the instruction at rip */
 
     uint32_t mode; /* enum sys_mode */
     struct sys_seg seg[SYS_SEGS];
@@ -196,6 +200,8 @@ struct OWNED_BY(its thread) sys_cpu {
     bool halted; /* HLT, or waiting for SIPI (wait_sipi) */
     bool wait_sipi;
     struct sys_exception exception;
+    uint64_t debug_hits; /* DR6 bits of data breakpoints that the current instruction has met */
+    bool no_step;        /* the current instruction is not followed by a single-step #DB */
 
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
@@ -226,7 +232,9 @@ struct OWNED_BY(its thread) sys_cpu {
     struct cpu cpu;
 
     struct sys_tlb tlb;
-    _Atomic(uintptr_t) jump_cache[CPU_JUMP_CACHE_ENTRIES];
+    struct sys_jump *jump_table; /* of the current mode, in `jump`: for generated code */
+    uint32_t jump_mode;          /* its mode */
+    struct sys_jump_cache jump;
 };
 
 static inline struct sys_cpu *sys_cpu_of(struct cpu *cpu)

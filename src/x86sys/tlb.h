@@ -68,7 +68,9 @@ struct sys_bounce {
     _Alignas(64) uint8_t data[SYS_BOUNCE_MAX];
 };
 
-/* --- for generated code, through the slow-path stub (vCPU's thread, inside) --- */
+/* --- for generated code, through the slow-path stub (vCPU's thread, inside; what
+ * is not RAM is accessed between sys_outside_begin and _end of inside.h, as the
+ * BQL is not to be taken inside) --- */
 
 /* The host address at which generated code may make the access of `size` bytes
  * at `linear`: RAM, with the TLB filled for the next time, or the bounce buffer
@@ -112,7 +114,8 @@ bool sys_phys_read(struct sys_cpu *cpu, uint64_t phys, void *buf, uint32_t size)
 bool sys_phys_write(struct sys_cpu *cpu, uint64_t phys, const void *buf, uint32_t size);
 
 /* Forgets translations of this vCPU: all; all but global ones; of one page. The
- * jump cache goes too. By its thread. */
+ * jump cache goes too (jump_cache.h: sys_jump_cache_flush, _flush_page). By its
+ * thread. */
 void sys_tlb_flush(struct sys_cpu *cpu);
 void sys_tlb_flush_non_global(struct sys_cpu *cpu);
 void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear);

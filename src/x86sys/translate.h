@@ -14,6 +14,7 @@
 #define SYS_TB_MAX_EXITS  24
 #define SYS_TB_MAX_SLOW   (4 * SYS_TB_MAX_INSNS)
 #define SYS_TB_MAX_POINTS (4 * SYS_TB_MAX_INSNS)
+#define SYS_TB_MAX_C      4
 
 /* Host registers with a part to play. */
 #define SYS_HOST_S0  X86_R13 /* scratch: the address of an access */
@@ -32,10 +33,13 @@ struct sys_translation;
 /* Code out of line, written behind the block. */
 struct sys_slow {
     uintptr_t field;  /* rel32 of the jump that leads to it */
-    uintptr_t resume; /* where it goes on */
+    uintptr_t resume; /* where it goes on: set by who registers it, when that is known */
     void (*emit)(struct sys_translation *t, struct sys_slow *s);
     const struct sys_insn *in;
     uint64_t arg[3];
+    /* As they were when it was registered; they are so again while it is written. */
+    unsigned at;
+    bool flags_live, flags_aside;
 };
 
 struct sys_translation {
@@ -47,15 +51,21 @@ struct sys_translation {
 
     unsigned insn_count;
     struct sys_insn insns[SYS_TB_MAX_INSNS];
-    unsigned at;      /* index of the instruction being lowered */
-    bool flags_live;  /* arithmetic flags are needed at or after the current point, before
-                         the instruction at hand writes them */
-    bool flags_aside; /* they are in cpu->flags, not in RFLAGS */
+    bool live_in[SYS_TB_MAX_INSNS + 1]; /* flags are needed by instruction n, or behind it */
+    unsigned at;                        /* index of the instruction being lowered */
+    bool flags_live;  /* live_in[at]: arithmetic flags are needed at or after the current point,
+                         before the instruction at hand writes them */
+    bool flags_aside; /* they are in cpu->flags, not in RFLAGS; never while they are dead */
 
     unsigned exit_count;
     struct tb_exit exits[SYS_TB_MAX_EXITS];
     unsigned point_count;
-    struct tb_restart points[SYS_TB_MAX_POINTS];
+    struct tb_restart points[SYS_TB_MAX_POINTS]; /* by host_off once finished */
+    unsigned c_count; /* instructions for C: copied to the TB's metadata */
+    struct {
+        uintptr_t field; /* RX address of the imm32 that says where */
+        unsigned insn;
+    } c[SYS_TB_MAX_C];
     unsigned slow_count;
     struct sys_slow slow[SYS_TB_MAX_SLOW];
 };
@@ -101,21 +111,29 @@ void sys_flags_restore(struct sys_translation *t);
 
 /* --- blocks (translate.c, branch.c, stack.c, string.c, stubs.c) --- */
 
-/* From here on the guest is about to execute `in`; if the slow path or a helper
- * raises an exception, it is there. */
-void sys_point(struct sys_translation *t, const struct sys_insn *in);
-
 /* Registers out-of-line code; the caller has just emitted the jump whose rel32 is
- * at `field`. */
+ * at `field`. Written behind the block, in order; may register more. */
 struct sys_slow *sys_slow_add(struct sys_translation *t, uintptr_t field,
                               void (*emit)(struct sys_translation *t, struct sys_slow *s),
                               const struct sys_insn *in);
 
 /* Emits a call of the slow-path stub: S0 holds the linear address; size and access
- * are constants; afterwards S0 is the host address. `commit_to`: the stub returns
- * there instead (a rel32 later patched) when a commit is needed. All guest
- * registers and vector state survive; flags do not. */
+ * are constants; afterwards S0 is the host address, and S1 is 1 if a bounced write
+ * was begun (the access is to be made out of line, and sys_emit_commit to follow
+ * it), else 0. All guest registers and vector state survive; arithmetic flags do
+ * not (DF does). An exception leaves the TB, at instruction t->at. */
 void sys_emit_slow_call(struct sys_translation *t, uint32_t size, uint32_t access);
+/* Emits the call that stores the bounce buffer; everything survives, arithmetic
+ * flags, S0 and S1 included. The instruction must be complete by then (its guest
+ * registers written): if it has changed code, the guest goes on behind it from here. */
+void sys_emit_commit(struct sys_translation *t);
+
+/* Raises an exception at `in` (error code 0 where the vector has one): code that
+ * leaves the TB. In line (ends the block) or out of line. */
+void sys_emit_raise(struct sys_translation *t, const struct sys_insn *in, uint8_t vector);
+
+/* Fills live_in of all instructions; live_in[insn_count] is true. (flags.c) */
+void sys_flags_analyse(struct sys_translation *t);
 
 void sys_lower_branch(struct sys_translation *t, const struct sys_insn *in);
 void sys_lower_stack(struct sys_translation *t, const struct sys_insn *in);
