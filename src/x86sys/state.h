@@ -176,20 +176,23 @@ struct OWNED_BY(its thread) sys_cpu {
     uint64_t entry;          /* where to go on in the code cache */
     uint64_t host_rsp;
     uint64_t scratch[4];
-    uint32_t exit; /* offset in the code cache of the struct tb_exit or sys_insn at hand */
-    uint32_t stop; /* why the last run ended: enum sys_stop of stubs.h */
-    uint32_t commit;           /* the slow path has begun a bounced write */
+    uint32_t exit;   /* offset in the code cache of the struct tb_exit or sys_insn at hand */
+    uint32_t stop;   /* why the last run ended: enum sys_stop of stubs.h */
+    uint32_t commit; /* the slow path has begun a bounced write */
     struct tb_exit *last_exit; /* to be chained to the next TB, or NULL */
     bool missed;               /* the next TB goes into the jump cache */
     bool vec_live;
-    bool lost;    /* the code cache was flushed while a TB was in its slow path */
-    bool io_kept; /* the bounce buffer holds what was read for the instruction at rip */
+    bool code_changed; /* a store has invalidated translations: set by tlb.h's functions, for the
+                          engine to leave the TB behind the instruction; cleared by it */
+    bool lost;         /* the code cache was flushed while a TB was in its slow path */
+    bool io_kept;      /* the bounce buffer holds what was read for the instruction at rip */
 
     uint32_t mode; /* enum sys_mode */
     struct sys_seg seg[SYS_SEGS];
     struct sys_seg ldtr, tr;
     struct sys_seg gdtr, idtr; /* base and limit only */
     uint64_t cr0, cr2, cr3, cr4, efer;
+    uint64_t pdpte[4]; /* PAE paging: loaded with CR3 (sys_pdpte_load) */
     uint64_t dr[8];
     uint64_t xcr0;
     uint32_t pkru;
@@ -277,6 +280,7 @@ enum sys_vector {
     SYS_AC = 17,
     SYS_MC = 18,
     SYS_XM = 19,
+    SYS_CP = 21,
 };
 
 #endif

@@ -8,8 +8,17 @@
  * address of a page with another index (sys_tlb_no_tag).
  *
  * The vCPU's thread writes entries; other threads only store no-hit values to
- * write tags (a page gets translations: sys_tlb_protect_ram). Hence the atomic
- * tags; a lost race is repaired by who stores: see tlb.c. */
+ * write tags (a page gets translations: sys_tlb_protect_ram). A vCPU may then be
+ * between its check and its store, so who protects a page waits for those whose
+ * tag it has taken: the vCPU's `use` counter is odd while it may hold an address
+ * that it has checked (sys_tlb_use_begin, _end), and a kick (CPU_EXIT_RCU) makes
+ * it even for a moment. Hence three rules for the engine:
+ * - it is odd while generated code runs, and even whenever the thread may block:
+ *   for mmap_lock above all, and for the BQL;
+ * - an instruction with several accesses checks the one that it stores to last;
+ * - in one instruction no checked address is kept across a call that makes it
+ *   even (a slow path that meets a device).
+ * tlb_protect.c has the argument. */
 #ifndef MORTISE_X86SYS_TLB_H
 #define MORTISE_X86SYS_TLB_H
 
@@ -17,6 +26,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/annotations.h"
+#include "locks/mmap_lock.h"
+
+struct address_space;
 struct sys_cpu;
 
 enum sys_mmu {
@@ -33,15 +46,36 @@ struct sys_tlb_entry {
     _Atomic(uint64_t) read;  /* tag: page address */
     _Atomic(uint64_t) write; /* not hitting for read-only, clean, code and MMIO pages */
     uint64_t host;           /* host address of the page */
-    uint64_t ram;            /* RAM address of the page (exec/memory.h) plus flags for C */
+    _Atomic(uint64_t) ram;   /* RAM address of the page (exec/memory.h) plus flags for C */
 };
+
+#define SYS_TLB_CODE_ENTRIES 64
 
 struct sys_tlb {
     struct sys_tlb_entry e[SYS_MMU_MODES][SYS_TLB_ENTRIES];
     /* The same for fetches by the translator and the interpreter of system
      * instructions, by linear page; see tlb.c. */
-    struct sys_tlb_entry code[SYS_MMU_MODES][64];
+    struct sys_tlb_entry code[SYS_MMU_MODES][SYS_TLB_CODE_ENTRIES];
+    /* Bit: the entry may hit. */
+    uint64_t used[SYS_MMU_MODES][SYS_TLB_ENTRIES / 64];
+    uint64_t code_used[SYS_MMU_MODES];
+    /* Bit n: pages of large ones have come from a GiB whose number is n modulo 64. */
+    uint64_t large;
+    _Atomic(uint32_t) use;
 };
+
+/* Around generated code: see the top. By the vCPU's thread. */
+static inline void sys_tlb_use_begin(struct sys_tlb *tlb)
+{
+    /* A full fence: the tags are read after it. Pairs with tlb_protect.c. */
+    atomic_fetch_add_explicit(&tlb->use, 1, memory_order_seq_cst);
+}
+
+static inline void sys_tlb_use_end(struct sys_tlb *tlb)
+{
+    /* release: what was stored through checked addresses comes before. */
+    atomic_fetch_add_explicit(&tlb->use, 1, memory_order_release);
+}
 
 static inline uint64_t sys_tlb_no_tag(unsigned index)
 {
@@ -65,6 +99,10 @@ struct sys_bounce {
     uint64_t linear;
     uint32_t size;
     uint32_t access;
+    uint32_t head;    /* bytes on the first page */
+    bool in_place;    /* the access was made in RAM itself; commit looks after translations */
+    uint64_t phys[2]; /* of the first byte, and of the second page */
+    uint64_t ram;     /* in_place: RAM address of the first byte */
     _Alignas(64) uint8_t data[SYS_BOUNCE_MAX];
 };
 
@@ -73,12 +111,15 @@ struct sys_bounce {
  * BQL is not to be taken inside) --- */
 
 /* The host address at which generated code may make the access of `size` bytes
- * at `linear`: RAM, with the TLB filled for the next time, or the bounce buffer
- * (then *commit: a write must be followed by sys_access_commit). 0: an exception
- * is in cpu->exception (nothing has happened). The mmu mode is the current one. */
+ * at `linear`: RAM, with the TLB filled for the next time, or the bounce buffer.
+ * *commit: the write must be followed by sys_access_commit at once; the address
+ * may be in RAM even then (pages with code: so locked accesses stay atomic there).
+ * 0: an exception is in cpu->exception (nothing has happened). The mmu mode is the
+ * current one. If cpu->io_kept, the bounce buffer's content serves, once. */
 uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access,
                            bool *commit);
-/* Stores what the bounce buffer holds. False: exception (possible only where
+/* Stores what the bounce buffer holds, and invalidates translations of what was
+ * stored to: cpu->code_changed then. False: exception (possible only where
  * sys_access_begin could not know). */
 bool sys_access_commit(struct sys_cpu *cpu);
 
@@ -97,31 +138,59 @@ bool sys_mem_probe(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t
 
 /* The host address of [linear, linear + size) in RAM for the access, which must
  * not cross a page, or NULL without an exception (MMIO, code page, or it faults:
- * use sys_mem_*). For string instructions. */
+ * use sys_mem_*). For string instructions. Good until the next call that may meet
+ * a device. After stores through it: sys_mem_host_written. */
 void *sys_mem_host(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access);
+void sys_mem_host_written(struct sys_cpu *cpu, uint64_t linear, uint32_t size);
 
 /* Copies up to len bytes of code at linear; returns how many there are before
  * the first page that can't be fetched (then, if 0 is returned, a #PF is in
  * cpu->exception). *ram: the RAM address of the first byte, or SYS_NO_RAM if it
  * does not lie in RAM or ROM (then the bytes are read once and must not be kept). */
 #define SYS_NO_RAM UINT64_MAX
+/* sys_fetch and sys_fetch_ram: not from devices with the mmap_lock held. */
 uint32_t sys_fetch(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t len, uint64_t *ram);
 /* The RAM address of the code at linear, for looking TBs up; false: #PF raised. */
 bool sys_fetch_ram(struct sys_cpu *cpu, uint64_t linear, uint64_t *ram);
+
+/* Physical memory without side effects on the TLB, for debuggers: false if the page
+ * is not mapped. */
+bool sys_walk_peek(struct sys_cpu *cpu, uint64_t linear, uint64_t *phys);
+/* PAE paging: loads cpu->pdpte from CR3 value cr3; false, with nothing changed, if a
+ * reserved bit is set (#GP is the caller's). At loads of CR3, and where CR0 or CR4
+ * switch PAE paging on (SDM 3, 4.4.1). */
+bool sys_pdpte_load(struct sys_cpu *cpu, uint64_t cr3);
+
+/* Devices, from the vCPU's thread, anywhere: vector state is saved and the read
+ * section left meanwhile (inside.h). Memory space (cpu->memory) or ports (cpu->io).
+ * What fails or is not there reads as ones. */
+uint64_t sys_device_load(struct sys_cpu *cpu, struct address_space *as, uint64_t addr,
+                         uint32_t size);
+void sys_device_store(struct sys_cpu *cpu, struct address_space *as, uint64_t addr, uint32_t size,
+                      uint64_t value);
 
 /* Guest physical memory: page tables, SMM state. Not for MMIO: false then. */
 bool sys_phys_read(struct sys_cpu *cpu, uint64_t phys, void *buf, uint32_t size);
 bool sys_phys_write(struct sys_cpu *cpu, uint64_t phys, const void *buf, uint32_t size);
 
+/* An empty TLB. Before the vCPU is registered. */
+void sys_tlb_init(struct sys_cpu *cpu);
+
 /* Forgets translations of this vCPU: all; all but global ones; of one page. The
  * jump cache goes too (jump_cache.h: sys_jump_cache_flush, _flush_page). By its
- * thread. */
+ * thread. Whatever permissions depend on flushes all when it changes: CR0.WP and
+ * PG, CR4.PSE, PAE, PGE, SMEP, SMAP, PKE, LA57, EFER.NXE, PKRU, SMM. */
 void sys_tlb_flush(struct sys_cpu *cpu);
 void sys_tlb_flush_non_global(struct sys_cpu *cpu);
 void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear);
 
-/* The RAM page is about to be translated: no vCPU's TLB lets a store to it pass
- * without the slow path from here on. mmap_lock held. */
-void sys_tlb_protect_ram(uint64_t ram);
+/* The listener for cpu->memory and cpu->smram: all vCPUs get SYS_INT_TLB. */
+void sys_tlb_memory_changed(void *unused);
+
+/* The RAM page is about to be translated: marks it (memory_ram_set_code), and no
+ * store to it passes unseen from here on: neither a vCPU's TLB lets it nor is one
+ * under way. Before its bytes are read. mmap_lock held since then; the vCPU's
+ * own `use` may be odd or even. */
+void sys_tlb_protect_ram(uint64_t ram) REQUIRES(mmap_lock_cap);
 
 #endif
