@@ -70,6 +70,7 @@ enum machine_request {
     MACHINE_SHUTDOWN = 1 << 1,  /* power off: the process ends with exit_code */
     MACHINE_POWERDOWN = 1 << 2, /* the power button */
     MACHINE_STOP = 1 << 3,      /* pause */
+    MACHINE_QUIT = 1 << 4,      /* end the process, whatever -no-shutdown says */
 };
 void machine_request(struct machine *m, enum machine_request what, int exit_code);
 
