@@ -52,7 +52,8 @@ struct cpu {
 
     /* Host addresses of checked TB entries (tb->checked), or the address of
      * the miss stub. Filled by the vCPU's thread, reset by whoever invalidates
-     * a TB. Allocated and freed by the embedding guest CPU. */
+     * a TB. Allocated and freed by the embedding guest CPU. NULL: it has its
+     * own kind (guest_ops.h). */
     _Atomic(uintptr_t) *jump_cache IMMUTABLE_AFTER_INIT;
     uintptr_t jump_cache_miss IMMUTABLE_AFTER_INIT; /* the empty value */
 

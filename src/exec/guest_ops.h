@@ -10,11 +10,21 @@
 #include "base/annotations.h"
 
 struct cpu;
+struct tb;
 
 struct guest_ops {
     /* Interrupts the thread of a vCPU that may be running guest code, so
      * that it sees cpu->exit_request. Any thread; signal-safe. */
     void (*kick)(struct cpu *cpu);
+
+    /* For vCPUs without a jump cache of exec's kind (cpu->jump_cache is NULL; see
+     * tb_jump_cache.c for what they promise): no entry leads to tb any more; no
+     * entry leads anywhere (nobody is inside). Any thread. */
+    void (*jump_cache_forget)(struct cpu *cpu, struct tb *tb);
+    void (*jump_cache_reset)(struct cpu *cpu);
+
+    /* May be NULL. The last TB of a page has gone. mmap_lock held. */
+    void (*page_empty)(uint64_t addr);
 };
 
 struct code_source_ops {

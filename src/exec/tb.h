@@ -69,6 +69,12 @@ struct tb {
     uint64_t pc IMMUTABLE_AFTER_INIT;    /* guest address */
     uint32_t flags IMMUTABLE_AFTER_INIT; /* guest mode: part of the key */
     uint32_t size IMMUTABLE_AFTER_INIT;  /* guest bytes from pc on, on at most 2 pages */
+    /* System mode: more of the key, and where its bytes lie. RAM addresses are those
+     * of exec/memory.h. In user mode all are 0 and the pages are those of pc. */
+    bool by_ram IMMUTABLE_AFTER_INIT;
+    uint64_t cs_base IMMUTABLE_AFTER_INIT;
+    uint64_t ram IMMUTABLE_AFTER_INIT;      /* of its first byte */
+    uint64_t ram_last IMMUTABLE_AFTER_INIT; /* of its last byte, maybe on another page */
     /* RX addresses to jump to: where the guest is known to be at pc; and for
      * jump caches, where the pc is checked first. */
     uintptr_t host IMMUTABLE_AFTER_INIT;
@@ -94,6 +100,15 @@ struct tb {
  * held: the TB is good until cpu_exec_end or mmap_unlock, after which a flush
  * may take it (see tb_flush_count). Lock-free; no vector registers used. */
 struct tb *tb_lookup(uint64_t pc, uint32_t flags);
+
+/* The same in system mode. What the TB has on a second page is not compared. */
+struct tb_key {
+    uint64_t pc; /* linear */
+    uint64_t cs_base;
+    uint64_t ram; /* of the byte at pc */
+    uint32_t flags;
+};
+struct tb *tb_lookup_key(const struct tb_key *key);
 
 /* The table behind tb_lookup, for generated code that walks it itself: an
  * array of 1 << bits pointers to the first TB of each bucket. The bucket of a
@@ -124,7 +139,8 @@ void tb_chain(struct tb_exit *exit, struct tb *to);
  * invalidated meanwhile). Inside, by the vCPU's thread. */
 void tb_jump_cache_set(struct cpu *cpu, struct tb *tb);
 
-/* Invalidates every TB that covers a byte of [start, end). Returns how many.
+/* Invalidates every TB that covers a byte of [start, end) (system mode: of RAM).
+ * Returns how many.
  * Costs what there is to invalidate, however long the range. May be called
  * inside or outside. */
 size_t tb_invalidate_range(uint64_t start, uint64_t end) REQUIRES(mmap_lock_cap);

@@ -56,6 +56,24 @@ static inline _Atomic(struct tb *) *bucket_of(uint64_t pc, uint32_t flags)
     return &hash.bucket[key & (bucket_count() - 1)];
 }
 
+/* System mode: aliases and address spaces that have other code at the same
+ * address share a bucket. */
+struct tb *tb_lookup_key(const struct tb_key *key)
+{
+    /* Both acquires pair with the release in tb_hash_add. */
+    struct tb *tb = atomic_load_explicit(bucket_of(key->pc, key->flags), memory_order_acquire);
+
+    while (tb) {
+        if (tb->pc == key->pc && tb->ram == key->ram && tb->flags == key->flags &&
+            tb->cs_base == key->cs_base &&
+            !atomic_load_explicit(&tb->invalid, memory_order_acquire)) {
+            return tb;
+        }
+        tb = atomic_load_explicit(&tb->hash_next, memory_order_acquire);
+    }
+    return NULL;
+}
+
 struct tb_hash_view tb_hash_get_view(void)
 {
     return (struct tb_hash_view){.buckets = (uintptr_t)hash.bucket, .bits = hash.bits};

@@ -52,9 +52,17 @@ void tb_jump_cache_reset_all(void);
 void tb_reset(bool forked) REQUIRES(mmap_lock_cap);
 void tb_get_stats(struct code_cache_stats *stats);
 
-/* The last guest byte that a TB covers. */
+/* The first and last byte that a TB covers, in the addresses that page lists go by. */
+static inline uint64_t tb_first(const struct tb *tb)
+{
+    return tb->by_ram ? tb->ram : tb->pc;
+}
+
 static inline uint64_t tb_last(const struct tb *tb)
 {
+    if (tb->by_ram) {
+        return tb->ram_last;
+    }
     return tb->size ? tb->pc + tb->size - 1 : tb->pc;
 }
 

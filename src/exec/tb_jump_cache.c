@@ -17,6 +17,7 @@
  * filled for another TB costs a miss and nothing else.
  *
  * analysis/models/tb_invalidate.pml checks the claim. */
+#include "exec/guest_ops.h"
 #include "exec/tb_internal.h"
 
 #define GROUP (CPU_JUMP_CACHE_ENTRIES / 64) /* entries per dirty bit */
@@ -46,6 +47,10 @@ void tb_jump_cache_set(struct cpu *cpu, struct tb *tb)
 static void forget(struct cpu *cpu, void *opaque)
 {
     struct tb *tb = opaque;
+    if (!cpu->jump_cache) {
+        guest_ops->jump_cache_forget(cpu, tb);
+        return;
+    }
     size_t i = index_of(tb);
     uint64_t dirty = atomic_load_explicit(&cpu->jump_cache_dirty, memory_order_seq_cst);
 
@@ -64,9 +69,13 @@ void tb_jump_cache_forget(struct tb *tb)
 
 static void reset(struct cpu *cpu, void *opaque)
 {
+    (void)opaque;
+    if (!cpu->jump_cache) {
+        guest_ops->jump_cache_reset(cpu);
+        return;
+    }
     uint64_t dirty = atomic_load_explicit(&cpu->jump_cache_dirty, memory_order_relaxed);
 
-    (void)opaque;
     for (size_t group = 0; group < 64; group++) {
         for (size_t i = group * GROUP; dirty >> group & 1 && i < (group + 1) * GROUP; i++) {
             atomic_store_explicit(&cpu->jump_cache[i], cpu->jump_cache_miss, memory_order_relaxed);

@@ -6,7 +6,7 @@
  * not its length. A TB lies on at most two pages: it is in the list of its
  * first byte's page through page_next[0], of its last byte's, if that is
  * another, through page_next[1]; which of the two a list goes by follows from
- * the page's number.
+ * the page's number. In system mode the pages are those of RAM.
  *
  * Lists change under the mmap_lock and the lock of each page concerned, so
  * who holds either may read them. */
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "exec/guest_ops.h"
 #include "exec/tb_internal.h"
 #include "locks/page_lock.h"
 
@@ -84,7 +85,7 @@ static struct page_leaf *leaf_make(uint64_t page) REQUIRES(mmap_lock_cap)
 /* The link by which a TB on the list of `page` goes on. */
 static struct tb **next_on(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap)
 {
-    return &tb->page_next[page_of(tb->pc) != page];
+    return &tb->page_next[page_of(tb_first(tb)) != page];
 }
 
 static void list_add(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, page_lock_cap)
@@ -95,6 +96,14 @@ static void list_add(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, page_
     leaf->used += !*head;
     *next_on(tb, page) = *head;
     *head = tb;
+}
+
+/* Nothing on the page is translated any more. */
+static void page_empty(uint64_t page) REQUIRES(mmap_lock_cap)
+{
+    if (guest_ops && guest_ops->page_empty) {
+        guest_ops->page_empty(page << GUEST_PAGE_BITS);
+    }
 }
 
 static void list_remove(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, page_lock_cap)
@@ -109,13 +118,16 @@ static void list_remove(struct tb *tb, uint64_t page) REQUIRES(mmap_lock_cap, pa
     }
     if (*link) {
         *link = *next_on(tb, page);
-        leaf->used -= !*head;
+        if (!*head) {
+            leaf->used--;
+            page_empty(page);
+        }
     }
 }
 
 void tb_page_add(struct tb *tb)
 {
-    uint64_t first = page_of(tb->pc), last = page_of(tb_last(tb));
+    uint64_t first = page_of(tb_first(tb)), last = page_of(tb_last(tb));
 
     page_lock_pair(first, last);
     list_add(tb, first);
@@ -127,7 +139,7 @@ void tb_page_add(struct tb *tb)
 
 void tb_page_remove(struct tb *tb)
 {
-    uint64_t first = page_of(tb->pc), last = page_of(tb_last(tb));
+    uint64_t first = page_of(tb_first(tb)), last = page_of(tb_last(tb));
 
     page_lock_pair(first, last);
     list_remove(tb, first);
@@ -145,6 +157,23 @@ bool tb_page_has_code(uint64_t page_addr)
     return leaf && leaf->first[page & LEVEL_MASK];
 }
 
+/* Whether the part of the TB that lies on the page has a byte in first..last. Its
+ * two parts need not be neighbours in RAM. */
+static bool covers(const struct tb *tb, uint64_t page, uint64_t first, uint64_t last)
+{
+    uint64_t from = tb_first(tb), to = tb_last(tb);
+
+    if (tb->by_ram && page_of(from) == page_of(to) && from > to) {
+        return true; /* both its pages are mapped to one */
+    }
+    if (tb->by_ram && page_of(from) != page_of(to)) {
+        bool on_first = page_of(from) == page;
+        from = on_first ? from : page << GUEST_PAGE_BITS;
+        to = on_first ? from | (GUEST_PAGE_SIZE - 1) : to;
+    }
+    return from <= last && to >= first;
+}
+
 /* Like tb_page_for_each_in, for one page. */
 static size_t for_each_on_page(struct tb *tb, uint64_t page, uint64_t first, uint64_t last,
                                void (*fn)(struct tb *tb)) REQUIRES(mmap_lock_cap)
@@ -154,7 +183,7 @@ static size_t for_each_on_page(struct tb *tb, uint64_t page, uint64_t first, uin
     while (tb) {
         struct tb *next = *next_on(tb, page);
 
-        if (tb->pc <= last && tb_last(tb) >= first) {
+        if (covers(tb, page, first, last)) {
             fn(tb);
             count++;
         }
@@ -191,6 +220,11 @@ void tb_page_reset(void)
             struct page_leaf *leaf = root[i]->leaf[j];
 
             if (leaf && leaf->used) {
+                for (size_t k = 0; guest_ops && guest_ops->page_empty && k < LEVEL_SIZE; k++) {
+                    if (leaf->first[k]) {
+                        page_empty((i * LEVEL_SIZE + j) * LEVEL_SIZE + k);
+                    }
+                }
                 memset(leaf, 0, sizeof(*leaf));
             }
         }
