@@ -9,6 +9,19 @@
 struct cpu;
 struct sys_cpu;
 
+/* Interrupt requests: bits of cpu->interrupt, set by anybody (followed by
+ * cpu_kick(..., CPU_EXIT_INTERRUPT)), cleared by the vCPU's thread. */
+enum sys_interrupt {
+    SYS_INT_HARD = 1 << 0, /* level of the INTR input: the APIC or PIC has a vector to hand out */
+    SYS_INT_NMI = 1 << 1,
+    SYS_INT_SMI = 1 << 2,
+    SYS_INT_INIT = 1 << 3,
+    SYS_INT_SIPI = 1 << 4, /* vector in sipi_vector */
+    SYS_INT_MCE = 1 << 5,
+    SYS_INT_RESET = 1 << 6, /* power-on state */
+    SYS_INT_TLB = 1 << 7,   /* the memory map changed: flush the TLB */
+};
+
 /* The local APIC as its CPU sees it. Called on the vCPU's thread, in or out of
  * guest code, without the BQL; must not block, but may take a leaf lock. */
 struct sys_apic_ops {
@@ -26,8 +39,8 @@ struct sys_apic_ops {
     void (*reset)(void *apic, bool init); /* power-on, or INIT */
 };
 
-/* Sets or clears bits of enum sys_interrupt (x86sys/state.h repeats them) and
- * kicks the vCPU if bits were set. Any thread that keeps the vCPU registered. */
+/* Sets or clears bits of enum sys_interrupt and kicks the vCPU if bits were set. Any thread that
+ * keeps the vCPU registered. */
 void sys_cpu_interrupt(struct cpu *cpu, uint32_t set, uint32_t clear);
 void sys_cpu_sipi(struct cpu *cpu, uint8_t vector); /* start-up IPI */
 

@@ -23,6 +23,7 @@
 #include "exec/cpu.h"
 #include "x86/state.h"
 #include "x86sys/jump_cache.h"
+#include "x86sys/interrupt.h"
 #include "x86sys/tlb.h"
 
 struct address_space;
@@ -150,18 +151,8 @@ struct sys_exception {
     uint64_t addr; /* #PF: CR2; #DB: bits for DR6 */
 };
 
-/* Interrupt requests: bits of cpu->interrupt, set by anybody (followed by
- * cpu_kick(..., CPU_EXIT_INTERRUPT)), cleared by the vCPU's thread. */
-enum sys_interrupt {
-    SYS_INT_HARD = 1 << 0, /* level of the INTR input: the APIC or PIC has a vector to hand out */
-    SYS_INT_NMI = 1 << 1,
-    SYS_INT_SMI = 1 << 2,
-    SYS_INT_INIT = 1 << 3,
-    SYS_INT_SIPI = 1 << 4, /* vector in sipi_vector */
-    SYS_INT_MCE = 1 << 5,
-    SYS_INT_RESET = 1 << 6, /* power-on state */
-    SYS_INT_TLB = 1 << 7,   /* the memory map changed: flush the TLB */
-};
+#define SYS_MC_BANKS  10
+#define SYS_MSRS_KEPT 40
 
 struct OWNED_BY(its thread) sys_cpu {
     uint64_t self; /* &cpu: what generated code reads at gs:0 */
@@ -212,7 +203,9 @@ struct OWNED_BY(its thread) sys_cpu {
     int64_t tsc_offset; /* guest TSC = host TSC + this */
     uint64_t pat, misc_enable, spec_ctrl, debugctl;
     uint64_t mtrr_def_type, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
-    uint64_t mcg_status, mcg_ctl, mc_bank[4 * 10];
+    uint64_t mcg_status, mcg_ctl, mc_bank[4 * SYS_MC_BANKS];
+    uint64_t hwcr, syscfg, top_mem, top_mem2; /* AMD */
+    uint64_t msr_kept[SYS_MSRS_KEPT];         /* MSRs that only remember: msr_kept.c */
 
     uint64_t xsave_mask; /* state components saved when C needs the vector registers */
     void *xsave;         /* 64-byte aligned, standard format */
