@@ -14,6 +14,7 @@ struct bind {
     const struct ir_event *event;
     const struct pfunction *target; /* NULL: a pointer's contract */
     struct effect *effect;
+    bool notes; /* takes and waits are wanted */
 };
 
 struct out *out_new(struct ir_loc loc)
@@ -292,7 +293,7 @@ static bool bind_premises(const struct bind *bind, struct premise *premises)
 
 static void bind_takes(const struct bind *bind, const struct summary *summary)
 {
-    for (guint i = 0; i < summary->takes->len; i++) {
+    for (guint i = 0; bind->notes && i < summary->takes->len; i++) {
         const struct take *from = g_ptr_array_index(summary->takes, i);
         struct take *take = g_new(struct take, 1);
 
@@ -318,7 +319,7 @@ static void bind_takes(const struct bind *bind, const struct summary *summary)
             g_free(take);
         }
     }
-    for (guint i = 0; i < summary->waits->len; i++) {
+    for (guint i = 0; bind->notes && i < summary->waits->len; i++) {
         const struct wait *from = g_ptr_array_index(summary->waits, i);
         struct wait *wait = g_new(struct wait, 1);
 
@@ -648,7 +649,7 @@ static void add_callbacks(struct bind *bind, const struct pcall *call)
 }
 
 struct effect *effect_of_call(struct walk *walk, const struct flow_state *state,
-                              const struct ir_event *event)
+                              const struct ir_event *event, bool notes)
 {
     const struct pcall *call = program_call(walk->program, event);
     bool matters = false;
@@ -667,7 +668,8 @@ struct effect *effect_of_call(struct walk *walk, const struct flow_state *state,
         return NULL;
     }
     struct effect *effect = g_new0(struct effect, 1);
-    struct bind bind = {.walk = walk, .state = state, .event = event, .effect = effect};
+    struct bind bind = {
+        .walk = walk, .state = state, .event = event, .effect = effect, .notes = notes};
 
     effect->outs = g_ptr_array_new_with_free_func(out_free);
     effect->takes = g_ptr_array_new_with_free_func(g_free);

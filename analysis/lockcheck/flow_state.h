@@ -54,6 +54,7 @@ struct flow_state {
     GArray *released; /* of struct gone: the caller's locks that were dropped */
     GArray *dropped;  /* of struct gone: taken here, and dropped again */
     bool coarse;      /* conditions were forgotten: paths may be impossible ones */
+    uint16_t joins;   /* states that went into this one, flow_join.c */
 };
 
 extern const struct range range_any;
@@ -71,6 +72,11 @@ void state_free(struct flow_state *state);
 /* Equal states have equal hashes; 64 bits, so that in practice unequal ones
  * have not. */
 uint64_t state_hash(const struct flow_state *state);
+/* The same of what is held and was dropped alone. */
+uint64_t state_lock_hash(const struct flow_state *state);
+
+/* The same of all that a called function's takes depend on. */
+uint64_t state_call_hash(const struct flow_state *state, const struct ir_event *event);
 
 /* Reading. NULL is unknown. */
 const struct term *state_value(const struct flow_state *state, const struct place *place);
@@ -95,6 +101,13 @@ bool state_assume_range(struct flow_state *state, const struct term *term,
                         const struct range *range);
 /* Others may have changed what is in memory. */
 void state_forget_memory(struct flow_state *state, bool kept_too, const GHashTable *names);
+/* The present opaque value `number` is that of an earlier round from now on. */
+void state_age(struct flow_state *state, uint32_t number);
+/* `into` knows what both know, at a point of the function; both hold the same
+ * locks. False if it knew no more before. */
+bool state_join(struct flow_state *into, const struct flow_state *from, uint32_t point);
+/* The state comes to the point (again). */
+void state_leave_join(struct flow_state *state, uint32_t point);
 void state_forget_conditions(struct flow_state *state, bool kept_too);
 
 struct flow_lock *state_find_lock(const struct flow_state *state, const struct place *place,

@@ -7,6 +7,7 @@
 enum {
     OUTS_MAX = 12,
     TAKES_MAX = 400,
+    FAR = 8,
     WAITS_MAX = 64,
     CONDITIONS_MAX = 6,
     STORES_MAX = 4,
@@ -133,8 +134,9 @@ struct take *summary_add_take(struct flow *flow, struct summary *summary, const 
 {
     struct take wanted = *take, *added;
 
-    /* Too many: from here on only by class. */
-    if (summary->takes->len >= TAKES_MAX / 2 && wanted.class) {
+    /* Too many, or too far from what callers have names for: only by class. */
+    if ((summary->takes->len >= TAKES_MAX / 2 || (wanted.place && wanted.place->depth > FAR)) &&
+        wanted.class) {
         wanted.place = NULL;
         wanted.without[0] = wanted.without[1] = NULL;
     }

@@ -1,8 +1,8 @@
 /* The walk: states flow through the blocks of a function until no new ones
  * come. Invariant: a block sees only a bounded number of distinct states.
- * Above the bound it first forgets what no lock depends on, then all
- * conditions, then drops states, so that every walk ends in time linear in
- * the size of the function. */
+ * Above the bound, those that hold the same locks are joined (flow_join.c), and
+ * of those there may not be more than the bound either, so that every walk
+ * ends in time linear in the size of the function. */
 #include "flow_internal.h"
 
 enum { EVENT_IDS = 8 };
@@ -12,6 +12,7 @@ struct runner {
     struct walk *walk;
     GPtrArray **pending; /* block -> states that wait, or NULL */
     GArray **seen;       /* block -> hashes of the states that came */
+    GPtrArray **joined;  /* block -> joined states, of different locks; NULL: not too many came */
     GArray *heap;        /* of uint32_t: places in the order of blocks that have pending states */
     uint32_t bound;
 };
@@ -150,6 +151,45 @@ static void drop_dead(struct flow_state *state, uint32_t block)
     }
 }
 
+static struct flow_state *with_locks(const GPtrArray *states, const struct flow_state *state)
+{
+    uint64_t hash = state_lock_hash(state);
+
+    for (guint i = 0; i < states->len; i++) {
+        struct flow_state *other = g_ptr_array_index(states, i);
+
+        if (state_lock_hash(other) == hash) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* One more than the block is to see on its own: the state as it goes on, or
+ * NULL if that tells nothing new. Takes the state over. */
+static struct flow_state *join_at(struct runner *runner, struct flow_state *state, uint32_t to)
+{
+    GPtrArray **joined = &runner->joined[to];
+    struct flow_state *known;
+
+    if (!*joined) {
+        *joined = g_ptr_array_new_with_free_func((GDestroyNotify)state_free);
+    }
+    state_leave_join(state, to);
+    known = with_locks(*joined, state);
+    if (!known && (*joined)->len < runner->bound) {
+        g_ptr_array_add(*joined, state_copy(state));
+        return state;
+    }
+    runner->walk->bounded |= !known;
+    if (known && state_join(known, state, to)) {
+        state_free(state);
+        return state_copy(known);
+    }
+    state_free(state);
+    return NULL;
+}
+
 /* Takes the state over. */
 static void send(struct runner *runner, struct flow_state *state, uint32_t from, uint32_t to)
 {
@@ -166,11 +206,9 @@ static void send(struct runner *runner, struct flow_state *state, uint32_t from,
     }
     have = runner->seen[to] ? runner->seen[to]->len : 0;
     if (have >= runner->bound) {
-        state_forget_conditions(state, have >= 2 * runner->bound);
+        state = join_at(runner, state, to);
     }
-    if (have >= 4 * runner->bound) {
-        runner->walk->bounded = true;
-        state_free(state);
+    if (!state) {
         return;
     }
     if (seen_before(&runner->seen[to], state_hash(state))) {
@@ -344,11 +382,30 @@ static bool apply_out(struct flow_state *state, const struct ir_event *event, co
     return true;
 }
 
+/* Whether the call has not been noted yet with what the state says of it. */
+static bool is_news(struct walk *walk, const struct flow_state *state, const struct ir_event *event)
+{
+    gint64 hash;
+
+    if (!walk->summary) {
+        return false;
+    }
+    hash = (gint64)state_call_hash(state, event);
+    if (!walk->noted) {
+        walk->noted = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    }
+    if (g_hash_table_contains(walk->noted, &hash)) {
+        return false;
+    }
+    return g_hash_table_add(walk->noted, g_memdup2(&hash, sizeof hash));
+}
+
 /* The states after a call; takes `state` over. */
 static void call(struct flow_state *state, const struct ir_event *event, GPtrArray *after)
 {
     struct walk *walk = state->walk;
-    struct effect *effect = effect_of_call(walk, state, event);
+    bool news = is_news(walk, state, event);
+    struct effect *effect = effect_of_call(walk, state, event, news);
 
     if (!effect) {
         static const struct out nothing = {.range = {.lo = INT64_MIN, .hi = INT64_MAX}};
@@ -359,7 +416,7 @@ static void call(struct flow_state *state, const struct ir_event *event, GPtrArr
         g_ptr_array_add(after, state);
         return;
     }
-    if (walk->summary) {
+    if (news) {
         summary_note(walk, state, effect);
     }
     forget_written(state, event, effect);
@@ -385,27 +442,34 @@ static void call(struct flow_state *state, const struct ir_event *event, GPtrArr
     effect_free(effect);
 }
 
-/* Equal ones once, and not too many. */
+/* Equal ones once, and of too many one for the locks that are held. */
 static void thin_out(struct runner *runner, GPtrArray *states)
 {
+    const struct walk *walk = runner->walk;
+    uint32_t point = walk->graph->count + walk->number;
     GArray *hashes = NULL;
-    guint kept = 0;
+    GPtrArray *kept = g_ptr_array_new();
     bool many = states->len > runner->bound;
 
     for (guint i = 0; i < states->len; i++) {
-        struct flow_state *state = g_ptr_array_index(states, i);
+        struct flow_state *state = g_ptr_array_index(states, i), *known;
 
         if (many) {
-            state_forget_conditions(state, states->len > 2 * runner->bound);
+            state_leave_join(state, point);
         }
-        if (kept > 2 * runner->bound || seen_before(&hashes, state_hash(state))) {
-            runner->walk->bounded |= kept > 2 * runner->bound;
+        known = many ? with_locks(kept, state) : NULL;
+        if (known) {
+            (void)state_join(known, state, point);
+        }
+        if (known || kept->len > 2 * runner->bound || seen_before(&hashes, state_hash(state))) {
             state_free(state);
         } else {
-            states->pdata[kept++] = state;
+            g_ptr_array_add(kept, state);
         }
     }
-    g_ptr_array_set_size(states, (gint)kept);
+    g_ptr_array_set_size(states, 0);
+    g_ptr_array_extend(states, kept, NULL, NULL);
+    g_ptr_array_unref(kept);
     g_clear_pointer(&hashes, g_array_unref);
 }
 
@@ -524,6 +588,7 @@ void walk_function(struct walk *walk)
 
     runner.pending = g_new0(GPtrArray *, walk->graph->count);
     runner.seen = g_new0(GArray *, walk->graph->count);
+    runner.joined = g_new0(GPtrArray *, walk->graph->count);
     runner.heap = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     contract_enter(walk->flow, walk->function, start);
     send(&runner, start, UINT32_MAX, 0);
@@ -539,10 +604,14 @@ void walk_function(struct walk *walk)
     }
     for (uint32_t b = 0; b < walk->graph->count; b++) {
         g_clear_pointer(&runner.seen[b], g_array_unref);
+        g_clear_pointer(&runner.joined[b], g_ptr_array_unref);
         g_clear_pointer(&runner.pending[b], g_ptr_array_unref);
     }
     g_free(runner.pending);
     g_free(runner.seen);
+    g_free(runner.joined);
+    g_clear_pointer(&walk->join_numbers, g_hash_table_unref);
+    g_clear_pointer(&walk->noted, g_hash_table_unref);
     g_array_unref(runner.heap);
     /* The caller may still want the places: it frees them. */
     graph_free(own);

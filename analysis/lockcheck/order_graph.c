@@ -359,7 +359,7 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
     if (flow_held_count(state) == 0) {
         return;
     }
-    effect = effect_of_call(state->walk, state, event);
+    effect = effect_of_call(state->walk, state, event, true);
     if (effect) {
         add_takes(builder, state, effect);
         effect_free(effect);
