@@ -1,0 +1,230 @@
+/* `mortise system`: from options to a running machine. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "aio/main_loop.h"
+#include "aio/signals.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/monitor.h"
+#include "cli/system_options.h"
+#include "exec/vcpu.h"
+#include "hw/chardev.h"
+#include "hw/pc.h"
+#include "locks/stats.h"
+#include "x86sys/machine.h"
+
+static struct machine machine;
+
+/* The machine's character devices, as far as they were made. */
+struct lines {
+    struct pc_lines pc;
+    struct chardev *monitor;
+};
+
+static void quit(void *opaque)
+{
+    machine_request(opaque, MACHINE_QUIT, 0);
+}
+
+static void on_signal(void *opaque, const struct signalfd_siginfo *info)
+{
+    (void)opaque;
+    fprintf(stderr, "mortise: terminating on signal %u\n", info->ssi_signo);
+    machine_request(&machine, MACHINE_QUIT, 0);
+}
+
+/* Serial port and monitor share the terminal. */
+static int make_shared(struct lines *lines, struct error *err) REQUIRES(bql)
+{
+    struct chardev *back, *front[2];
+    int rc = chardev_new("stdio", "serial0", false, &back, err);
+    if (rc == 0) {
+        rc = chardev_mux_new(back, quit, &machine, front, err);
+        if (rc) {
+            chardev_free(back);
+        }
+    }
+    if (rc == 0) {
+        lines->pc.serial[0] = front[0];
+        lines->monitor = front[1];
+    }
+    return rc;
+}
+
+static int make_serial(struct lines *lines, unsigned n, const char *spec, struct error *err)
+    REQUIRES(bql)
+{
+    char label[16];
+    if (strcmp(spec, "none") == 0) {
+        return 0;
+    }
+    if (strcmp(spec, "mon:stdio") == 0) {
+        return n == 0 ? make_shared(lines, err)
+                      : error_set(err, EINVAL, "-serial mon:stdio: for the first port only");
+    }
+    (void)snprintf(label, sizeof(label), "serial%u", n);
+    return chardev_new(spec, label, true, &lines->pc.serial[n], err);
+}
+
+/* Without a display the serial port is where one looks, as with -nographic. */
+static int make_lines(const struct system_command *c, struct lines *lines, struct error *err)
+    REQUIRES(bql)
+{
+    int rc = 0;
+    for (unsigned n = 0; n < c->serial_count && rc == 0; n++) {
+        rc = make_serial(lines, n, c->serial[n], err);
+    }
+    if (rc == 0 && c->serial_count == 0 && !c->nodefaults) {
+        bool own = c->monitor && strcmp(c->monitor, "none") != 0;
+        rc = make_serial(lines, 0, own && strcmp(c->monitor, "stdio") == 0 ? "none" : "mon:stdio",
+                         err);
+    }
+    if (rc == 0 && c->monitor && strcmp(c->monitor, "none") != 0) {
+        if (lines->monitor) {
+            chardev_free(lines->monitor);
+            lines->monitor = NULL;
+        }
+        rc = chardev_new(c->monitor, "monitor", true, &lines->monitor, err);
+    }
+    if (rc == 0 && c->debugcon) {
+        rc = chardev_new(c->debugcon, "debugcon", true, &lines->pc.debugcon, err);
+    }
+    return rc;
+}
+
+static void free_lines(struct lines *lines) REQUIRES(bql)
+{
+    for (size_t n = 0; n < sizeof(lines->pc.serial) / sizeof(lines->pc.serial[0]); n++) {
+        chardev_free(lines->pc.serial[n]);
+    }
+    chardev_free(lines->monitor);
+    chardev_free(lines->pc.debugcon);
+}
+
+static int write_pidfile(const char *path, struct error *err)
+{
+    FILE *f = fopen(path, "we");
+    if (!f) {
+        return error_set(err, errno, "-pidfile %s: %s", path, error_text(errno));
+    }
+    bool ok = fprintf(f, "%ld\n", (long)getpid()) > 0;
+    ok = fclose(f) == 0 && ok;
+    return ok ? 0 : error_set(err, EIO, "-pidfile %s: cannot be written", path);
+}
+
+/* The machine exists from here to its end. */
+static int run_machine(const struct system_command *c, const struct lines *lines, int *status,
+                       struct error *err) REQUIRES(bql, main_loop_role) MAY_BLOCK
+{
+    struct pc *pc;
+    struct monitor *monitor = NULL;
+    int rc = pc_new(&machine, &lines->pc, &pc, err);
+    if (rc) {
+        return rc;
+    }
+    if (lines->monitor) {
+        rc = monitor_new(&machine, lines->monitor, &monitor, err);
+    }
+    if (rc == 0) {
+        rc = vcpu_start_threads(c->round_robin, err);
+    }
+    if (rc == 0) {
+        *status = machine_run(&machine, &pc_hooks, c->paused);
+    }
+    monitor_free(monitor);
+    pc_free(pc);
+    return rc;
+}
+
+static int run_with_loop(const struct system_command *c, int *status, struct error *err)
+    REQUIRES(bql, main_loop_role) MAY_BLOCK
+{
+    struct lines lines = {.monitor = NULL};
+    struct aio_signals signals;
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    int rc = aio_signals_start(&signals, main_loop_iohandler_context(), &set, on_signal, NULL, err);
+    if (rc) {
+        return rc;
+    }
+    machine_init();
+    rc = make_lines(c, &lines, err);
+    if (rc == 0) {
+        rc = run_machine(c, &lines, status, err);
+    }
+    free_lines(&lines);
+    machine_cleanup(&machine);
+    aio_signals_stop(&signals);
+    return rc;
+}
+
+static int run(const struct system_command *c, int *status, struct error *err)
+{
+    struct sys_engine_config engine = {.cache_size = c->cache_size,
+                                       .one_insn_per_tb = c->one_insn_per_tb};
+    int rc = log_start(c->log_mask, c->log_file, err);
+    if (rc == 0 && c->pidfile) {
+        rc = write_pidfile(c->pidfile, err);
+    }
+    if (rc == 0) {
+        rc = sys_engine_init(&engine, err);
+    }
+    if (rc) {
+        return rc;
+    }
+    if (c->name) {
+        (void)prctl(PR_SET_NAME, c->name);
+    }
+    if (c->lock_stats) {
+        lock_stats_enable();
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    machine.config = c->config;
+    thread_role_enter(&main_loop_role);
+    bql_lock();
+    rc = main_loop_init(AIO_MONITOR_AUTO, err);
+    if (rc == 0) {
+        rc = run_with_loop(c, status, err);
+        main_loop_cleanup();
+    }
+    bql_unlock();
+    thread_role_leave(&main_loop_role);
+    return rc;
+}
+
+int cli_system(int argc, char **argv)
+{
+    struct error err = {.text = ""};
+    struct system_command command;
+    int status = 0;
+    switch (system_options_parse(argc, argv, &command)) {
+    case SYSTEM_DONE:
+        break;
+    case SYSTEM_ERROR:
+        status = 1;
+        break;
+    case SYSTEM_RUN:
+        if (run(&command, &status, &err)) {
+            fprintf(stderr, "mortise: %s\n", err.text);
+            status = 1;
+        }
+        if (command.lock_stats) {
+            lock_stats_print(stderr);
+        }
+        if (command.pidfile) {
+            (void)unlink(command.pidfile);
+        }
+        break;
+    }
+    system_command_free(&command);
+    return status;
+}

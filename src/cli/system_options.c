@@ -1,0 +1,438 @@
+/* The options of `mortise system`: those of qemu-system-x86_64 where there is
+ * something behind them. Long ones take one dash or two. */
+#include "cli/system_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/system_values.h"
+#include "cli/user_options.h"
+#include "x86sys/machine.h"
+
+#define DEFAULT_RAM (128UL << 20)
+#define NOT_MINE    1 /* the option belongs to another of the functions below */
+
+enum option_id {
+    OPT_HELP,
+    OPT_VERSION,
+    OPT_MACHINE,
+    OPT_CPU,
+    OPT_SMP,
+    OPT_MEMORY,
+    OPT_KERNEL,
+    OPT_INITRD,
+    OPT_APPEND,
+    OPT_BIOS,
+    OPT_DRIVE,
+    OPT_HDA,
+    OPT_HDB,
+    OPT_HDC,
+    OPT_HDD,
+    OPT_CDROM,
+    OPT_DEVICE,
+    OPT_SERIAL,
+    OPT_PARALLEL,
+    OPT_DEBUGCON,
+    OPT_MONITOR,
+    OPT_NOGRAPHIC,
+    OPT_DISPLAY,
+    OPT_VNC,
+    OPT_VGA,
+    OPT_NIC,
+    OPT_NO_REBOOT,
+    OPT_NO_SHUTDOWN,
+    OPT_NODEFAULTS,
+    OPT_NAME,
+    OPT_RTC,
+    OPT_PAUSED,
+    OPT_ACCEL,
+    OPT_LOG,
+    OPT_LOG_FILE,
+    OPT_PIDFILE,
+    OPT_STATS,
+    OPT_IGNORED,
+    OPT_KVM,
+    OPT_ICOUNT,
+};
+
+/* A NULL meaning keeps the option out of the help text. */
+static const struct description {
+    const char *name, *argument;
+    enum option_id id;
+    const char *meaning;
+} descriptions[] = {
+    {"-h", NULL, OPT_HELP, "this text"},
+    {"-help", NULL, OPT_HELP, "this text"},
+    {"-version", NULL, OPT_VERSION, "the version"},
+    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc or q35; hpet=on|off, acpi=on|off"},
+    {"-M", "TYPE", OPT_MACHINE, NULL},
+    {"-cpu", "MODEL[,+F,-F]", OPT_CPU, "CPU model (-cpu help lists them)"},
+    {"-smp", "N[,sockets=,cores=,threads=]", OPT_SMP, "number of CPUs"},
+    {"-m", "SIZE", OPT_MEMORY, "RAM (MiB, or with k, M, G)"},
+    {"-kernel", "FILE", OPT_KERNEL, "boot this Linux kernel (bzImage) directly"},
+    {"-initrd", "FILE", OPT_INITRD, "its initial RAM disk"},
+    {"-append", "TEXT", OPT_APPEND, "its command line"},
+    {"-bios", "FILE", OPT_BIOS, "firmware to start instead"},
+    {"-drive", "file=FILE[,if=..][,...]", OPT_DRIVE, "a disk (-drive help)"},
+    {"-hda", "FILE", OPT_HDA, "first IDE disk; -hdb, -hdc, -hdd likewise"},
+    {"-hdb", "FILE", OPT_HDB, NULL},
+    {"-hdc", "FILE", OPT_HDC, NULL},
+    {"-hdd", "FILE", OPT_HDD, NULL},
+    {"-cdrom", "FILE", OPT_CDROM, "CD in the third IDE drive"},
+    {"-device", "NAME[,PROP=VALUE]", OPT_DEVICE, "a device (-device help lists them)"},
+    {"-serial", "CHARDEV", OPT_SERIAL,
+     "serial port: stdio, mon:stdio, null, pty, file:F, pipe:F, unix:PATH, tcp:HOST:PORT, none"},
+    {"-parallel", "CHARDEV", OPT_PARALLEL, NULL},
+    {"-debugcon", "CHARDEV", OPT_DEBUGCON, "debug console at port 0xe9"},
+    {"-monitor", "CHARDEV", OPT_MONITOR, "monitor on a character device, or none"},
+    {"-nographic", NULL, OPT_NOGRAPHIC, "serial port and monitor on the terminal (Ctrl-A h)"},
+    {"-display", "none", OPT_DISPLAY, "accepted: there is no display"},
+    {"-vnc", "none", OPT_VNC, NULL},
+    {"-vga", "none|std", OPT_VGA, NULL},
+    {"-nic", "none", OPT_NIC, NULL},
+    {"-net", "none", OPT_NIC, NULL},
+    {"-no-reboot", NULL, OPT_NO_REBOOT, "end instead of rebooting"},
+    {"-no-shutdown", NULL, OPT_NO_SHUTDOWN, "stop instead of ending at power-off"},
+    {"-nodefaults", NULL, OPT_NODEFAULTS, "only the devices that are named"},
+    {"-name", "TEXT", OPT_NAME, "name of the guest, for process lists"},
+    {"-rtc", "base=utc|localtime|DATE", OPT_RTC, "what the clock says at start"},
+    {"-S", NULL, OPT_PAUSED, "do not start; `cont` in the monitor does"},
+    {"-accel", "tcg[,thread=single|multi][,tb-size=MIB]", OPT_ACCEL,
+     "one thread for all CPUs, or each"},
+    {"-d", "ITEM,...", OPT_LOG, "log these items (-d help lists them)"},
+    {"-D", "FILE", OPT_LOG_FILE, "log to FILE instead of standard error"},
+    {"-pidfile", "FILE", OPT_PIDFILE, "write the process id to FILE"},
+    {"-lock-stats", NULL, OPT_STATS, "print lock statistics at exit"},
+    {"-enable-kvm", NULL, OPT_KVM, NULL},
+    {"-no-hpet", NULL, OPT_IGNORED, NULL},
+    {"-icount", "SHIFT", OPT_ICOUNT, NULL},
+    {"-L", "DIR", OPT_IGNORED, NULL},
+    {"-k", "LANGUAGE", OPT_IGNORED, NULL},
+    {"-boot", "ORDER", OPT_IGNORED, NULL},
+};
+
+#define OPTIONS (sizeof(descriptions) / sizeof(descriptions[0]))
+
+static void print_help(void)
+{
+    puts("usage: mortise system [OPTION]...\n"
+         "Runs an x86 PC. Options are those of qemu-system-x86_64.\n\noptions:");
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const struct description *d = &descriptions[i];
+        char left[64];
+        if (d->meaning) {
+            (void)snprintf(left, sizeof(left), "%s%s%s", d->name, d->argument ? " " : "",
+                           d->argument ? d->argument : "");
+            printf("  %-34s %s\n", left, d->meaning);
+        }
+    }
+}
+
+static int add_drive(struct system_command *c, const char *value, struct error *err)
+{
+    if (c->drive_count == SYSTEM_DRIVES_MAX) {
+        return error_set(err, E2BIG, "more than %d drives", SYSTEM_DRIVES_MAX);
+    }
+    c->drive[c->drive_count++] = value;
+    return 0;
+}
+
+/* -hda FILE and its like, as a -drive. Commas in the name are doubled there. */
+static int add_ide_drive(struct system_command *c, unsigned index, const char *media,
+                         const char *file, struct error *err)
+{
+    char *text = NULL;
+    if (strchr(file, ',')) {
+        return error_set(err, EINVAL, "%s: a comma in the name of a drive's file", file);
+    }
+    if (asprintf(&text, "if=ide,index=%u,media=%s,format=raw,file=%s", index, media, file) < 0) {
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    int rc = add_drive(c, text, err);
+    if (rc) {
+        free(text);
+        return rc;
+    }
+    c->made[c->made_count++] = text;
+    return 0;
+}
+
+static int add_serial(struct system_command *c, const char *value, struct error *err)
+{
+    if (c->serial_count == SYSTEM_SERIALS) {
+        return error_set(err, E2BIG, "more than %d serial ports", SYSTEM_SERIALS);
+    }
+    c->serial[c->serial_count++] = value;
+    return 0;
+}
+
+static int only(const char *option, const char *value, const char *wanted, struct error *err)
+{
+    return strcmp(value, wanted) == 0
+               ? 0
+               : error_set(err, EINVAL, "%s %s: only '%s' is there", option, value, wanted);
+}
+
+/* Options that print something and end. */
+static bool print_and_end(const struct description *d, const char *value)
+{
+    bool help = value && (strcmp(value, "help") == 0 || strcmp(value, "?") == 0);
+    switch (d->id) {
+    case OPT_HELP:
+        print_help();
+        return true;
+    case OPT_VERSION:
+        puts("mortise " MORTISE_VERSION);
+        return true;
+    case OPT_MACHINE:
+        if (help) {
+            puts("machines:\n  pc    i440FX and PIIX3 (default; pc-i440fx-* are the same)\n"
+                 "  q35   ICH9");
+        }
+        return help;
+    case OPT_CPU:
+        if (help) {
+            sys_cpu_model_help(stdout);
+        }
+        return help;
+    case OPT_LOG:
+        if (help) {
+            log_print_help();
+        }
+        return help;
+    case OPT_ACCEL:
+        if (help) {
+            puts("accelerators:\n  tcg   binary translation (also as dbt)");
+        }
+        return help;
+    default:
+        return false;
+    }
+}
+
+static int apply_machine(struct system_command *c, const struct description *d, const char *value,
+                         struct error *err)
+{
+    switch (d->id) {
+    case OPT_MACHINE:
+        return value_machine(c, value, err);
+    case OPT_CPU:
+        c->config.cpu_model = value;
+        return sys_cpu_model_check(value, err);
+    case OPT_SMP:
+        return value_smp(c, value, err);
+    case OPT_MEMORY:
+        return value_memory(c, value, err);
+    case OPT_ACCEL:
+        return value_accel(c, value, err);
+    case OPT_RTC:
+        return value_rtc(c, value, err);
+    case OPT_KVM:
+        return error_set(err, ENOTSUP, "-enable-kvm: there is no KVM here, that is the point");
+    case OPT_ICOUNT:
+        return error_set(err, ENOTSUP, "-icount is not supported");
+    default:
+        return NOT_MINE;
+    }
+}
+
+static int apply_device(struct system_command *c, const struct description *d, const char *value,
+                        struct error *err)
+{
+    switch (d->id) {
+    case OPT_DRIVE:
+        return add_drive(c, value, err);
+    case OPT_HDA:
+    case OPT_HDB:
+    case OPT_HDC:
+    case OPT_HDD:
+        return add_ide_drive(c, (unsigned)(d->id - OPT_HDA), "disk", value, err);
+    case OPT_CDROM:
+        return add_ide_drive(c, 2, "cdrom", value, err);
+    case OPT_DEVICE:
+        if (c->device_count == SYSTEM_DEVICES_MAX) {
+            return error_set(err, E2BIG, "more than %d devices", SYSTEM_DEVICES_MAX);
+        }
+        c->device[c->device_count++] = value;
+        return 0;
+    case OPT_SERIAL:
+        return add_serial(c, value, err);
+    case OPT_PARALLEL:
+        return only("-parallel", value, "none", err);
+    case OPT_DISPLAY:
+    case OPT_VNC:
+    case OPT_NIC:
+        return only(d->name, value, "none", err);
+    default:
+        return NOT_MINE;
+    }
+}
+
+static int apply_plain(struct system_command *c, const struct description *d, const char *value,
+                       struct error *err)
+{
+    bool help = false;
+    unsigned mask = 0;
+    switch (d->id) {
+    case OPT_KERNEL:
+        c->config.kernel = value;
+        return 0;
+    case OPT_INITRD:
+        c->config.initrd = value;
+        return 0;
+    case OPT_APPEND:
+        c->config.append = value;
+        return 0;
+    case OPT_BIOS:
+        c->config.bios = value;
+        return 0;
+    case OPT_DEBUGCON:
+        c->debugcon = value;
+        return 0;
+    case OPT_MONITOR:
+        c->monitor = value;
+        return 0;
+    case OPT_NOGRAPHIC:
+        c->nographic = true;
+        return 0;
+    case OPT_NO_REBOOT:
+        c->config.no_reboot = true;
+        return 0;
+    case OPT_NO_SHUTDOWN:
+        c->config.no_shutdown = true;
+        return 0;
+    case OPT_NODEFAULTS:
+        c->nodefaults = true;
+        return 0;
+    case OPT_NAME:
+        c->name = value;
+        return 0;
+    case OPT_PAUSED:
+        c->paused = true;
+        return 0;
+    case OPT_LOG:
+        if (log_parse(value, &mask, &help, err) < 0) {
+            return -EINVAL;
+        }
+        c->log_mask |= mask;
+        return 0;
+    case OPT_LOG_FILE:
+        c->log_file = value;
+        return 0;
+    case OPT_PIDFILE:
+        c->pidfile = value;
+        return 0;
+    case OPT_STATS:
+        c->lock_stats = true;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int apply(struct system_command *c, const struct description *d, const char *value,
+                 struct error *err)
+{
+    int rc = apply_machine(c, d, value, err);
+    if (rc == NOT_MINE) {
+        rc = apply_device(c, d, value, err);
+    }
+    return rc == NOT_MINE ? apply_plain(c, d, value, err) : rc;
+}
+
+static enum system_verdict unknown_option(const char *word)
+{
+    const char *names[OPTIONS + 1] = {NULL};
+    size_t count = 0;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strlen(descriptions[i].name) > 2) {
+            names[count++] = descriptions[i].name + 1;
+        }
+    }
+    const char *meant = cli_suggest(word + strspn(word, "-"), names);
+    if (meant) {
+        fprintf(stderr, "mortise: unknown option %s; did you mean -%s?\n", word, meant);
+    } else {
+        fprintf(stderr, "mortise: unknown option %s (see mortise system --help)\n", word);
+    }
+    return SYSTEM_ERROR;
+}
+
+static const struct description *find(const char *word)
+{
+    if (word[0] == '-' && word[1] == '-') {
+        word++;
+    }
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(descriptions[i].name, word) == 0) {
+            return &descriptions[i];
+        }
+    }
+    return NULL;
+}
+
+static enum system_verdict complain(const struct error *err)
+{
+    fprintf(stderr, "mortise: %s\n", err->text);
+    return SYSTEM_ERROR;
+}
+
+/* What only all options together tell. */
+static int check_together(const struct system_command *c, struct error *err)
+{
+    const struct machine_config *m = &c->config;
+    if (!m->kernel && (m->initrd || m->append)) {
+        return error_set(err, EINVAL, "%s without -kernel", m->initrd ? "-initrd" : "-append");
+    }
+    return 0;
+}
+
+enum system_verdict system_options_parse(int argc, char **argv, struct system_command *command)
+{
+    struct error err = {.text = ""};
+    *command = (struct system_command){.config = {.ram_size = DEFAULT_RAM,
+                                                  .cpus = 1,
+                                                  .sockets = 1,
+                                                  .cores = 1,
+                                                  .threads = 1,
+                                                  .hpet = true,
+                                                  .acpi = true}};
+    for (int i = 1; i < argc; i++) {
+        const struct description *d = argv[i][0] == '-' ? find(argv[i]) : NULL;
+        const char *value = NULL;
+        if (!d && argv[i][0] != '-') { /* a bare word is the first disk */
+            if (add_ide_drive(command, 0, "disk", argv[i], &err)) {
+                return complain(&err);
+            }
+            continue;
+        }
+        if (!d) {
+            return unknown_option(argv[i]);
+        }
+        if (d->argument && i + 1 == argc) {
+            fprintf(stderr, "mortise: %s needs an argument: %s\n", d->name, d->argument);
+            return SYSTEM_ERROR;
+        }
+        if (d->argument) {
+            value = argv[++i];
+        }
+        if (print_and_end(d, value)) {
+            return SYSTEM_DONE;
+        }
+        if (apply(command, d, value, &err)) {
+            return complain(&err);
+        }
+    }
+    return check_together(command, &err) ? complain(&err) : SYSTEM_RUN;
+}
+
+void system_command_free(struct system_command *command)
+{
+    while (command->made_count > 0) {
+        free(command->made[--command->made_count]);
+    }
+}

@@ -1,0 +1,46 @@
+/* Options of `mortise system`: QEMU's, as far as there is something behind them. */
+#ifndef MORTISE_CLI_SYSTEM_OPTIONS_H
+#define MORTISE_CLI_SYSTEM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "hw/machine.h"
+
+#define SYSTEM_SERIALS     4
+#define SYSTEM_DRIVES_MAX  32
+#define SYSTEM_DEVICES_MAX 64
+
+enum system_verdict {
+    SYSTEM_RUN,
+    SYSTEM_DONE,  /* help or the like has been printed */
+    SYSTEM_ERROR, /* a message has been printed */
+};
+
+/* What the command line asks for. Strings are the arguments themselves. */
+struct system_command {
+    struct machine_config config;
+    const char *serial[SYSTEM_SERIALS];
+    unsigned serial_count;
+    const char *monitor, *parallel, *debugcon;
+    const char
+        *drive[SYSTEM_DRIVES_MAX]; /* values of -drive, those of -hda and the like included */
+    unsigned drive_count;
+    const char *device[SYSTEM_DEVICES_MAX];
+    unsigned device_count;
+    char *made[SYSTEM_DRIVES_MAX]; /* to be freed */
+    unsigned made_count;
+    bool nographic, nodefaults, paused;
+    bool round_robin, one_insn_per_tb;
+    uint64_t cache_size;
+    const char *name, *pidfile;
+    unsigned log_mask;
+    const char *log_file;
+    bool lock_stats;
+};
+
+enum system_verdict system_options_parse(int argc, char **argv, struct system_command *command);
+void system_command_free(struct system_command *command);
+
+#endif
