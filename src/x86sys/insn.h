@@ -59,7 +59,12 @@ struct sys_insn {
     bool lock;
     bool opsize_prefix, addrsize_prefix;
     uint8_t opcode_off, modrm_off, imm_off; /* as in x86/insn.h */
-    int8_t cc;                              /* Jcc */
+    uint8_t gpr_places;                     /* bit SYS_PLACE_*: the register named there is a GPR */
+    bool fixed_opsize; /* the operand-size prefix selects the opcode (or does nothing) */
+    uint8_t fault;     /* not SYS_NO_EXCEPTION: raises this, whatever else is said of it, with error
+                          code 0 where the vector has one. Class C, ILLEGAL or TOO_LONG then */
+    bool may_trap;     /* DATA that the host may refuse: #DE, x87 and SSE exceptions, bad MXCSR */
+    int8_t cc;         /* Jcc */
 
     /* The memory operand, explicit or implied by the opcode (XLAT, MASKMOV, ...). */
     bool has_mem;
@@ -68,10 +73,10 @@ struct sys_insn {
     uint8_t seg;         /* enum sys_seg_reg: default or overridden */
     uint8_t base, index; /* enum x86_reg or X86_NONE */
     uint8_t scale;       /* shift: 0..3 */
-    int64_t disp;
-    uint16_t mem_size;  /* bytes accessed, 0: not accessed, or SYS_MEM_XSAVE: C knows */
-    uint8_t mem_access; /* SYS_READ | SYS_WRITE */
-    bool mem_aligned;   /* #GP unless aligned to its size (SSE) */
+    int64_t disp;        /* POP with an address based on RSP: counts its increment */
+    uint16_t mem_size;   /* bytes accessed, 0: not accessed, or SYS_MEM_XSAVE: C knows */
+    uint8_t mem_access;  /* SYS_READ | SYS_WRITE */
+    bool mem_aligned;    /* #GP unless aligned to its size (SSE) */
 
     uint64_t imm, imm2; /* sign-extended as the instruction does */
     uint64_t target;    /* direct branches: offset in CS, cut to the operand size */

@@ -30,6 +30,24 @@ static inline uint8_t sys_host_reg(uint8_t guest)
 
 struct sys_translation;
 
+/* How a memory access is to be made: see sys_emit_access. */
+struct sys_access_plan {
+    uint32_t size;
+    uint32_t access; /* SYS_READ | SYS_WRITE, and bits of enum sys_slow_access */
+    void (*again)(struct sys_translation *t, const struct sys_insn *in, uint64_t arg);
+    void (*address)(struct sys_translation *t, const struct sys_insn *in, uint64_t arg);
+    uint64_t arg; /* for both */
+};
+
+/* More about the `access` of a slow-path call: sys_slow_check looks at it. */
+enum sys_slow_access {
+    SYS_SLOW_STACK = 1 << 4,   /* not canonical: #SS, not #GP */
+    SYS_SLOW_ALIGNED = 1 << 5, /* #GP(0) unless aligned to its size */
+    SYS_SLOW_SEGMENT = 1 << 6, /* S0 is an offset in the segment whose number is in bits 8..10; it
+                                  becomes the linear address, and no access is begun */
+};
+#define SYS_SLOW_SEG_SHIFT 8
+
 /* Code out of line, written behind the block. */
 struct sys_slow {
     uintptr_t field;  /* rel32 of the jump that leads to it */
@@ -40,6 +58,7 @@ struct sys_slow {
     /* As they were when it was registered; they are so again while it is written. */
     unsigned at;
     bool flags_live, flags_aside;
+    struct sys_access_plan plan; /* of an access */
 };
 
 struct sys_translation {
@@ -53,8 +72,9 @@ struct sys_translation {
     struct sys_insn insns[SYS_TB_MAX_INSNS];
     bool live_in[SYS_TB_MAX_INSNS + 1]; /* flags are needed by instruction n, or behind it */
     unsigned at;                        /* index of the instruction being lowered */
-    bool flags_live;  /* live_in[at]: arithmetic flags are needed at or after the current point,
-                         before the instruction at hand writes them */
+    bool flags_live; /* live_in[at]: arithmetic flags are needed at or after the current point,
+                        before the instruction at hand writes them */
+    uint32_t live[SYS_TB_MAX_INSNS + 1]; /* which flags are */
     bool flags_aside; /* they are in cpu->flags, not in RFLAGS; never while they are dead */
 
     unsigned exit_count;
@@ -68,6 +88,7 @@ struct sys_translation {
     } c[SYS_TB_MAX_C];
     unsigned slow_count;
     struct sys_slow slow[SYS_TB_MAX_SLOW];
+    struct sys_slow *access; /* begun last */
 };
 
 /* --- operands (lower_data.c, access.c, rename.c) --- */
@@ -78,22 +99,26 @@ void sys_lower_data(struct sys_translation *t, const struct sys_insn *in);
 /* Emits what makes an access of `size` bytes possible at the linear address that
  * S0 holds: TLB check, and out of line the call of the slow path. Afterwards S0
  * is the host address; S1 is free; the guest's registers are as before; flags
- * are put aside first if they are live. `after`, if not NULL, writes the access
- * itself again out of line, for a bounced write: it is followed there by the
- * commit. */
-struct sys_access_plan {
-    uint32_t size;
-    uint32_t access; /* SYS_READ | SYS_WRITE */
-    void (*again)(struct sys_translation *t, const struct sys_insn *in, uint64_t arg);
-    uint64_t arg;
-};
+ * are put aside first if they are live. The code of the access itself follows,
+ * then sys_emit_access_done.
+ * plan->again writes that code once more, out of line, for a bounced write (it is
+ * followed there by the commit): needed whenever the access writes. It is called
+ * with flags_aside as it was behind sys_emit_access.
+ * plan->address, if not NULL, writes the code that computes S0 once more: it must
+ * still do so there, at the cost of S1 only. With NULL the address is kept in
+ * memory, which takes a store in line. */
 void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
                      const struct sys_access_plan *plan);
 /* Where the access is complete, right behind it: the bounced write resumes here. */
 void sys_emit_access_done(struct sys_translation *t);
 
+/* What C does first on the slow path: the linear address in *addr (from an offset,
+ * with SYS_SLOW_SEGMENT), canonical, aligned. False: exception raised. */
+bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access);
+
 /* S0 = linear address of the memory operand (segment base, wrap; checks where the
- * mode is not flat). S1 is clobbered. */
+ * mode is not flat). S1 is clobbered; flags too, after being put aside, if the
+ * segment is to be checked. */
 void sys_emit_operand_address(struct sys_translation *t, const struct sys_insn *in);
 /* S0 = linear address of offset S0 in a segment, likewise (stack, strings). */
 void sys_emit_linear(struct sys_translation *t, const struct sys_insn *in, enum sys_seg_reg seg,
