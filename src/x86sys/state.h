@@ -175,8 +175,16 @@ struct OWNED_BY(its thread) sys_cpu {
     bool vec_live;
     bool code_changed; /* a store has invalidated translations: set by tlb.h's functions, for the
                           engine to leave the TB behind the instruction; cleared by it */
-    bool lost;         /* the code cache was flushed while a TB was in its slow path */
-    bool io_kept;      /* the bounce buffer holds what was read for the instruction at rip */
+
+    /* The access that is in the slow path: slow.c. */
+    struct {
+        uintptr_t ret; /* the stub's return address */
+        uint64_t host_flags, result, flushes;
+        bool behind;  /* the guest goes on behind the instruction, not at it */
+        bool settled; /* rip and rflags say where */
+        bool lost;    /* the code cache was flushed meanwhile */
+        bool kept;    /* bounce holds what was read for the instruction at rip */
+    } slow;
 
     uint32_t mode; /* enum sys_mode */
     struct sys_seg seg[SYS_SEGS];

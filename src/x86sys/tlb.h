@@ -57,7 +57,7 @@ struct sys_tlb {
      * instructions, by linear page; see tlb.c. */
     struct sys_tlb_entry code[SYS_MMU_MODES][SYS_TLB_CODE_ENTRIES];
     /* Bit: the entry may hit. */
-    uint64_t used[SYS_MMU_MODES][SYS_TLB_ENTRIES / 64];
+    _Atomic(uint64_t) used[SYS_MMU_MODES][SYS_TLB_ENTRIES / 64]; /* read by others too */
     uint64_t code_used[SYS_MMU_MODES];
     /* Bit n: pages of large ones have come from a GiB whose number is n modulo 64. */
     uint64_t large;
@@ -115,7 +115,7 @@ struct sys_bounce {
  * *commit: the write must be followed by sys_access_commit at once; the address
  * may be in RAM even then (pages with code: so locked accesses stay atomic there).
  * 0: an exception is in cpu->exception (nothing has happened). The mmu mode is the
- * current one. If cpu->io_kept, the bounce buffer's content serves, once. */
+ * current one. If cpu->slow.kept, the bounce buffer's content serves, once. */
 uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access,
                            bool *commit);
 /* Stores what the bounce buffer holds, and invalidates translations of what was
