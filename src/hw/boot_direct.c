@@ -1,73 +1,124 @@
-/* Direct boot of a bzImage. Layout of low memory:
- *
- *   0x001000  GDT            0x010000  boot parameters ("zero page")
- *   0x002000  page tables    0x020000  command line
- *
- * The kernel goes where it prefers, or to the end of what is free above; the
- * initrd as high as it may. The memory map is the machine's: RAM below 640 KiB,
- * from 1 MiB to the hole, and above 4 GiB; tables of the firmware, which we stand
- * in for, are in ROM at 0xe0000 (hw/acpi_tables.h). */
+/* Direct boot: which protocol a kernel speaks, where it and its initrd go, and
+ * putting them there. The initrd lies as high as it may. The memory map is the
+ * machine's: RAM below 640 KiB, from 1 MiB to the hole, and above 4 GiB; the tables
+ * of the firmware that we stand in for are in ROM at 0xe0000 (hw/acpi_tables.h). */
 #include "hw/boot_direct.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/acpi_tables.h"
-#include "hw/boot_linux.h"
+#include "hw/boot_internal.h"
 #include "hw/file.h"
 
-#define GDT_AT      0x1000
-#define TABLES_AT   0x2000
-#define PARAMS_AT   0x10000
-#define CMDLINE_AT  0x20000
-#define STACK_AT    0x9000
-#define LOW_END     0x9fc00
 #define FILE_MAX    (1UL << 30)
-#define E820_MAX    128
-#define LOADER_TYPE 0xff
-#define KEEP_HEAP   0x80
+#define ELF_CMDLINE 4095 /* characters: what a guest's page has room for */
 #define PAGE        4096UL
+#define MIB         (1UL << 20)
 
-enum e820 { E820_RAM = 1, E820_RESERVED = 2 };
-
-struct boot_direct {
-    uint8_t *kernel, *initrd;
-    size_t kernel_len, initrd_len;
-    struct boot_linux_image image;
-    uint64_t load_at, initrd_at;
-    char *cmdline;
-};
-
-static void put32(uint8_t *p, uint32_t v)
+struct boot_map boot_map_of(const struct machine *m)
 {
-    for (unsigned i = 0; i < 4; i++) {
-        p[i] = (uint8_t)(v >> 8 * i);
+    struct boot_map map = {.count = 0};
+    const struct {
+        uint64_t start, end;
+        enum boot_map_type type;
+    } all[] = {
+        {0, BOOT_LOW_END, BOOT_MAP_RAM},
+        {BOOT_LOW_END, 0xa0000, BOOT_MAP_RESERVED},
+        {0xe0000, MIB, BOOT_MAP_RESERVED},
+        {MIB, m->low_ram, BOOT_MAP_RAM},
+        {0xfec00000, 0xfec01000, BOOT_MAP_RESERVED},
+        {0xfee00000, 0xfee01000, BOOT_MAP_RESERVED},
+        {1UL << 32, (1UL << 32) + m->high_ram, BOOT_MAP_RAM},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i].start < all[i].end) {
+            map.range[map.count].start = all[i].start;
+            map.range[map.count].end = all[i].end;
+            map.range[map.count++].type = all[i].type;
+        }
+    }
+    return map;
+}
+
+void boot_put_gdt(uint8_t *ram, bool long_mode)
+{
+    uint8_t *g = ram + BOOT_GDT_AT;
+    memset(g, 0, BOOT_GDT_SIZE);
+    boot_put64(g + BOOT_CODE, long_mode ? 0x00af9b000000ffff : 0x00cf9b000000ffff);
+    boot_put64(g + BOOT_DATA, 0x00cf93000000ffff);
+}
+
+static int choose_protocol(struct boot_direct *b, const char *path, struct error *err)
+{
+    bool found;
+    if (b->kernel_len > 0x206 && memcmp(b->kernel + 0x202, "HdrS", 4) == 0) {
+        b->protocol = BOOT_LINUX;
+        return boot_linux_parse(b->kernel, b->kernel_len, path, &b->image, err);
+    }
+    int rc = boot_multiboot_parse(b->kernel, b->kernel_len, path, &found, &b->multiboot, err);
+    if (rc) {
+        return rc;
+    }
+    if (found && b->multiboot.addresses) {
+        b->protocol = BOOT_MULTIBOOT;
+        b->elf = (struct boot_elf){
+            .entry = b->multiboot.entry, .segment_count = 1, .segments = {b->multiboot.segment}};
+        return 0;
+    }
+    if (!boot_elf_is(b->kernel, b->kernel_len)) {
+        return error_set(err, ENOEXEC, "kernel %s: neither a bzImage nor a multiboot or ELF file",
+                         path);
+    }
+    rc = boot_elf_parse(b->kernel, b->kernel_len, path, &b->elf, err);
+    if (rc) {
+        return rc;
+    }
+    b->protocol = found ? BOOT_MULTIBOOT : BOOT_PVH;
+    if (!found && !b->elf.has_pvh) {
+        return error_set(err, ENOEXEC,
+                         "kernel %s: an ELF file without PVH entry or multiboot header", path);
+    }
+    return 0;
+}
+
+/* What the kernel occupies, from the lowest to the highest byte. */
+static void kernel_bounds(const struct boot_direct *b, uint64_t *start, uint64_t *end)
+{
+    *start = b->image.load_at;
+    *end = b->image.load_at + b->image.init_size;
+    if (b->protocol == BOOT_LINUX) {
+        return;
+    }
+    *start = UINT64_MAX;
+    for (unsigned i = 0; i < b->elf.segment_count; i++) {
+        const struct boot_segment *s = &b->elf.segments[i];
+        *start = s->at < *start ? s->at : *start;
+        *end = s->at + s->size > *end ? s->at + s->size : *end;
     }
 }
 
-static void put64(uint8_t *p, uint64_t v)
-{
-    put32(p, (uint32_t)v);
-    put32(p + 4, (uint32_t)(v >> 32));
-}
-
-/* Chooses addresses. Everything direct boot touches lies in low RAM. */
 static int plan(struct boot_direct *b, const struct machine *m, struct error *err)
 {
     const struct machine_config *c = &m->config;
-    b->load_at = b->image.load_at;
-    if (b->load_at + b->image.init_size > m->low_ram) {
+    uint64_t start, kernel_end;
+    kernel_bounds(b, &start, &kernel_end);
+    if (start < MIB) {
+        return error_set(err, ENOEXEC, "kernel %s: wants to lie at 0x%llx, below 1 MiB", c->kernel,
+                         (unsigned long long)start);
+    }
+    if (kernel_end > m->low_ram) {
         return error_set(err, ENOMEM,
                          "kernel %s: needs memory up to 0x%llx, the machine has 0x%llx (-m)",
-                         c->kernel, (unsigned long long)(b->load_at + b->image.init_size),
-                         (unsigned long long)m->low_ram);
+                         c->kernel, (unsigned long long)kernel_end, (unsigned long long)m->low_ram);
     }
     if (!b->initrd) {
         return 0;
     }
-    uint64_t end = b->image.initrd_max < m->low_ram - 1 ? b->image.initrd_max + 1 : m->low_ram;
-    uint64_t kernel_end = b->load_at + b->image.init_size;
+    uint64_t end = m->low_ram;
+    if (b->protocol == BOOT_LINUX && b->image.initrd_max < end - 1) {
+        end = b->image.initrd_max + 1;
+    }
     if (b->initrd_len > end || (end - b->initrd_len) / PAGE * PAGE < kernel_end) {
         return error_set(err, ENOMEM, "initrd %s: %zu bytes find no place beside the kernel (-m)",
                          c->initrd, b->initrd_len);
@@ -81,7 +132,7 @@ static int load_files(struct boot_direct *b, const struct machine *m, struct err
     const struct machine_config *c = &m->config;
     int rc = file_read("kernel", c->kernel, FILE_MAX, &b->kernel, &b->kernel_len, err);
     if (rc == 0) {
-        rc = boot_linux_parse(b->kernel, b->kernel_len, c->kernel, &b->image, err);
+        rc = choose_protocol(b, c->kernel, err);
     }
     if (rc == 0 && c->initrd) {
         rc = file_read("initrd", c->initrd, FILE_MAX, &b->initrd, &b->initrd_len, err);
@@ -90,9 +141,10 @@ static int load_files(struct boot_direct *b, const struct machine *m, struct err
         return rc;
     }
     const char *text = c->append ? c->append : "";
-    if (strlen(text) > b->image.cmdline_max) {
-        return error_set(err, E2BIG, "-append: %zu characters, the kernel takes %u", strlen(text),
-                         b->image.cmdline_max);
+    size_t longest = b->protocol == BOOT_LINUX ? b->image.cmdline_max : ELF_CMDLINE;
+    if (strlen(text) > longest) {
+        return error_set(err, E2BIG, "-append: %zu characters, the kernel takes %zu", strlen(text),
+                         longest);
     }
     b->cmdline = strdup(text);
     return b->cmdline ? plan(b, m, err) : error_set(err, ENOMEM, "-append: out of memory");
@@ -123,81 +175,44 @@ void boot_direct_free(struct boot_direct *b)
     }
 }
 
-static void add_e820(uint8_t *params, uint64_t start, uint64_t end, enum e820 type)
+static void place_kernel(const struct boot_direct *b, uint8_t *ram)
 {
-    uint8_t *count = params + 0x1e8;
-    uint8_t *entry = params + 0x2d0 + 20UL * *count;
-    if (start < end && *count < E820_MAX) {
-        put64(entry, start);
-        put64(entry + 8, end - start);
-        put32(entry + 16, type);
-        ++*count;
+    if (b->protocol == BOOT_LINUX) {
+        memcpy(ram + b->image.load_at, b->kernel + b->image.setup_size, b->image.kernel_size);
+        return;
     }
-}
-
-static void fill_params(const struct boot_direct *b, const struct machine *m, uint8_t *p)
-{
-    memset(p, 0, PAGE);
-    memcpy(p + BOOT_LINUX_HEADER_AT, b->kernel + BOOT_LINUX_HEADER_AT, b->image.header_size);
-    p[0x210] = LOADER_TYPE;
-    p[0x211] |= KEEP_HEAP;
-    p[0x224] = 0x00; /* end of the heap of the real-mode part, which does not run */
-    p[0x225] = 0xfe;
-    put32(p + 0x214, (uint32_t)b->load_at);
-    put32(p + 0x218, (uint32_t)b->initrd_at);
-    put32(p + 0x21c, (uint32_t)b->initrd_len);
-    put32(p + 0x228, CMDLINE_AT);
-    put64(p + 0x070, ACPI_RSDP_AT);
-    add_e820(p, 0, LOW_END, E820_RAM);
-    add_e820(p, LOW_END, 0xa0000, E820_RESERVED);
-    add_e820(p, 0xe0000, 0x100000, E820_RESERVED);
-    add_e820(p, 0x100000, m->low_ram, E820_RAM);
-    add_e820(p, 0xfec00000, 0xfec01000, E820_RESERVED);
-    add_e820(p, 0xfee00000, 0xfee01000, E820_RESERVED);
-    add_e820(p, 1UL << 32, (1UL << 32) + m->high_ram, E820_RAM);
-}
-
-/* The first 4 GiB, each where it is, in 2 MiB pages. */
-static void fill_page_tables(uint8_t *t)
-{
-    memset(t, 0, 6 * PAGE);
-    put64(t, (TABLES_AT + PAGE) | 3);
-    for (unsigned i = 0; i < 4; i++) {
-        put64(t + PAGE + 8UL * i, (TABLES_AT + (2UL + i) * PAGE) | 3);
+    for (unsigned i = 0; i < b->elf.segment_count; i++) {
+        const struct boot_segment *s = &b->elf.segments[i];
+        memcpy(ram + s->at, b->kernel + s->file_offset, s->file_size);
+        memset(ram + s->at + s->file_size, 0, s->size - s->file_size);
     }
-    for (uint64_t i = 0; i < 2048; i++) {
-        put64(t + 2 * PAGE + 8 * i, i << 21 | 0x83);
-    }
-}
-
-/* Selector 0x10: code, 0x18: data, flat. */
-static void fill_gdt(uint8_t *g, bool long_mode)
-{
-    memset(g, 0, 32);
-    put64(g + 0x10, long_mode ? 0x00af9b000000ffff : 0x00cf9b000000ffff);
-    put64(g + 0x18, 0x00cf93000000ffff);
 }
 
 void boot_direct_place(struct boot_direct *b, struct machine *m, struct sys_boot_state *state)
 {
     uint8_t *ram = memory_region_host(&m->ram);
-    memcpy(ram + b->load_at, b->kernel + b->image.setup_size, b->image.kernel_size);
+    place_kernel(b, ram);
     if (b->initrd) {
         memcpy(ram + b->initrd_at, b->initrd, b->initrd_len);
     }
-    memcpy(ram + CMDLINE_AT, b->cmdline, strlen(b->cmdline) + 1);
-    fill_params(b, m, ram + PARAMS_AT);
-    fill_page_tables(ram + TABLES_AT);
-    fill_gdt(ram + GDT_AT, b->image.long_mode);
+    memcpy(ram + BOOT_CMDLINE_AT, b->cmdline, strlen(b->cmdline) + 1);
     *state = (struct sys_boot_state){
-        .long_mode = b->image.long_mode,
-        .rip = b->load_at + (b->image.long_mode ? 0x200 : 0),
-        .rsp = STACK_AT,
-        .rsi = PARAMS_AT,
-        .cr3 = TABLES_AT,
-        .gdt_base = GDT_AT,
-        .gdt_limit = 31,
-        .cs = 0x10,
-        .ds = 0x18,
+        .rsp = BOOT_STACK_AT,
+        .gdt_base = BOOT_GDT_AT,
+        .gdt_limit = BOOT_GDT_SIZE - 1,
+        .cs = BOOT_CODE,
+        .ds = BOOT_DATA,
     };
+    switch (b->protocol) {
+    case BOOT_LINUX:
+        boot_place_linux(b, m, ram, state);
+        break;
+    case BOOT_MULTIBOOT:
+        boot_place_multiboot(b, m, ram, state);
+        break;
+    case BOOT_PVH:
+        boot_place_pvh(b, m, ram, state);
+        break;
+    }
+    memory_ram_written(m->ram.ram_addr, m->low_ram); /* nothing translated before is true now */
 }
