@@ -1,0 +1,25 @@
+/* The I/O APIC (Intel 82093AA), 24 inputs, version 0x20 with an EOI register. */
+#ifndef MORTISE_HW_IOAPIC_H
+#define MORTISE_HW_IOAPIC_H
+
+#include "exec/memory.h"
+
+#define IOAPIC_PINS 24
+
+struct ioapic;
+struct lapic_set;
+
+/* At `base` of physical memory (0xfec00000), delivering to the local APICs of
+ * `lapics`, whose EOI broadcasts it takes. */
+NODISCARD int ioapic_new(struct memory_region *memory, uint64_t base, struct lapic_set *lapics,
+                         struct ioapic **out, struct error *err) REQUIRES(bql);
+void ioapic_free(struct ioapic *io) REQUIRES(bql);
+void ioapic_reset(void *ioapic) REQUIRES(bql);
+
+/* Pin n, 0 to 23. The handler of struct irq; any thread. */
+void ioapic_set_irq(void *ioapic, unsigned n, bool level);
+
+/* The end of a level-triggered interrupt with this vector. Any thread. */
+void ioapic_eoi(void *ioapic, uint8_t vector);
+
+#endif

@@ -1,0 +1,325 @@
+/* Interrupts on their way into a local APIC, from any thread: who is addressed, and
+ * what becomes of a message there. lapic_internal.h has the argument why no wake-up
+ * is lost. */
+#include "exec/cpu.h"
+#include "hw/i8259.h"
+#include "hw/lapic_internal.h"
+
+bool vectors_set(struct vectors *v, uint8_t vector)
+{
+    uint32_t bit = UINT32_C(1) << vector % 32;
+
+    return !(atomic_fetch_or_explicit(&v->word[vector / 32], bit, memory_order_seq_cst) & bit);
+}
+
+bool vectors_clear(struct vectors *v, uint8_t vector)
+{
+    uint32_t bit = UINT32_C(1) << vector % 32;
+
+    return atomic_fetch_and_explicit(&v->word[vector / 32], ~bit, memory_order_seq_cst) & bit;
+}
+
+int vectors_highest(const struct vectors *v)
+{
+    for (int i = 7; i >= 0; i--) {
+        /* Sequentially consistent: comes after this thread's change of a priority. */
+        uint32_t word = atomic_load_explicit(&v->word[i], memory_order_seq_cst);
+
+        if (word) {
+            return i * 32 + 31 - __builtin_clz(word);
+        }
+    }
+    return -1;
+}
+
+void vectors_zero(struct vectors *v)
+{
+    for (int i = 0; i < 8; i++) {
+        atomic_store_explicit(&v->word[i], 0, memory_order_seq_cst);
+    }
+}
+
+uint8_t lapic_ppr(const struct lapic *l)
+{
+    int in_service = vectors_highest(&l->isr);
+    uint32_t tpr = atomic_load_explicit(&l->tpr, memory_order_seq_cst);
+    uint32_t isr = in_service < 0 ? 0 : (uint32_t)in_service;
+
+    return (uint8_t)(tpr >> 4 >= isr >> 4 ? tpr : isr & 0xf0);
+}
+
+static bool enabled(const struct lapic *l)
+{
+    return (lapic_base(l) & BASE_ENABLE) && (lapic_get(&l->svr) & SVR_ENABLED);
+}
+
+static void interrupt(const struct lapic *l, uint32_t bits)
+{
+    if (l->cpu) {
+        sys_cpu_interrupt(l->cpu, bits, 0);
+    }
+}
+
+void lapic_accept(struct lapic *l, uint8_t vector, bool level)
+{
+    if (vector < 16) {
+        lapic_raise_error(l, ERROR_RECEIVE_VECTOR);
+        return;
+    }
+    if (level) {
+        vectors_set(&l->tmr, vector);
+    } else {
+        vectors_clear(&l->tmr, vector);
+    }
+    vectors_set(&l->irr, vector);
+    if (vector >> 4 > lapic_ppr(l) >> 4) {
+        interrupt(l, SYS_INT_HARD);
+    }
+}
+
+/* What a message or an LVT entry asks for. */
+static void take(struct lapic *l, enum apic_mode mode, uint8_t vector, bool level)
+{
+    switch (mode) {
+    case APIC_FIXED:
+    case APIC_LOWEST:
+        if (enabled(l)) {
+            lapic_accept(l, vector, level);
+        }
+        break;
+    case APIC_SMI:
+        interrupt(l, SYS_INT_SMI);
+        break;
+    case APIC_NMI:
+        interrupt(l, SYS_INT_NMI);
+        break;
+    case APIC_INIT:
+        interrupt(l, SYS_INT_INIT);
+        break;
+    case APIC_STARTUP:
+        if (l->cpu) {
+            sys_cpu_sipi(l->cpu, vector);
+        }
+        break;
+    case APIC_EXTINT:
+        /* Release: pairs with the exchange in acknowledge. */
+        atomic_store_explicit(&l->extint, true, memory_order_release);
+        interrupt(l, SYS_INT_HARD);
+        break;
+    default:
+        break;
+    }
+}
+
+void lapic_raise_lvt(struct lapic *l, enum lvt n)
+{
+    uint32_t entry = lapic_get(&l->lvt[n]);
+    enum apic_mode mode = (enum apic_mode)(entry >> LVT_MODE_SHIFT & 7);
+
+    if ((entry & LVT_MASKED) || !(lapic_base(l) & BASE_ENABLE)) {
+        return;
+    }
+    if (n == LVT_TIMER || n == LVT_ERROR) {
+        mode = APIC_FIXED;
+    }
+    if (mode == APIC_EXTINT) { /* by the level of the 8259's output */
+        interrupt(l, SYS_INT_HARD);
+        return;
+    }
+    if (mode != APIC_INIT && mode != APIC_STARTUP) {
+        take(l, mode, (uint8_t)(entry & LVT_VECTOR), n == LVT_LINT0 && (entry & LVT_LEVEL));
+    }
+}
+
+void lapic_raise_error(struct lapic *l, uint32_t bits)
+{
+    uint32_t entry = lapic_get(&l->lvt[LVT_ERROR]);
+
+    atomic_fetch_or_explicit(&l->errors, bits, memory_order_relaxed);
+    if ((entry & LVT_VECTOR) >= 16) { /* else this error would raise itself again */
+        lapic_raise_lvt(l, LVT_ERROR);
+    }
+}
+
+static bool addressed(const struct lapic *l, const struct apic_message *m)
+{
+    uint32_t ldr = lapic_get(&l->ldr);
+
+    if (!(lapic_base(l) & BASE_ENABLE)) {
+        return false;
+    }
+    if (m->broadcast) {
+        return true;
+    }
+    if (lapic_is_x2apic(l)) {
+        if (!m->logical) {
+            return m->dest == l->x2apic_id;
+        }
+        return m->dest >> 16 == ldr >> 16 && (m->dest & ldr & 0xffff);
+    }
+    if (m->dest > 0xff) {
+        return false;
+    }
+    if (!m->logical) {
+        return m->dest == lapic_get(&l->id) >> 24;
+    }
+    ldr >>= 24;
+    if (lapic_get(&l->dfr) >> 28 == 0xf) {
+        return ldr & m->dest;
+    }
+    return ldr >> 4 == m->dest >> 4 && (ldr & m->dest & 0xf);
+}
+
+/* Among those addressed that can take it, the one with the least to do. */
+static void deliver_lowest(struct lapic_set *set, const struct apic_message *m)
+{
+    struct lapic *best = NULL;
+    unsigned best_ppr = 0;
+
+    for (unsigned i = 0; i < set->count; i++) {
+        struct lapic *l = set->lapic[i];
+
+        if (addressed(l, m) && enabled(l)) {
+            unsigned ppr = lapic_ppr(l) >> 4;
+
+            if (!best || ppr < best_ppr) {
+                best = l;
+                best_ppr = ppr;
+            }
+        }
+    }
+    if (best) {
+        take(best, APIC_FIXED, m->vector, m->level);
+    }
+}
+
+void lapic_set_deliver(struct lapic_set *set, const struct apic_message *m)
+{
+    if (m->mode == APIC_LOWEST) {
+        deliver_lowest(set, m);
+        return;
+    }
+    for (unsigned i = 0; i < set->count; i++) {
+        if (addressed(set->lapic[i], m)) {
+            take(set->lapic[i], m->mode, m->vector, m->level);
+        }
+    }
+}
+
+void lapic_set_msi(struct lapic_set *set, uint64_t addr, uint32_t data)
+{
+    uint32_t dest = addr >> 12 & 0xff;
+    struct apic_message m = {
+        .dest = dest,
+        .vector = (uint8_t)data,
+        .mode = (enum apic_mode)(data >> 8 & 7),
+        .logical = addr & 4,
+        .level = data & 1u << 15,
+        .broadcast = dest == 0xff,
+    };
+
+    lapic_set_deliver(set, &m);
+}
+
+void lapic_send_ipi(struct lapic *l, uint32_t low, uint32_t dest)
+{
+    struct lapic_set *set = l->set;
+    struct apic_message m = {
+        .dest = dest,
+        .vector = (uint8_t)low,
+        .mode = (enum apic_mode)(low >> 8 & 7),
+        .logical = low & 1u << 11,
+        .broadcast = dest == (lapic_is_x2apic(l) ? UINT32_MAX : 0xff),
+    };
+    unsigned shorthand = low >> 18 & 3;
+
+    if (m.mode == APIC_INIT && !(low & 1u << 14)) {
+        return; /* level de-assert: for processors of old */
+    }
+    if (m.mode == APIC_EXTINT) {
+        return; /* reserved here */
+    }
+    if (m.mode <= APIC_LOWEST && m.vector < 16) {
+        lapic_raise_error(l, ERROR_SEND_VECTOR);
+        return;
+    }
+    switch (shorthand) {
+    case 0:
+        lapic_set_deliver(set, &m);
+        break;
+    case 1:
+        if (m.mode <= APIC_LOWEST) { /* the others are not for oneself */
+            take(l, APIC_FIXED, m.vector, false);
+        }
+        break;
+    default:
+        for (unsigned i = 0; i < set->count; i++) {
+            if ((lapic_base(set->lapic[i]) & BASE_ENABLE) &&
+                (shorthand == 2 || set->lapic[i] != l)) {
+                take(set->lapic[i], m.mode == APIC_LOWEST ? APIC_FIXED : m.mode, m.vector, false);
+            }
+        }
+        break;
+    }
+}
+
+bool lapic_takes_pic(const struct lapic *l)
+{
+    uint32_t lint0 = lapic_get(&l->lvt[LVT_LINT0]);
+
+    if (!l->set->pic) {
+        return false;
+    }
+    if (!(lapic_base(l) & BASE_ENABLE)) {
+        return l->bsp; /* INTR is the processor's again */
+    }
+    return !(lint0 & LVT_MASKED) && (lint0 >> LVT_MODE_SHIFT & 7) == APIC_EXTINT;
+}
+
+void lapic_set_intr(void *opaque, unsigned n, bool level)
+{
+    struct lapic_set *set = opaque;
+    (void)n;
+
+    /* Where it went down nothing is to be done: the vCPU finds out. */
+    for (unsigned i = 0; level && i < set->count; i++) {
+        struct lapic *l = set->lapic[i];
+
+        if (lapic_takes_pic(l)) {
+            interrupt(l, SYS_INT_HARD);
+        } else {
+            lapic_raise_lvt(l, LVT_LINT0);
+        }
+    }
+}
+
+void lapic_set_nmi(struct lapic_set *set)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        lapic_raise_lvt(set->lapic[i], LVT_LINT1);
+    }
+}
+
+static bool has_interrupt(const struct lapic *l)
+{
+    int vector = vectors_highest(&l->irr);
+
+    return (enabled(l) && vector >= 16 && vector >> 4 > lapic_ppr(l) >> 4) ||
+           atomic_load_explicit(&l->extint, memory_order_seq_cst) ||
+           (lapic_takes_pic(l) && i8259_output(l->set->pic));
+}
+
+void lapic_update(struct lapic *l)
+{
+    if (!l->cpu) {
+        return;
+    }
+    if (!has_interrupt(l)) {
+        sys_cpu_interrupt(l->cpu, 0, SYS_INT_HARD);
+        /* The clearing comes before the second look. */
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+    if (has_interrupt(l)) {
+        sys_cpu_interrupt(l->cpu, SYS_INT_HARD, 0);
+    }
+}

@@ -1,0 +1,257 @@
+/* The local APIC's timer: a count on the virtual clock, once or periodically, or a
+ * deadline in the guest's TSC. The vCPU's thread sets it, the main loop's thread runs
+ * it. A callback that another setting has overtaken finds that its time has not come
+ * and does nothing. */
+#include "aio/main_loop.h"
+#include "hw/lapic_internal.h"
+#include "hw/ticks.h"
+
+LOCK_CLASS_DEFINE(lapic_timer_class, RANK_LEAF);
+
+/* A period shorter than this is stretched: the guest must not keep the main loop
+ * from everything else. */
+#define PERIOD_MIN_NS 50000
+
+static bool is_periodic(const struct lapic *l)
+{
+    return (lapic_get(&l->lvt[LVT_TIMER]) & LVT_TIMER_MODE) == TIMER_PERIODIC;
+}
+
+static bool is_deadline(const struct lapic *l)
+{
+    return (lapic_get(&l->lvt[LVT_TIMER]) & LVT_TIMER_MODE) == TIMER_DEADLINE;
+}
+
+/* Nanoseconds from the initial count to 0. */
+static int64_t period_ns(const struct lapic_timer *t) REQUIRES(&t -> lock)
+{
+    unsigned shift = ((t->divider & 3) | (t->divider >> 1 & 4)) + 1;
+
+    return (int64_t)((uint64_t)t->initial << (shift & 7));
+}
+
+static int64_t interval_ns(const struct lapic_timer *t, const struct lapic *l) REQUIRES(&t -> lock)
+{
+    int64_t period = period_ns(t);
+
+    return is_periodic(l) && period < PERIOD_MIN_NS ? PERIOD_MIN_NS : period;
+}
+
+/* Sets the timer going as its registers say, from now on. */
+static void restart(struct lapic_timer *t, const struct lapic *l, int64_t now) REQUIRES(&t -> lock)
+{
+    t->start = now;
+    t->expires = t->initial && !is_deadline(l) ? now + interval_ns(t, l) : -1;
+}
+
+static void arm(struct lapic_timer *t, int64_t expires)
+{
+    if (expires < 0) {
+        aio_timer_del(&t->count_timer);
+    } else {
+        aio_timer_mod(&t->count_timer, expires);
+    }
+}
+
+static void on_count(void *opaque)
+{
+    struct lapic *l = opaque;
+    struct lapic_timer *t = &l->timer;
+    int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
+    int64_t expires;
+    bool due;
+
+    spinlock_lock(&t->lock);
+    due = t->expires >= 0 && now >= t->expires;
+    if (due && is_periodic(l)) {
+        int64_t period = interval_ns(t, l);
+
+        /* Periods that nobody saw are gone. */
+        t->expires += (now - t->expires) / period * period + period;
+    } else if (due) {
+        t->expires = -1;
+    }
+    expires = t->expires;
+    spinlock_unlock(&t->lock);
+    if (expires >= 0) {
+        aio_timer_mod_anticipate(&t->count_timer, expires);
+    }
+    if (due) {
+        lapic_raise_lvt(l, LVT_TIMER);
+    }
+}
+
+static void on_deadline(void *opaque)
+{
+    struct lapic *l = opaque;
+    struct lapic_timer *t = &l->timer;
+    int64_t now = aio_clock_get_ns(AIO_CLOCK_HOST);
+    bool due;
+
+    spinlock_lock(&t->lock);
+    due = t->deadline != 0 && now >= t->deadline_ns;
+    if (due) {
+        t->deadline = 0;
+    }
+    spinlock_unlock(&t->lock);
+    if (due) {
+        lapic_raise_lvt(l, LVT_TIMER);
+    }
+}
+
+void lapic_timer_init(struct lapic *l)
+{
+    struct lapic_timer *t = &l->timer;
+
+    spinlock_init(&t->lock, &lapic_timer_class);
+    aio_timer_init(&t->count_timer, main_loop_context(), AIO_CLOCK_VIRTUAL, on_count, l);
+    aio_timer_init(&t->deadline_timer, main_loop_context(), AIO_CLOCK_HOST, on_deadline, l);
+    lapic_timer_reset(l);
+}
+
+void lapic_timer_free(struct lapic *l)
+{
+    aio_timer_del(&l->timer.count_timer);
+    aio_timer_del(&l->timer.deadline_timer);
+}
+
+void lapic_timer_reset(struct lapic *l)
+{
+    struct lapic_timer *t = &l->timer;
+
+    spinlock_lock(&t->lock);
+    t->initial = t->divider = 0;
+    t->expires = -1;
+    t->deadline = 0;
+    spinlock_unlock(&t->lock);
+    aio_timer_del(&t->count_timer);
+    aio_timer_del(&t->deadline_timer);
+}
+
+void lapic_timer_set_initial(struct lapic *l, uint32_t count)
+{
+    struct lapic_timer *t = &l->timer;
+    int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
+    int64_t expires;
+
+    if (is_deadline(l)) {
+        return;
+    }
+    spinlock_lock(&t->lock);
+    t->initial = count;
+    restart(t, l, now);
+    expires = t->expires;
+    spinlock_unlock(&t->lock);
+    arm(t, expires);
+}
+
+/* A change begins the count anew. */
+void lapic_timer_set_divider(struct lapic *l, uint32_t divider)
+{
+    struct lapic_timer *t = &l->timer;
+    int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
+    int64_t expires;
+
+    spinlock_lock(&t->lock);
+    if (t->divider != divider) {
+        t->divider = divider;
+        restart(t, l, now);
+    }
+    expires = t->expires;
+    spinlock_unlock(&t->lock);
+    arm(t, expires);
+}
+
+void lapic_timer_mode_changed(struct lapic *l, uint32_t before)
+{
+    struct lapic_timer *t = &l->timer;
+    int64_t expires;
+
+    if (!((before ^ lapic_get(&l->lvt[LVT_TIMER])) & LVT_TIMER_MODE)) {
+        return;
+    }
+    spinlock_lock(&t->lock);
+    if (is_deadline(l) || (before & LVT_TIMER_MODE) == TIMER_DEADLINE) {
+        t->initial = 0;
+        t->deadline = 0;
+        t->expires = -1;
+    }
+    expires = t->expires;
+    spinlock_unlock(&t->lock);
+    arm(t, expires);
+    if (!is_deadline(l)) {
+        aio_timer_del(&t->deadline_timer);
+    }
+}
+
+uint32_t lapic_timer_initial(struct lapic *l)
+{
+    uint32_t initial;
+
+    spinlock_lock(&l->timer.lock);
+    initial = l->timer.initial;
+    spinlock_unlock(&l->timer.lock);
+    return initial;
+}
+
+uint32_t lapic_timer_divider(struct lapic *l)
+{
+    uint32_t divider;
+
+    spinlock_lock(&l->timer.lock);
+    divider = l->timer.divider;
+    spinlock_unlock(&l->timer.lock);
+    return divider;
+}
+
+uint32_t lapic_timer_current(struct lapic *l)
+{
+    struct lapic_timer *t = &l->timer;
+    int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
+    uint32_t current = 0;
+
+    spinlock_lock(&t->lock);
+    if (t->initial && !is_deadline(l)) {
+        int64_t period = period_ns(t);
+        int64_t elapsed = now - t->start;
+
+        if (is_periodic(l)) {
+            elapsed %= period;
+        }
+        if (elapsed < period) {
+            current = (uint32_t)((uint64_t)(period - elapsed) / ((uint64_t)period / t->initial));
+        }
+    }
+    spinlock_unlock(&t->lock);
+    return current;
+}
+
+uint64_t lapic_timer_deadline(struct lapic *l)
+{
+    uint64_t deadline;
+
+    spinlock_lock(&l->timer.lock);
+    deadline = l->timer.deadline;
+    spinlock_unlock(&l->timer.lock);
+    return deadline;
+}
+
+void lapic_timer_set_deadline(struct lapic *l, uint64_t tsc)
+{
+    struct lapic_timer *t = &l->timer;
+    int64_t ns;
+
+    if (!is_deadline(l)) {
+        return;
+    }
+    ns = tsc ? sys_cpu_tsc_to_ns(l->cpu, tsc) : 0;
+    spinlock_lock(&t->lock);
+    t->deadline = tsc;
+    t->deadline_ns = ns;
+    spinlock_unlock(&t->lock);
+    if (tsc) {
+        aio_timer_mod(&t->deadline_timer, ns);
+    } else {
+        aio_timer_del(&t->deadline_timer);
+    }
+}
