@@ -63,7 +63,6 @@ struct sys_insn {
     bool fixed_opsize; /* the operand-size prefix selects the opcode (or does nothing) */
     uint8_t fault;     /* not SYS_NO_EXCEPTION: raises this, whatever else is said of it, with error
                           code 0 where the vector has one. Class C, ILLEGAL or TOO_LONG then */
-    bool may_trap;     /* DATA that the host may refuse: #DE, x87 and SSE exceptions, bad MXCSR */
     int8_t cc;         /* Jcc */
 
     /* The memory operand, explicit or implied by the opcode (XLAT, MASKMOV, ...). */
