@@ -88,7 +88,6 @@ static int make_interrupts(struct pc *pc, struct error *err) REQUIRES(bql)
         return rc;
     }
     lapic_set_pic(pc->lapics, pc->pic);
-    lapic_set_on_eoi(pc->lapics, ioapic_eoi, pc->ioapic);
     for (unsigned n = 0; n < 16; n++) {
         m->isa_irq[n] = (struct irq){.set = set_isa_irq, .opaque = pc, .n = n};
     }
