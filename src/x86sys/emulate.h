@@ -38,7 +38,9 @@ bool sys_interrupt_pending(struct sys_cpu *cpu);
  * mode. */
 bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint32_t size,
                 uint32_t access, uint64_t *linear);
-/* The same for the memory operand of an instruction. */
+/* The offset of an instruction's memory operand in its segment. */
+uint64_t sys_operand_offset(const struct sys_cpu *cpu, const struct sys_insn *in);
+/* Its linear address, checked likewise. */
 bool sys_operand(struct sys_cpu *cpu, const struct sys_insn *in, uint32_t size, uint32_t access,
                  uint64_t *linear);
 

@@ -67,7 +67,7 @@ bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint
     return true;
 }
 
-static uint64_t operand_offset(const struct sys_cpu *cpu, const struct sys_insn *in)
+uint64_t sys_operand_offset(const struct sys_cpu *cpu, const struct sys_insn *in)
 {
     uint64_t offset = (uint64_t)in->disp;
     if (!in->rip_relative) {
@@ -84,6 +84,6 @@ static uint64_t operand_offset(const struct sys_cpu *cpu, const struct sys_insn 
 bool sys_operand(struct sys_cpu *cpu, const struct sys_insn *in, uint32_t size, uint32_t access,
                  uint64_t *linear)
 {
-    return sys_linear(cpu, (enum sys_seg_reg)in->seg, operand_offset(cpu, in), size, access,
+    return sys_linear(cpu, (enum sys_seg_reg)in->seg, sys_operand_offset(cpu, in), size, access,
                       linear);
 }

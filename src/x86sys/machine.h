@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/annotations.h"
 #include "base/error.h"
+#include "locks/bql.h"
 #include "x86sys/interrupt.h"
 
 struct address_space;
@@ -35,7 +37,8 @@ struct sys_cpu_config {
 
 /* A vCPU in its power-on state, registered with exec; its thread attaches itself
  * in sys_cpu_run. */
-NODISCARD int sys_cpu_new(const struct sys_cpu_config *cfg, struct cpu **out, struct error *err);
+NODISCARD int sys_cpu_new(const struct sys_cpu_config *cfg, struct cpu **out, struct error *err)
+    REQUIRES(bql);
 void sys_cpu_free(struct cpu *cpu);
 
 /* Checks a model string; prints the list of models ("-cpu help"). */

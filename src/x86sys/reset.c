@@ -1,4 +1,5 @@
 /* Registers after RESET and INIT (SDM volume 3, table 10-1). */
+#include "x86sys/model.h"
 #include "x86sys/segment.h"
 #include "x86sys/system_insns.h"
 
@@ -30,6 +31,7 @@ void sys_reset_registers(struct sys_cpu *cpu, bool init)
     for (unsigned i = 0; i < X86_GPRS; i++) {
         cpu->gpr[i] = 0;
     }
+    cpu->gpr[X86_RDX] = cpu->model ? cpu->model->signature : 0;
     cpu->rip = 0xfff0;
     cpu->rflags = SYS_RF_ONE;
     cpu->cr0 = SYS_CR0_ET | (init ? cpu->cr0 & cache_bits : cache_bits);

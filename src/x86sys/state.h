@@ -217,6 +217,7 @@ struct OWNED_BY(its thread) sys_cpu {
 
     uint64_t xsave_mask; /* state components saved when C needs the vector registers */
     void *xsave;         /* 64-byte aligned, standard format */
+    void *xsave_copy;    /* SYS_BOUNCE_MAX bytes, 64-byte aligned: of a guest's XSAVE area */
 
     /* A page-crossing, MMIO or code-page access goes through here. */
     struct sys_bounce bounce;
@@ -228,6 +229,7 @@ struct OWNED_BY(its thread) sys_cpu {
     const struct sys_apic_ops *apic_ops IMMUTABLE_AFTER_INIT;
     const struct sys_cpu_model *model IMMUTABLE_AFTER_INIT;
     unsigned apic_id IMMUTABLE_AFTER_INIT;
+    bool bsp IMMUTABLE_AFTER_INIT; /* runs after power-on; others wait for a SIPI */
     struct address_space *memory IMMUTABLE_AFTER_INIT; /* physical memory as this CPU sees it */
     struct address_space *smram IMMUTABLE_AFTER_INIT;  /* the same in SMM; NULL: as memory */
     struct address_space *io IMMUTABLE_AFTER_INIT;     /* port space */

@@ -1,0 +1,494 @@
+/* The CPU models of -cpu: a table of what each has, and the text after the name,
+ * which adds and takes features. A model never promises what can't be had: what
+ * the host lacks has to be taken away by name. */
+#include <errno.h>
+#include <string.h>
+
+#include "x86sys/machine.h"
+#include "x86sys/model.h"
+
+/* Features by level; each takes in those before it. */
+static const char *const level1[] = {
+    "fpu", "de",   "pse", "tsc",     "msr", "pae",  "mce", "cx8",  "apic",    "sep", "mtrr", "pge",
+    "mca", "cmov", "pat", "clflush", "mmx", "fxsr", "sse", "sse2", "syscall", "nx",  "lm",   NULL};
+static const char *const level2[] = {"pni",    "ssse3",  "cx16",    "sse4.1",
+                                     "sse4.2", "popcnt", "lahf-lm", NULL};
+static const char *const level3[] = {"avx", "avx2", "bmi1",  "bmi2",  "f16c",
+                                     "fma", "abm",  "movbe", "xsave", NULL};
+static const char *const level4[] = {"avx512f",  "avx512bw", "avx512cd",
+                                     "avx512dq", "avx512vl", NULL};
+static const char *const *const levels[] = {level1, level2, level3, level4};
+
+/* What every model has here: guests keep time better, and know that it is the
+ * host that has speculation to mitigate. */
+static const char *const everywhere[] = {"hypervisor",
+                                         "x2apic",
+                                         "tsc-deadline",
+                                         "tsc-adjust",
+                                         "arat",
+                                         "invtsc",
+                                         "pse36",
+                                         "arch-capabilities",
+                                         "rdctl-no",
+                                         "ibrs-all",
+                                         "ssb-no",
+                                         "mds-no",
+                                         "skip-l1dfl-vmentry",
+                                         "pschange-mc-no",
+                                         "taa-no",
+                                         "bhi-no",
+                                         "sbdr-ssdp-no",
+                                         "fbsdp-no",
+                                         "psdp-no",
+                                         "pbrsb-no",
+                                         "gds-no",
+                                         "rfds-no",
+                                         NULL};
+static const char *const everywhere_amd[] = {
+    "amd-no-ssb", "auto-ibrs", "null-sel-clr-base", "srso-no", "lfence-always-serializing", NULL};
+static const char *const everywhere_intel[] = {"spec-ctrl", NULL};
+
+static const char *const qemu64[] = {"pni", "cx16", "lahf-lm", NULL};
+static const char *const kvm64[] = {"pni", "cx16", NULL};
+static const char *const nehalem[] = {"vme", NULL};
+static const char *const haswell[] = {"vme",      "pclmulqdq", "aes",     "pcid",   "fsgsbase",
+                                      "smep",     "erms",      "invpcid", "rdtscp", "ht",
+                                      "xsaveopt", "rdrand",    NULL};
+static const char *const skylake[] = {"vme",  "pclmulqdq",  "aes",     "pcid",   "fsgsbase", "smep",
+                                      "erms", "invpcid",    "rdtscp",  "ht",     "xsaveopt", "adx",
+                                      "smap", "clflushopt", "pdpe1gb", "xsavec", "xgetbv1",  "pku",
+                                      "clwb", "rdrand",     "rdseed",  NULL};
+static const char *const epyc[] = {
+    "vme",      "pclmulqdq", "aes",      "fsgsbase",    "smep",          "rdtscp",     "ht",
+    "adx",      "smap",      "pdpe1gb",  "xsavec",      "xgetbv1",       "clflushopt", "sha-ni",
+    "sse4a",    "mmxext",    "fxsr-opt", "misalignsse", "3dnowprefetch", "cr8legacy",  "topoext",
+    "xsaveopt", "rdrand",    "rdseed",   NULL};
+
+struct model {
+    const char *name, *help, *brand;
+    enum sys_vendor vendor;
+    uint16_t family, model;
+    uint8_t stepping;
+    uint8_t level;   /* 1..4 */
+    bool everything; /* all that can be had; the host's vendor and signature */
+    bool pass_host;
+    const char *const *more;
+};
+
+static const struct model models[] = {
+    {.name = "max",
+     .help = "everything that can be had on this host (default)",
+     .brand = "Mortise CPU, all features",
+     .everything = true},
+    {.name = "host",
+     .help = "max, with the name and caches of the host's CPU",
+     .everything = true,
+     .pass_host = true},
+    {.name = "qemu64",
+     .help = "generic 64-bit CPU",
+     .brand = "Mortise 64-bit CPU",
+     .vendor = SYS_VENDOR_AMD,
+     .family = 15,
+     .model = 107,
+     .stepping = 1,
+     .level = 1,
+     .more = qemu64},
+    {.name = "kvm64",
+     .help = "generic 64-bit CPU, Intel flavour",
+     .brand = "Mortise 64-bit CPU (Intel flavour)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 15,
+     .model = 6,
+     .stepping = 1,
+     .level = 1,
+     .more = kvm64},
+    {.name = "x86-64-v1",
+     .help = "the first level of the x86-64 ABI",
+     .brand = "Mortise x86-64-v1 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 15,
+     .model = 6,
+     .stepping = 1,
+     .level = 1},
+    {.name = "x86-64-v2",
+     .help = "... with SSE4.2 and POPCNT",
+     .brand = "Mortise x86-64-v2 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 26,
+     .stepping = 3,
+     .level = 2},
+    {.name = "x86-64-v3",
+     .help = "... with AVX2, BMI and FMA",
+     .brand = "Mortise x86-64-v3 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 60,
+     .stepping = 4,
+     .level = 3},
+    {.name = "x86-64-v4",
+     .help = "... with AVX-512",
+     .brand = "Mortise x86-64-v4 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 85,
+     .stepping = 4,
+     .level = 4},
+    {.name = "Nehalem",
+     .help = "Intel Core i7 9xx, 2008",
+     .brand = "Intel Core i7 9xx (Nehalem Class Core i7)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 26,
+     .stepping = 3,
+     .level = 2,
+     .more = nehalem},
+    {.name = "Haswell",
+     .help = "Intel Core, 2013, without TSX",
+     .brand = "Intel Core Processor (Haswell, no TSX)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 60,
+     .stepping = 1,
+     .level = 3,
+     .more = haswell},
+    {.name = "Skylake-Server",
+     .help = "Intel Xeon, 2017, without TSX",
+     .brand = "Intel Xeon Processor (Skylake)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 85,
+     .stepping = 4,
+     .level = 4,
+     .more = skylake},
+    {.name = "EPYC",
+     .help = "AMD EPYC, 2017",
+     .brand = "AMD EPYC Processor",
+     .vendor = SYS_VENDOR_AMD,
+     .family = 23,
+     .model = 1,
+     .stepping = 2,
+     .level = 3,
+     .more = epyc},
+};
+#define MODELS (sizeof models / sizeof models[0])
+
+static void add(struct sys_cpu_model *m, const char *const *names)
+{
+    for (; names && *names; names++) {
+        int f = sys_feature_by_name(*names);
+        if (f >= 0) {
+            m->features[f / 32] |= 1u << f % 32;
+        }
+    }
+}
+
+static uint32_t signature_of(const struct model *def)
+{
+    uint32_t family = def->family, model = def->model;
+    uint32_t extended = family > 15 ? family - 15 : 0;
+    return extended << 20 | (model >> 4) << 16 | (family - extended) << 8 | (model & 0xf) << 4 |
+           def->stepping;
+}
+
+static void vendor_of_host(struct sys_cpu_model *m)
+{
+    struct x86_cpuid r = x86_host_cpuid(0, 0);
+    m->vendor = r.ebx == 0x756e6547 ? SYS_VENDOR_INTEL : SYS_VENDOR_AMD; /* "Genu" */
+    m->signature = x86_host_cpuid(1, 0).eax;
+}
+
+static void put_register(char *to, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        to[i] = (char)(value >> 8 * i);
+    }
+}
+
+static void brand_of_host(struct sys_cpu_model *m)
+{
+    if (x86_host_cpuid(0x80000000u, 0).eax < 0x80000004u) {
+        return;
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        struct x86_cpuid r = x86_host_cpuid(0x80000002u + i, 0);
+        put_register(m->brand + 16 * i, r.eax);
+        put_register(m->brand + 16 * i + 4, r.ebx);
+        put_register(m->brand + 16 * i + 8, r.ecx);
+        put_register(m->brand + 16 * i + 12, r.edx);
+    }
+}
+
+/* A cache as leaves 4 and 0x8000001d describe it; ways and sets say its size. */
+static struct x86_cpuid cache(uint32_t type, uint32_t level, uint32_t ways, uint32_t sets)
+{
+    return (struct x86_cpuid){.eax = type | level << 5 | 1u << 8,
+                              .ebx = 63 | (ways - 1) << 22,
+                              .ecx = sets - 1,
+                              .edx = level == 3 ? 1u << 2 : 0};
+}
+
+static void caches(struct sys_cpu_model *m)
+{
+    m->cache_leaves = 4;
+    m->cache_leaf[0] = cache(1, 1, 8, 64);     /* 32 KiB data */
+    m->cache_leaf[1] = cache(2, 1, 8, 64);     /* 32 KiB code */
+    m->cache_leaf[2] = cache(3, 2, 16, 1024);  /* 1 MiB */
+    m->cache_leaf[3] = cache(3, 3, 16, 16384); /* 16 MiB */
+    m->amd_cache[0] = (struct x86_cpuid){0x01ff01ff, 0x01ff01ff, 0x20080140, 0x20080140};
+    m->amd_cache[1] = (struct x86_cpuid){0, 0x42004200, 0x04008140, 0x00808140};
+}
+
+static void caches_of_host(struct sys_cpu_model *m)
+{
+    uint32_t leaf = m->vendor == SYS_VENDOR_INTEL ? 4 : 0x8000001du;
+    if (x86_host_cpuid(leaf & 0x80000000u, 0).eax < leaf) {
+        return;
+    }
+    struct x86_cpuid first = x86_host_cpuid(leaf, 0);
+    if (!(first.eax & 0x1f)) {
+        return;
+    }
+    m->cache_leaves = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        struct x86_cpuid r = x86_host_cpuid(leaf, i);
+        if (!(r.eax & 0x1f)) {
+            break;
+        }
+        m->cache_leaf[m->cache_leaves++] = r;
+    }
+    if (m->vendor == SYS_VENDOR_AMD) {
+        m->amd_cache[0] = x86_host_cpuid(0x80000005u, 0);
+        m->amd_cache[1] = x86_host_cpuid(0x80000006u, 0);
+    }
+}
+
+static void start(struct sys_cpu_model *m, const struct model *def)
+{
+    *m = (struct sys_cpu_model){.level = 0x1f, .xlevel = 0x80000021u, .phys_bits = 40};
+    m->sockets = m->cores = m->threads = 1;
+    strncpy(m->name, def->name, sizeof m->name - 1);
+    m->pass_host = def->pass_host;
+    m->vendor = (uint8_t)def->vendor;
+    m->signature = signature_of(def);
+    if (def->brand) {
+        strncpy(m->brand, def->brand, sizeof m->brand - 1);
+    }
+    if (def->everything) {
+        vendor_of_host(m);
+        sys_features_supported(m->features);
+        m->features[SYS_FEAT_LA57 / 32] &= ~(1u << SYS_FEAT_LA57 % 32);
+        m->features[SYS_F_87_EDX] |= 1u << 8;
+    }
+    caches(m);
+    if (def->pass_host) {
+        brand_of_host(m);
+        caches_of_host(m);
+        if (x86_host_cpuid(0x80000000u, 0).eax >= 0x80000008u) {
+            m->phys_bits = (uint8_t)x86_host_cpuid(0x80000008u, 0).eax;
+        }
+    }
+    for (unsigned i = 0; i < def->level; i++) {
+        add(m, levels[i]);
+    }
+    add(m, everywhere);
+    add(m, m->vendor == SYS_VENDOR_AMD ? everywhere_amd : everywhere_intel);
+    add(m, def->more);
+    if (def->everything && m->vendor == SYS_VENDOR_AMD) {
+        m->features[SYS_F_7_EDX] &= ~(1u << 26); /* SPEC_CTRL is Intel's way */
+    }
+    memcpy(m->vendor_id, m->vendor == SYS_VENDOR_AMD ? "AuthenticAMD" : "GenuineIntel", 13);
+}
+
+static const struct model *find(const char *name)
+{
+    for (size_t i = 0; i < MODELS; i++) {
+        if (strcmp(models[i].name, name) == 0) {
+            return &models[i];
+        }
+    }
+    return NULL;
+}
+
+/* Takes the next piece between commas off *text; empty at the end. */
+static bool next_piece(const char **text, char *piece, size_t size)
+{
+    size_t len = strcspn(*text, ",");
+    if (len >= size) {
+        return false;
+    }
+    memcpy(piece, *text, len);
+    piece[len] = 0;
+    *text += len;
+    if (**text == ',') {
+        ++*text;
+    }
+    return true;
+}
+
+static int unknown_feature(const char *name, struct error *err)
+{
+    const char *like = sys_feature_like(name);
+    if (like) {
+        return error_set(err, EINVAL, "-cpu: there is no feature \"%s\"; did you mean \"%s\"?",
+                         name, like);
+    }
+    return error_set(err, EINVAL, "-cpu: there is no feature \"%s\"; see -cpu help", name);
+}
+
+static int apply(struct sys_cpu_model *m, char *piece, struct error *err)
+{
+    bool on = true;
+    const char *name = piece;
+    if (*piece == '+' || *piece == '-') {
+        on = *piece == '+';
+        name++;
+    } else {
+        char *value = strchr(piece, '=');
+        if (value) {
+            *value++ = 0;
+            on = strcmp(value, "on") == 0;
+            if (!on && strcmp(value, "off") != 0) {
+                return error_set(err, EINVAL, "-cpu: %s can be on or off, not \"%s\"", name, value);
+            }
+        }
+    }
+    int f = sys_feature_by_name(name);
+    if (f < 0) {
+        return unknown_feature(name, err);
+    }
+    if (on) {
+        m->features[f / 32] |= 1u << f % 32;
+    } else {
+        m->features[f / 32] &= ~(1u << f % 32);
+    }
+    return 0;
+}
+
+static int check_available(const struct sys_cpu_model *m, struct error *err)
+{
+    uint32_t supported[SYS_FEATURE_WORDS];
+    sys_features_supported(supported);
+    for (unsigned f = 0; f < SYS_FEATURE_WORDS * 32; f++) {
+        if (sys_model_has(m, f) && !(supported[f / 32] >> f % 32 & 1)) {
+            const char *name = sys_feature_name(f);
+            return error_set(err, ENOTSUP,
+                             "-cpu %s: %s can't be had on this host; without it: -cpu %s,-%s",
+                             m->name, name ? name : "a feature", m->name, name ? name : "");
+        }
+    }
+    return 0;
+}
+
+static void clear(struct sys_cpu_model *m, unsigned feature)
+{
+    m->features[feature / 32] &= ~(1u << feature % 32);
+}
+
+/* What goes together: XCR0 and the features that need others. */
+static void conclude(struct sys_cpu_model *m)
+{
+    if (!sys_model_has(m, SYS_FEAT_XSAVE)) {
+        m->features[SYS_F_D_1_EAX] = 0;
+        clear(m, SYS_FEAT_AVX);
+        m->features[SYS_F_1_ECX] &= ~(1u << 12 | 1u << 29); /* FMA, F16C */
+    }
+    if (!sys_model_has(m, SYS_FEAT_AVX)) {
+        m->features[SYS_F_7_EBX] &= ~(1u << 5); /* AVX2 */
+        clear(m, SYS_FEAT_AVX512F);
+    }
+    if (!sys_model_has(m, SYS_FEAT_AVX512F)) {
+        m->features[SYS_F_7_EBX] &=
+            ~(1u << 17 | 1u << 21 | 1u << 28 | 1u << 30 | 1u << 31 | 1u << 16);
+        m->features[SYS_F_7_ECX] &= ~(1u << 1 | 1u << 6 | 1u << 11 | 1u << 12 | 1u << 14);
+        m->features[SYS_F_7_EDX] &= ~(1u << 2 | 1u << 3 | 1u << 8 | 1u << 23);
+        m->features[SYS_F_7_1_EAX] &= ~(1u << 5);
+    }
+    if (!sys_model_has(m, SYS_FEAT_PCID)) {
+        clear(m, SYS_FEAT_INVPCID);
+    }
+    m->xcr0 = 0;
+    if (sys_model_has(m, SYS_FEAT_XSAVE)) {
+        m->xcr0 = 3;
+        m->xcr0 |= sys_model_has(m, SYS_FEAT_AVX) ? 4 : 0;
+        m->xcr0 |= sys_model_has(m, SYS_FEAT_AVX512F) ? 0xe0 : 0;
+        m->xcr0 |= sys_model_has(m, SYS_FEAT_PKU) ? 0x200 : 0;
+    }
+    m->virt_bits = sys_model_has(m, SYS_FEAT_LA57) ? 57 : 48;
+}
+
+static int unknown_model(const char *name, struct error *err)
+{
+    const char *names[MODELS];
+    for (size_t i = 0; i < MODELS; i++) {
+        names[i] = models[i].name;
+    }
+    const char *like = sys_name_like(name, names, MODELS);
+    return like ? error_set(err, EINVAL, "-cpu: there is no model \"%s\"; did you mean \"%s\"?",
+                            name, like)
+                : error_set(err, EINVAL, "-cpu: there is no model \"%s\"; see -cpu help", name);
+}
+
+int sys_model_parse(struct sys_cpu_model *m, const char *text, struct error *err)
+{
+    int r = x86_host.xsave_size ? 0 : x86_host_detect(err);
+    if (r < 0) {
+        return r;
+    }
+    char piece[64];
+    text = text ? text : "max";
+    if (!next_piece(&text, piece, sizeof piece)) {
+        return error_set(err, EINVAL, "-cpu: the model's name is too long");
+    }
+    const struct model *def = find(piece);
+    if (!def) {
+        return unknown_model(piece, err);
+    }
+    start(m, def);
+    while (*text) {
+        if (!next_piece(&text, piece, sizeof piece)) {
+            return error_set(err, EINVAL, "-cpu: a feature's name is too long");
+        }
+        r = *piece ? apply(m, piece, err) : 0;
+        if (r < 0) {
+            return r;
+        }
+    }
+    r = check_available(m, err);
+    conclude(m);
+    return r;
+}
+
+int sys_cpu_model_check(const char *model, struct error *err)
+{
+    struct sys_cpu_model m;
+    return sys_model_parse(&m, model, err);
+}
+
+void sys_cpu_model_help(FILE *out)
+{
+    fputs("CPU models:\n", out);
+    for (size_t i = 0; i < MODELS; i++) {
+        fprintf(out, "  %-16s %s\n", models[i].name, models[i].help);
+    }
+    fputs("Features, to be added (+NAME) or taken away (-NAME) behind the model:\n", out);
+    uint32_t supported[SYS_FEATURE_WORDS];
+    struct error ignored;
+    if (x86_host_detect(&ignored) < 0) {
+        return;
+    }
+    sys_features_supported(supported);
+    unsigned column = 0;
+    for (unsigned f = 0; f < SYS_FEATURE_WORDS * 32; f++) {
+        const char *name = sys_feature_name(f);
+        if (!name || !(supported[f / 32] >> f % 32 & 1)) {
+            continue;
+        }
+        if (column + strlen(name) > 76) {
+            fputc('\n', out);
+            column = 0;
+        }
+        column += (unsigned)fprintf(out, column ? " %s" : "  %s", name);
+    }
+    fputc('\n', out);
+}
