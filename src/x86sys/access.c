@@ -96,18 +96,6 @@ static void load_bounce(struct sys_cpu *cpu)
     }
 }
 
-/* Whether the buffer holds what the access would read: it was read before the code
- * cache was flushed, and the instruction has been started again. */
-static bool take_kept(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access)
-{
-    const struct sys_bounce *b = &cpu->bounce;
-    bool kept = cpu->slow.kept && !b->in_place && b->linear == linear && b->size == size &&
-                b->access == access;
-
-    cpu->slow.kept = false;
-    return kept;
-}
-
 /* The access in RAM: fills the TLB where it can. */
 static uintptr_t begin_in_ram(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access,
                               const struct resolved *r, bool *commit) REQUIRES_SHARED(rcu_cap)
@@ -150,7 +138,6 @@ uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, 
     if (!ok || host) {
         return host;
     }
-    bool kept = take_kept(cpu, linear, size, access);
     b->in_place = false;
     b->linear = linear;
     b->size = size;
@@ -158,7 +145,7 @@ uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, 
     b->head = r.head;
     b->phys[0] = r.phys[0];
     b->phys[1] = r.phys[1];
-    if (access & SYS_READ && !kept) {
+    if (access & SYS_READ) {
         load_bounce(cpu);
     }
     *commit = access & SYS_WRITE;

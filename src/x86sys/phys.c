@@ -8,45 +8,70 @@
 #include "x86sys/copy_asm.h"
 #include "x86sys/inside.h"
 
+/* Checked addresses are let go of, as whoever waits for that may hold what a
+ * device's callback waits for. */
+static bool let_go(struct sys_cpu *cpu)
+{
+    bool used = atomic_load_explicit(&cpu->tlb.use, memory_order_relaxed) & 1;
+
+    if (used) {
+        sys_tlb_use_end(&cpu->tlb);
+    }
+    return used;
+}
+
+static void take_up(struct sys_cpu *cpu, bool used)
+{
+    if (used) {
+        sys_tlb_use_begin(&cpu->tlb);
+    }
+}
+
+static bool device_begin(struct sys_cpu *cpu, bool *used)
+{
+    *used = let_go(cpu);
+    return sys_outside_begin(cpu);
+}
+
+static void device_end(struct sys_cpu *cpu, bool was_inside, bool used)
+{
+    sys_outside_end(cpu, was_inside);
+    rcu_read_lock();
+    sys_tlb_sync(cpu);
+    rcu_read_unlock();
+    take_up(cpu, used);
+}
+
 uint64_t sys_device_load(struct sys_cpu *cpu, struct address_space *as, uint64_t addr,
                          uint32_t size)
 {
     uint64_t value;
-    bool was = sys_outside_begin(cpu);
+    bool used, was = device_begin(cpu, &used);
 
     /* What is not there reads as ones by itself, and so does what fails. */
     (void)address_space_load(as, addr, size, &value);
-    sys_outside_end(cpu, was);
+    device_end(cpu, was, used);
     return value;
 }
 
 void sys_device_store(struct sys_cpu *cpu, struct address_space *as, uint64_t addr, uint32_t size,
                       uint64_t value)
 {
-    bool was = sys_outside_begin(cpu);
+    bool used, was = device_begin(cpu, &used);
 
     (void)address_space_store(as, addr, size, value);
-    sys_outside_end(cpu, was);
+    device_end(cpu, was, used);
 }
 
-/* The mmap_lock may be held by who waits for this vCPU's checked addresses. */
 void sys_ram_written(struct sys_cpu *cpu, uint64_t ram, uint64_t len)
 {
     /* Pairs with memory_ram_set_code: see exec/memory_ram.c. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (!memory_ram_has_code(ram) && !memory_ram_has_code(ram + len - 1)) {
-        return;
-    }
-    bool used = atomic_load_explicit(&cpu->tlb.use, memory_order_relaxed) & 1;
+    if (memory_ram_has_code(ram) || memory_ram_has_code(ram + len - 1)) {
+        bool used = let_go(cpu);
 
-    if (used) {
-        sys_tlb_use_end(&cpu->tlb);
-    }
-    if (memory_ram_written(ram, len)) {
-        cpu->code_changed = true;
-    }
-    if (used) {
-        sys_tlb_use_begin(&cpu->tlb);
+        memory_ram_written(ram, len);
+        take_up(cpu, used);
     }
 }
 

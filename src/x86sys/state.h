@@ -173,8 +173,6 @@ struct OWNED_BY(its thread) sys_cpu {
     struct tb_exit *last_exit; /* to be chained to the next TB, or NULL */
     bool missed;               /* the next TB goes into the jump cache */
     bool vec_live;
-    bool code_changed; /* a store has invalidated translations: set by tlb.h's functions, for the
-                          engine to leave the TB behind the instruction; cleared by it */
 
     /* The access that is in the slow path: slow.c. */
     struct {

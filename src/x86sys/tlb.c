@@ -131,6 +131,17 @@ static void clear_chosen(struct sys_tlb *tlb, const struct choice *c)
     }
 }
 
+void sys_tlb_run_begin(struct sys_cpu *cpu)
+{
+    sys_tlb_use_begin(&cpu->tlb);
+    sys_tlb_sync(cpu);
+}
+
+void sys_tlb_run_end(struct sys_cpu *cpu)
+{
+    sys_tlb_use_end(&cpu->tlb);
+}
+
 void sys_tlb_init(struct sys_cpu *cpu)
 {
     for (unsigned mmu = 0; mmu < SYS_MMU_MODES; mmu++) {

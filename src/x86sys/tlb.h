@@ -13,8 +13,8 @@
  * tag it has taken: the vCPU's `use` counter is odd while it may hold an address
  * that it has checked (sys_tlb_use_begin, _end), and a kick (CPU_EXIT_RCU) makes
  * it even for a moment. Hence three rules for the engine:
- * - it is odd while generated code runs, and even whenever the thread may block:
- *   for mmap_lock above all, and for the BQL;
+ * - it is odd while generated code runs (sys_tlb_run_begin, _end), and even
+ *   whenever the thread may block: for mmap_lock above all, and for the BQL;
  * - an instruction with several accesses checks the one that it stores to last;
  * - in one instruction no checked address is kept across a call that makes it
  *   even (a slow path that meets a device).
@@ -28,6 +28,7 @@
 
 #include "base/annotations.h"
 #include "locks/mmap_lock.h"
+#include "rcu/rcu.h"
 
 struct address_space;
 struct sys_cpu;
@@ -115,11 +116,11 @@ struct sys_bounce {
  * *commit: the write must be followed by sys_access_commit at once; the address
  * may be in RAM even then (pages with code: so locked accesses stay atomic there).
  * 0: an exception is in cpu->exception (nothing has happened). The mmu mode is the
- * current one. If cpu->slow.kept, the bounce buffer's content serves, once. */
+ * current one. */
 uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access,
                            bool *commit);
 /* Stores what the bounce buffer holds, and invalidates translations of what was
- * stored to: cpu->code_changed then. False: exception (possible only where
+ * stored to. False: exception (possible only where
  * sys_access_begin could not know). */
 bool sys_access_commit(struct sys_cpu *cpu);
 
@@ -172,6 +173,11 @@ void sys_device_store(struct sys_cpu *cpu, struct address_space *as, uint64_t ad
 /* Guest physical memory: page tables, SMM state. Not for MMIO: false then. */
 bool sys_phys_read(struct sys_cpu *cpu, uint64_t phys, void *buf, uint32_t size);
 bool sys_phys_write(struct sys_cpu *cpu, uint64_t phys, const void *buf, uint32_t size);
+
+/* Around each entry into generated code. Inside; begin flushes what a change of the
+ * memory map has made stale since the vCPU was inside last. */
+void sys_tlb_run_begin(struct sys_cpu *cpu) REQUIRES_SHARED(rcu_cap);
+void sys_tlb_run_end(struct sys_cpu *cpu);
 
 /* An empty TLB. Before the vCPU is registered. */
 void sys_tlb_init(struct sys_cpu *cpu);
