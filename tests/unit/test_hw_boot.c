@@ -1,0 +1,278 @@
+/* Kernels of direct boot: what their headers say, and what of it is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <elf.h>
+#include <errno.h>
+
+#include "hw/acpi_tables.h"
+#include "hw/boot_elf.h"
+#include "hw/boot_linux.h"
+
+#define SETUP_SECTORS 4
+#define BZIMAGE_SIZE  (512 * (SETUP_SECTORS + 1) + 4096)
+
+static uint8_t file[16384];
+
+static void put16(size_t at, uint16_t v)
+{
+    file[at] = (uint8_t)v;
+    file[at + 1] = (uint8_t)(v >> 8);
+}
+
+static void put32(size_t at, uint32_t v)
+{
+    put16(at, (uint16_t)v);
+    put16(at + 2, (uint16_t)(v >> 16));
+}
+
+/* A bzImage of protocol 2.15 with a 64-bit entry, and nothing in it. */
+static void make_bzimage(void)
+{
+    memset(file, 0, sizeof(file));
+    file[0x1f1] = SETUP_SECTORS;
+    put32(0x1f4, 4096 / 16);
+    put16(0x1fe, 0xaa55);
+    file[0x201] = 0x66;
+    memcpy(file + 0x202, "HdrS", 4);
+    put16(0x206, 0x20f);
+    file[0x211] = 1;
+    put32(0x22c, 0x7fffffff);
+    put16(0x236, 1);
+    put32(0x238, 2047);
+    put32(0x258, 0x1000000);
+    put32(0x260, 0x200000);
+}
+
+static int parse_bzimage(size_t len, struct boot_linux_image *image, struct error *err)
+{
+    *err = (struct error){.text = ""};
+    return boot_linux_parse(file, len, "k", image, err);
+}
+
+static void test_a_bzimage_says_where_it_wants_to_lie(void **state)
+{
+    struct boot_linux_image image;
+    struct error err;
+    (void)state;
+    make_bzimage();
+    assert_int_equal(parse_bzimage(BZIMAGE_SIZE, &image, &err), 0);
+    assert_int_equal(image.setup_size, 512 * (SETUP_SECTORS + 1));
+    assert_int_equal(image.kernel_size, 4096);
+    assert_int_equal(image.load_at, 0x1000000);
+    assert_int_equal(image.init_size, 0x200000);
+    assert_int_equal(image.initrd_max, 0x7fffffff);
+    assert_int_equal(image.cmdline_max, 2047);
+    assert_true(image.long_mode);
+}
+
+static void test_a_cut_off_bzimage_is_refused(void **state)
+{
+    struct boot_linux_image image;
+    struct error err;
+    (void)state;
+    make_bzimage();
+    for (size_t len = 0; len < BZIMAGE_SIZE - 15; len += 7) {
+        assert_int_equal(parse_bzimage(len, &image, &err), -ENOEXEC);
+        assert_non_null(strstr(err.text, "kernel k: "));
+    }
+}
+
+static void test_impossible_places_are_refused(void **state)
+{
+    static const uint64_t bad[] = {0, 0x1000, 0x1000001, 0x100000000, UINT64_MAX & ~0xfffUL};
+    struct boot_linux_image image;
+    struct error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        make_bzimage();
+        put32(0x258, (uint32_t)bad[i]);
+        put32(0x25c, (uint32_t)(bad[i] >> 32));
+        assert_int_equal(parse_bzimage(BZIMAGE_SIZE, &image, &err), -ENOEXEC);
+    }
+    make_bzimage();
+    put32(0x260, 0xffffffff);
+    assert_int_equal(parse_bzimage(BZIMAGE_SIZE, &image, &err), -ENOEXEC);
+}
+
+static void test_an_old_protocol_is_refused(void **state)
+{
+    struct boot_linux_image image;
+    struct error err;
+    (void)state;
+    make_bzimage();
+    put16(0x206, 0x203);
+    assert_int_equal(parse_bzimage(BZIMAGE_SIZE, &image, &err), -ENOEXEC);
+    assert_string_equal(err.text, "kernel k: boot protocol 2.03 is too old");
+}
+
+/* One segment, and a note with Xen's 32-bit entry. */
+static void make_elf(uint64_t paddr, uint64_t filesz, uint64_t memsz)
+{
+    Elf64_Ehdr h = {.e_type = ET_EXEC,
+                    .e_machine = EM_X86_64,
+                    .e_entry = 0x1000000,
+                    .e_phoff = sizeof(h),
+                    .e_phentsize = sizeof(Elf64_Phdr),
+                    .e_phnum = 2};
+    Elf64_Phdr p[2] = {
+        {.p_type = PT_LOAD,
+         .p_offset = 512,
+         .p_paddr = paddr,
+         .p_filesz = filesz,
+         .p_memsz = memsz},
+        {.p_type = PT_NOTE, .p_offset = 1024, .p_filesz = 20, .p_memsz = 20, .p_align = 4}};
+    memset(file, 0, sizeof(file));
+    memcpy(h.e_ident, ELFMAG, SELFMAG);
+    h.e_ident[EI_CLASS] = ELFCLASS64;
+    h.e_ident[EI_DATA] = ELFDATA2LSB;
+    memcpy(file, &h, sizeof(h));
+    memcpy(file + sizeof(h), p, sizeof(p));
+    put32(1024, 4);
+    put32(1028, 4);
+    put32(1032, 18);
+    memcpy(file + 1036, "Xen", 4);
+    put32(1040, 0x1000100);
+}
+
+static void test_an_elf_kernel_tells_its_pvh_entry(void **state)
+{
+    struct boot_elf elf;
+    struct error err = {.text = ""};
+    (void)state;
+    make_elf(0x1000000, 256, 4096);
+    assert_int_equal(boot_elf_parse(file, 2048, "k", &elf, &err), 0);
+    assert_true(elf.has_pvh);
+    assert_int_equal(elf.pvh_entry, 0x1000100);
+    assert_int_equal(elf.segment_count, 1);
+    assert_int_equal(elf.segments[0].file_offset, 512);
+    assert_int_equal(elf.segments[0].size, 4096);
+}
+
+static void test_segments_beyond_the_file_or_4_gib_are_refused(void **state)
+{
+    static const uint64_t bad[][3] = {
+        {0x1000000, 4096, 8192},         /* more than the file has */
+        {0x1000000, 512, 256},           /* more in the file than in memory */
+        {0xfffff000, 256, 8192},         /* across 4 GiB */
+        {UINT64_MAX - 100, 256, 8192},   /* wraps */
+        {0x1000000, 256, UINT64_MAX},    /* wraps */
+        {0x1000000, UINT64_MAX, 0x1000}, /* wraps in the file */
+    };
+    struct boot_elf elf;
+    struct error err = {.text = ""};
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        make_elf(bad[i][0], bad[i][1], bad[i][2]);
+        assert_int_equal(boot_elf_parse(file, 2048, "k", &elf, &err), -ENOEXEC);
+    }
+}
+
+static void make_multiboot(uint32_t flags)
+{
+    memset(file, 0, sizeof(file));
+    put32(64, 0x1badb002);
+    put32(68, flags);
+    put32(72, 0u - 0x1badb002u - flags);
+    put32(76, 0x100040); /* header, load, load end, bss end, entry */
+    put32(80, 0x100000);
+    put32(84, 0x101000);
+    put32(88, 0x102000);
+    put32(92, 0x100800);
+}
+
+static void test_a_multiboot_header_with_addresses_is_a_segment(void **state)
+{
+    struct boot_multiboot m;
+    struct error err = {.text = ""};
+    bool found;
+    (void)state;
+    make_multiboot(0x10003);
+    assert_int_equal(boot_multiboot_parse(file, 8192, "k", &found, &m, &err), 0);
+    assert_true(found && m.addresses);
+    assert_int_equal(m.segment.at, 0x100000);
+    assert_int_equal(m.segment.file_offset, 0);
+    assert_int_equal(m.segment.file_size, 0x1000);
+    assert_int_equal(m.segment.size, 0x2000);
+    assert_int_equal(m.entry, 0x100800);
+}
+
+static void test_a_multiboot_header_that_asks_for_more_is_refused(void **state)
+{
+    struct boot_multiboot m;
+    struct error err = {.text = ""};
+    bool found;
+    (void)state;
+    make_multiboot(0x10004); /* a video mode */
+    assert_int_equal(boot_multiboot_parse(file, 8192, "k", &found, &m, &err), -ENOEXEC);
+    make_multiboot(0x10000);
+    put32(84, 0x200000); /* more than there is */
+    assert_int_equal(boot_multiboot_parse(file, 8192, "k", &found, &m, &err), -ENOEXEC);
+    make_multiboot(0x10000);
+    put32(76, 0x200000); /* header far behind load */
+    assert_int_equal(boot_multiboot_parse(file, 8192, "k", &found, &m, &err), -ENOEXEC);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint8_t sum(const uint8_t *p, size_t len)
+{
+    uint8_t s = 0;
+    for (size_t i = 0; i < len; i++) {
+        s = (uint8_t)(s + p[i]);
+    }
+    return s;
+}
+
+/* Walks from the RSDP through the RSDT, as an operating system does. */
+static void test_acpi_tables_link_up_and_add_up(void **state)
+{
+    static struct acpi_image image;
+    static const struct machine m = {.config = {.cpus = 4, .hpet = true}};
+    const struct acpi_ports ports = {.pm_base = 0x600};
+    struct error err = {.text = ""};
+    (void)state;
+    assert_int_equal(acpi_build(&image, &m, &ports, &err), 0);
+    acpi_relocate(&image, ACPI_ROM_AT);
+    assert_memory_equal(image.data, "RSD PTR ", 8);
+    assert_int_equal(sum(image.data, 20), 0);
+    assert_int_equal(sum(image.data, 36), 0);
+    const uint8_t *rsdt = image.data + (get32(image.data + 16) - ACPI_ROM_AT);
+    assert_memory_equal(rsdt, "RSDT", 4);
+    assert_int_equal(sum(rsdt, get32(rsdt + 4)), 0);
+    const char *names[] = {"FACP", "APIC", "HPET"};
+    assert_int_equal(get32(rsdt + 4), 36 + 4 * 3);
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *t = image.data + (get32(rsdt + 36 + 4UL * i) - ACPI_ROM_AT);
+        assert_memory_equal(t, names[i], 4);
+        assert_int_equal(sum(t, get32(t + 4)), 0);
+    }
+    const uint8_t *fadt = image.data + (get32(rsdt + 36) - ACPI_ROM_AT);
+    const uint8_t *dsdt = image.data + (get32(fadt + 40) - ACPI_ROM_AT);
+    assert_int_equal(get32(fadt + 4), 244);
+    assert_memory_equal(dsdt, "DSDT", 4);
+    assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_bzimage_says_where_it_wants_to_lie),
+        cmocka_unit_test(test_a_cut_off_bzimage_is_refused),
+        cmocka_unit_test(test_impossible_places_are_refused),
+        cmocka_unit_test(test_an_old_protocol_is_refused),
+        cmocka_unit_test(test_an_elf_kernel_tells_its_pvh_entry),
+        cmocka_unit_test(test_segments_beyond_the_file_or_4_gib_are_refused),
+        cmocka_unit_test(test_a_multiboot_header_with_addresses_is_a_segment),
+        cmocka_unit_test(test_a_multiboot_header_that_asks_for_more_is_refused),
+        cmocka_unit_test(test_acpi_tables_link_up_and_add_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
