@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "exec/exclusive.h"
 #include "exec/vcpu.h"
+#include "hw/acpi_pm.h"
 #include "hw/acpi_tables.h"
 #include "hw/boot_direct.h"
 #include "hw/i8254.h"
 #include "hw/i8259.h"
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
+#include "hw/port92.h"
+#include "hw/rtc.h"
 #include "hw/serial.h"
 #include "x86sys/machine.h"
 
@@ -23,6 +27,9 @@
 #define LOW_RAM_MAX 0xc0000000UL
 #define HIGH_RAM_AT (1UL << 32)
 #define ISA_TIMER   0
+#define ISA_RTC     8
+#define ISA_SCI     9
+#define GPE_BYTES   4
 #define MIB         (1UL << 20)
 
 static const uint16_t serial_ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
@@ -30,8 +37,8 @@ static const unsigned serial_irqs[] = {4, 3, 4, 3};
 static const struct acpi_ports acpi_ports = {.pm_base = 0x600,
                                              .gpe_base = 0xafe0,
                                              .smi_cmd = 0xb2,
-                                             .acpi_enable = 0xf1,
-                                             .acpi_disable = 0xf0};
+                                             .acpi_enable = ACPI_PM_ENABLE,
+                                             .acpi_disable = ACPI_PM_DISABLE};
 
 struct pc {
     struct machine *machine IMMUTABLE_AFTER_INIT;
@@ -40,6 +47,8 @@ struct pc {
     struct ioapic *ioapic IMMUTABLE_AFTER_INIT;
     struct lapic_set *lapics IMMUTABLE_AFTER_INIT;
     struct i8254 *pit IMMUTABLE_AFTER_INIT;
+    struct rtc *rtc IMMUTABLE_AFTER_INIT;
+    struct acpi_pm *pm IMMUTABLE_AFTER_INIT;
     struct serial *serial[4] IMMUTABLE_AFTER_INIT;
     struct boot_direct *direct IMMUTABLE_AFTER_INIT;
 };
@@ -110,12 +119,84 @@ static int make_serial(struct pc *pc, const struct pc_lines *lines, struct error
     return 0;
 }
 
+static void set_cmos16(struct rtc *rtc, uint8_t index, uint64_t value) REQUIRES(bql)
+{
+    uint64_t v = value < 0xffff ? value : 0xffff;
+    rtc_set_cmos(rtc, index, (uint8_t)v);
+    rtc_set_cmos(rtc, index + 1, (uint8_t)(v >> 8));
+}
+
+/* What firmware reads of memory and CPUs. */
+static void fill_cmos(struct rtc *rtc, const struct machine *m) REQUIRES(bql)
+{
+    uint64_t above_1m = m->low_ram > MIB ? (m->low_ram - MIB) / 1024 : 0;
+    set_cmos16(rtc, 0x15, 640);
+    set_cmos16(rtc, 0x17, above_1m);
+    set_cmos16(rtc, 0x30, above_1m);
+    set_cmos16(rtc, 0x34, m->low_ram > 16 * MIB ? (m->low_ram - 16 * MIB) >> 16 : 0);
+    set_cmos16(rtc, 0x5b, m->high_ram >> 16 & 0xffff);
+    rtc_set_cmos(rtc, 0x5d, (uint8_t)(m->high_ram >> 32));
+    rtc_set_cmos(rtc, 0x5f, (uint8_t)(m->config.cpus - 1));
+}
+
+static int64_t time_at_start(const struct machine_config *c)
+{
+    struct tm tm;
+    time_t now = time(NULL);
+    if (c->rtc_base) {
+        return c->rtc_base;
+    }
+    return c->rtc_localtime && localtime_r(&now, &tm) ? now + tm.tm_gmtoff : now;
+}
+
+static int make_power(struct pc *pc, struct error *err) REQUIRES(bql)
+{
+    struct machine *m = pc->machine;
+    struct acpi_pm_config config = {.sci = m->isa_irq[ISA_SCI], .gpe_bytes = GPE_BYTES};
+    int rc = port92_new(m, err);
+    if (rc == 0) {
+        rc = acpi_pm_new(m, &config, &pc->pm, err);
+    }
+    if (rc == 0) {
+        acpi_pm_map(pc->pm, true, acpi_ports.pm_base);
+        acpi_pm_map_gpe(pc->pm, true, acpi_ports.gpe_base);
+    }
+    return rc;
+}
+
 static int make_devices(struct pc *pc, const struct pc_lines *lines, struct error *err)
     REQUIRES(bql)
 {
     struct machine *m = pc->machine;
     int rc = i8254_new(&m->io, m->isa_irq[ISA_TIMER], &pc->pit, err);
+    if (rc == 0) {
+        rc = rtc_new(&m->io, m->isa_irq[ISA_RTC], time_at_start(&m->config), &pc->rtc, err);
+    }
+    if (rc == 0) {
+        fill_cmos(pc->rtc, m);
+        rc = make_power(pc, err);
+    }
     return rc ? rc : make_serial(pc, lines, err);
+}
+
+/* In the order in which interrupts travel, last receiver first. */
+static int register_resets(const struct pc *pc, struct error *err) REQUIRES(bql)
+{
+    struct machine *m = pc->machine;
+    const struct {
+        void (*fn)(void *opaque);
+        void *opaque;
+    } all[] = {
+        {i8259_reset, pc->pic},        {ioapic_reset, pc->ioapic},    {i8254_reset, pc->pit},
+        {rtc_reset, pc->rtc},          {acpi_pm_reset, pc->pm},       {serial_reset, pc->serial[0]},
+        {serial_reset, pc->serial[1]}, {serial_reset, pc->serial[2]}, {serial_reset, pc->serial[3]},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i].opaque && machine_on_reset(m, all[i].fn, all[i].opaque)) {
+            return error_set(err, ENOMEM, "machine: out of memory");
+        }
+    }
+    return 0;
 }
 
 /* A triple fault resets a PC. */
@@ -238,6 +319,9 @@ int pc_new(struct machine *m, const struct pc_lines *lines, struct pc **out, str
         rc = make_devices(pc, lines, err);
     }
     if (rc == 0) {
+        rc = register_resets(pc, err);
+    }
+    if (rc == 0) {
         rc = make_cpus(pc, err);
     }
     if (rc == 0) {
@@ -269,6 +353,8 @@ static void boot(struct machine *m)
 static void power_button(struct machine *m)
 {
     (void)m;
+    bql_assert_locked();
+    acpi_pm_power_button(the_pc->pm);
 }
 
 const struct machine_hooks pc_hooks = {.boot = boot, .power_button = power_button};
@@ -286,6 +372,15 @@ void pc_free(struct pc *pc)
     boot_direct_free(pc->direct);
     for (unsigned n = 0; n < 4; n++) {
         serial_free(pc->serial[n]);
+    }
+    if (pc->pm) {
+        acpi_pm_free(pc->pm);
+    }
+    if (pc->rtc) {
+        rtc_free(pc->rtc);
+    }
+    if (pc->pit) {
+        i8254_free(pc->pit);
     }
     free(pc);
 }
