@@ -40,6 +40,7 @@ struct tb_exit {
      * translator has patched the field so; invalidation undoes it. */
     uintptr_t inside IMMUTABLE_AFTER_INIT;
     struct tb *from IMMUTABLE_AFTER_INIT;
+    bool aside IMMUTABLE_AFTER_INIT; /* system mode: it leads to the target's `checked` entry */
     struct tb *to GUARDED_BY(tb_chain_lock); /* chained to, or NULL */
     /* In to->incoming; link_incoming is the pointer that points here. */
     struct tb_exit *next_incoming GUARDED_BY(tb_chain_lock);
@@ -76,7 +77,8 @@ struct tb {
     uint64_t ram IMMUTABLE_AFTER_INIT;      /* of its first byte */
     uint64_t ram_last IMMUTABLE_AFTER_INIT; /* of its last byte, maybe on another page */
     /* RX addresses to jump to: where the guest is known to be at pc; and for
-     * jump caches, where the pc is checked first. */
+     * jump caches, where the pc is checked first (system mode: where flags are
+     * expected in the CPU's state). */
     uintptr_t host IMMUTABLE_AFTER_INIT;
     uintptr_t checked IMMUTABLE_AFTER_INIT;
     _Atomic(struct tb *) hash_next;          /* next in its bucket; see tb_hash.c */

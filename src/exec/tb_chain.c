@@ -49,7 +49,7 @@ static void link_exit(struct tb_exit *exit, struct tb *to) REQUIRES(tb_chain_loc
         to->incoming->link_incoming = &exit->next_incoming;
     }
     to->incoming = exit;
-    patch_jump(exit->field, to->host);
+    patch_jump(exit->field, exit->aside ? to->checked : to->host);
 }
 
 static void unlink_exit(struct tb_exit *exit) REQUIRES(tb_chain_lock)

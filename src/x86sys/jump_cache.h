@@ -25,14 +25,17 @@ struct sys_jump {
     _Atomic(uintptr_t) host; /* tb->checked, or the miss stub; others store the latter */
 };
 
+#define SYS_JUMP_NOTED 512
 struct sys_jump_table {
-    uint32_t mode; /* enum sys_mode of its entries */
-    bool used;     /* some entry may be filled */
+    uint32_t mode;   /* enum sys_mode of its entries */
+    uint32_t filled; /* how often an entry was filled since it was empty; up to NOTED + 1 */
+    uint16_t noted[SYS_JUMP_NOTED]; /* which, so that to empty it costs no more than that */
     struct sys_jump e[SYS_JUMP_ENTRIES];
 };
 
 struct sys_jump_cache {
     uint32_t next;     /* table to be given up next */
+    atomic_bool stale; /* the code cache was flushed: all entries are to go */
     uint64_t pages[8]; /* bit: a hash of the linear pages that entries come from */
     struct sys_jump_table table[SYS_JUMP_TABLES];
 };

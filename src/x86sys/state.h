@@ -167,6 +167,7 @@ struct OWNED_BY(its thread) sys_cpu {
     uint64_t entry;          /* where to go on in the code cache */
     uint64_t host_rsp;
     uint64_t scratch[4];
+    uint64_t kept_target, kept_value; /* of an indirect call, of PUSH and POP of memory */
     uint32_t exit;   /* offset in the code cache of the struct tb_exit or sys_insn at hand */
     uint32_t stop;   /* why the last run ended: enum sys_stop of stubs.h */
     uint32_t commit; /* the slow path has begun a bounced write */

@@ -42,7 +42,6 @@ struct sys_access_plan {
 /* More about the `access` of a slow-path call: sys_slow_check looks at it. */
 enum sys_slow_access {
     SYS_SLOW_STACK = 1 << 4,   /* not canonical: #SS, not #GP */
-    SYS_SLOW_ALIGNED = 1 << 5, /* #GP(0) unless aligned to its size */
     SYS_SLOW_SEGMENT = 1 << 6, /* S0 is an offset in the segment whose number is in bits 8..10; it
                                   becomes the linear address, and no access is begun */
 };
@@ -113,13 +112,15 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
 void sys_emit_access_done(struct sys_translation *t);
 
 /* What C does first on the slow path: the linear address in *addr (from an offset,
- * with SYS_SLOW_SEGMENT), canonical, aligned. False: exception raised. */
+ * with SYS_SLOW_SEGMENT), canonical. False: exception raised. */
 bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access);
 
 /* S0 = linear address of the memory operand (segment base, wrap; checks where the
  * mode is not flat). S1 is clobbered; flags too, after being put aside, if the
  * segment is to be checked. */
 void sys_emit_operand_address(struct sys_translation *t, const struct sys_insn *in);
+/* host = offset of the memory operand, not yet cut to 16 bits. S0, S1 clobbered. */
+void sys_emit_offset(struct sys_translation *t, const struct sys_insn *in, uint8_t host);
 /* S0 = linear address of offset S0 in a segment, likewise (stack, strings). */
 void sys_emit_linear(struct sys_translation *t, const struct sys_insn *in, enum sys_seg_reg seg,
                      uint32_t size, uint32_t access);
@@ -130,7 +131,7 @@ void sys_emit_put(struct sys_translation *t, uint8_t guest, uint8_t host);
 
 /* Puts live arithmetic flags into cpu->flags before code that clobbers them, and
  * takes them back before what reads them, a branch out, or the end. Does nothing
- * when they are dead or are there already. Clobbers no guest register. */
+ * when they are dead or are there already. Clobbers S1 and no guest register. */
 void sys_flags_save(struct sys_translation *t);
 void sys_flags_restore(struct sys_translation *t);
 
@@ -157,6 +158,22 @@ void sys_emit_commit(struct sys_translation *t);
  * leaves the TB. In line (ends the block) or out of line. */
 void sys_emit_raise(struct sys_translation *t, const struct sys_insn *in, uint8_t vector);
 
+/* Leaves the TB: S0 = arg, S1 = kind, where the flags are (as t says) and more. */
+void sys_emit_leave(struct sys_translation *t, uint32_t kind_and_more, uint64_t arg);
+/* The block goes on at `target` (offset in CS): if cc >= 0, on that condition,
+ * which is in RFLAGS. */
+void sys_emit_exit(struct sys_translation *t, int cc, uint64_t target);
+/* The same for the target in S0. Flags are put aside. */
+void sys_emit_exit_indirect(struct sys_translation *t);
+/* The stack, in the width of its mode (stack.c). S0 = host address of the element
+ * of `size` bytes on top, to be read; then sys_emit_access_done, then: */
+void sys_stack_top(struct sys_translation *t, const struct sys_insn *in, unsigned size);
+void sys_stack_add(struct sys_translation *t, int bytes);
+/* Pushes the immediate, or a call's return address. */
+void sys_stack_push_imm(struct sys_translation *t, const struct sys_insn *in, unsigned size);
+/* Whether the instruction is left to C by sys_lower_stack. */
+bool sys_stack_is_c(const struct sys_insn *in);
+
 /* Fills live_in of all instructions; live_in[insn_count] is true. (flags.c) */
 void sys_flags_analyse(struct sys_translation *t);
 
@@ -165,9 +182,22 @@ void sys_lower_stack(struct sys_translation *t, const struct sys_insn *in);
 void sys_lower_string(struct sys_translation *t, const struct sys_insn *in);
 void sys_lower_c(struct sys_translation *t, const struct sys_insn *in);
 
-/* Translates the code at the CPU's CS:RIP. mmap_lock is taken inside. Returns the
- * TB, or NULL: -ENOSPC in *why (flush and retry) or -EFAULT (an exception is in
- * cpu->exception). */
-struct tb *sys_translate(struct sys_cpu *cpu, bool one_insn, int *why);
+/* --- for the loop (lookup.c, translate.c) --- */
+
+/* The TB for the CPU's state, if there is one; *fault: the code can't be fetched,
+ * an exception is in cpu->exception. Inside, or with the mmap_lock. */
+struct tb *sys_tb_find(struct sys_cpu *cpu, bool *fault);
+/* Whether the TB is one for the CPU's CS:RIP and mode, its pages aside. */
+bool sys_tb_is_here(const struct sys_cpu *cpu, const struct tb *tb);
+/* The linear address of CS:RIP. */
+uint64_t sys_code_linear(const struct sys_cpu *cpu);
+
+/* Translates the code at CS:RIP. mmap_lock is taken inside. Returns the TB, which
+ * is in the tables, or, if its ram is SYS_NO_RAM, is to be run once; or NULL:
+ * -ENOSPC in *why (flush and retry) or -EFAULT (an exception is in cpu->exception). */
+struct tb *sys_translate(struct sys_cpu *cpu, int *why);
+
+/* Most instructions of a TB. Immutable after sys_engine_init. */
+extern unsigned sys_translate_max_insns;
 
 #endif

@@ -1,0 +1,161 @@
+/* The jump caches of system mode; jump_cache.h says what an entry means.
+ *
+ * The vCPU's thread writes both halves of an entry, and its generated code reads
+ * them; others only replace `host` by the miss stub, when a TB is invalidated. The
+ * argument of exec/tb_jump_cache.c holds: the setter stores host and then reads
+ * `invalid`, the invalidator stores `invalid` and then reads host, all sequentially
+ * consistent. A pc that must not match is one with another index.
+ *
+ * A flush of the code cache comes from another thread while this vCPU is outside,
+ * where it may be flushing itself; so it leaves a mark only, which is looked at on
+ * the way in. */
+#include "x86sys/jump_cache.h"
+
+#include "exec/tb.h"
+#include "x86sys/stubs.h"
+#include "x86sys/translate.h"
+
+static unsigned index_of(uint64_t pc)
+{
+    return pc & (SYS_JUMP_ENTRIES - 1);
+}
+
+static uint64_t no_pc(unsigned index)
+{
+    return index ^ 1u;
+}
+
+static unsigned page_bit(uint64_t linear)
+{
+    uint64_t page = linear >> GUEST_PAGE_BITS;
+    return (page ^ page >> 9) & 511;
+}
+
+static void note_page(struct sys_jump_cache *jc, uint64_t linear)
+{
+    unsigned bit = page_bit(linear);
+    jc->pages[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static void empty(struct sys_jump_table *table)
+{
+    if (table->filled <= SYS_JUMP_NOTED) {
+        for (unsigned i = 0; i < table->filled; i++) {
+            table->e[table->noted[i]].pc = no_pc(table->noted[i]);
+        }
+    } else {
+        for (unsigned i = 0; i < SYS_JUMP_ENTRIES; i++) {
+            table->e[i].pc = no_pc(i);
+        }
+    }
+    table->filled = 0;
+}
+
+void sys_jump_cache_init(struct sys_cpu *cpu)
+{
+    struct sys_jump_cache *jc = &cpu->jump;
+    for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
+        jc->table[t].mode = UINT32_MAX;
+        jc->table[t].filled = 0;
+        for (unsigned i = 0; i < SYS_JUMP_ENTRIES; i++) {
+            jc->table[t].e[i].pc = no_pc(i);
+            atomic_init(&jc->table[t].e[i].host, sys_stubs.miss);
+        }
+    }
+    atomic_init(&jc->stale, false);
+    cpu->jump_mode = UINT32_MAX;
+    cpu->jump_table = jc->table[0].e;
+    cpu->cpu.jump_cache = NULL;
+}
+
+void sys_jump_cache_flush(struct sys_cpu *cpu)
+{
+    for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
+        empty(&cpu->jump.table[t]);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        cpu->jump.pages[i] = 0;
+    }
+}
+
+void sys_jump_cache_flush_page(struct sys_cpu *cpu, uint64_t linear)
+{
+    unsigned bit = page_bit(linear);
+    if (cpu->jump.pages[bit / 64] >> bit % 64 & 1) {
+        sys_jump_cache_flush(cpu);
+    }
+}
+
+void sys_jump_cache_select(struct sys_cpu *cpu)
+{
+    struct sys_jump_cache *jc = &cpu->jump;
+    /* acquire: pairs with the release in sys_jump_cache_reset. */
+    if (atomic_load_explicit(&jc->stale, memory_order_acquire)) {
+        atomic_store_explicit(&jc->stale, false, memory_order_relaxed);
+        sys_jump_cache_flush(cpu);
+    }
+    if (cpu->jump_mode == cpu->mode) {
+        return;
+    }
+    struct sys_jump_table *table = NULL;
+    for (unsigned t = 0; t < SYS_JUMP_TABLES && !table; t++) {
+        if (jc->table[t].mode == cpu->mode) {
+            table = &jc->table[t];
+        }
+    }
+    if (!table) {
+        table = &jc->table[jc->next++ % SYS_JUMP_TABLES];
+        empty(table);
+        table->mode = cpu->mode;
+    }
+    cpu->jump_mode = cpu->mode;
+    cpu->jump_table = table->e;
+}
+
+void sys_jump_cache_set(struct sys_cpu *cpu, struct tb *tb)
+{
+    if (tb->cs_base != 0 || tb->flags != cpu->mode) {
+        return;
+    }
+    sys_jump_cache_select(cpu);
+    struct sys_jump_cache *jc = &cpu->jump;
+    struct sys_jump_table *table = NULL;
+    for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
+        if (jc->table[t].e == cpu->jump_table) {
+            table = &jc->table[t];
+        }
+    }
+    unsigned i = index_of(tb->pc);
+    if (!table) {
+        return;
+    }
+    note_page(jc, tb->pc);
+    note_page(jc, tb->pc + tb->size - 1);
+    if (table->filled < SYS_JUMP_NOTED) {
+        table->noted[table->filled] = (uint16_t)i;
+    }
+    table->filled += table->filled <= SYS_JUMP_NOTED;
+    table->e[i].pc = tb->pc;
+    atomic_store_explicit(&table->e[i].host, tb->checked, memory_order_seq_cst);
+    if (atomic_load_explicit(&tb->invalid, memory_order_seq_cst)) {
+        atomic_store_explicit(&table->e[i].host, sys_stubs.miss, memory_order_relaxed);
+    }
+}
+
+void sys_jump_cache_forget(struct cpu *c, struct tb *tb)
+{
+    struct sys_cpu *cpu = sys_cpu_of(c);
+    unsigned i = index_of(tb->pc);
+    for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
+        _Atomic(uintptr_t) *host = &cpu->jump.table[t].e[i].host;
+        if (atomic_load_explicit(host, memory_order_seq_cst) == tb->checked) {
+            atomic_store_explicit(host, sys_stubs.miss, memory_order_relaxed);
+        }
+    }
+}
+
+void sys_jump_cache_reset(struct cpu *c)
+{
+    /* Pairs with the acquire in sys_jump_cache_select. */
+    atomic_store_explicit(&sys_cpu_of(c)->jump.stale, true, memory_order_release);
+}
