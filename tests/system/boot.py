@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Boots Debian's kernels under mortise system.
+
+    tests/system/boot.py                 what scripts/check runs
+    tests/system/boot.py --long          every kernel with 1, 2 and 4 CPUs
+    tests/system/boot.py --list; --only PATTERN; --mortise PATH; --keep DIR (console logs)
+
+A case that fails prints the console's end and how to run it alone."""
+
+import argparse
+import fnmatch
+import pathlib
+import re
+import sys
+import tempfile
+import time
+
+import guests
+from machine import Failed, Machine
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BAD = re.compile(r"WARNING: CPU|BUG: |soft lockup|rcu.*stall|Kernel panic|Oops|general protection|"
+                 r"segfault|unchecked MSR|invalid opcode")
+
+INIT_OFF = """
+echo "READY $(uname -m) $(grep -c ^processor /proc/cpuinfo)"
+%s
+poweroff -f
+"""
+INIT_SHELL = "exec setsid cttyhack sh\n"
+
+
+def start(options, flavour, cpus, script, *more, append=""):
+    image = options.work / "initramfs"
+    guests.initramfs(image, script)
+    return Machine(options.mortise, "-m", "512", "-smp", cpus, "-no-reboot", "-kernel",
+                   guests.kernel(flavour), "-initrd", image, "-append",
+                   f"console=ttyS0 panic=-1 {append}".strip(), *more, log=options.log)
+
+
+def clean(machine):
+    bad = BAD.search(machine.text)
+    if bad:
+        at = machine.text.rfind("\n", 0, bad.start()) + 1
+        raise Failed("the kernel complains:\n" + machine.text[at:at + 3000])
+
+
+def boot(options, flavour, cpus):
+    """To user space, which counts the CPUs, and power-off."""
+    with start(options, flavour, cpus, INIT_OFF % "") as m:
+        said = m.expect(r"READY (\S+) (\d+)", 240)
+        arch = "i686" if flavour == "686-pae" else "x86_64"
+        if said.groups() != (arch, str(cpus)):
+            raise Failed(f"{said.group()} instead of {arch} with {cpus} CPUs")
+        if m.wait() != 0:
+            raise Failed(f"exit status {m.process.returncode}\n{m.text[-2000:]}")
+        clean(m)
+
+
+def shell(options):
+    """Typing on the console: a pipeline, job control, a reboot that ends."""
+    with start(options, "amd64", 2, INIT_SHELL) as m:
+        m.expect(r"^[~/].*# $", 240)
+        m.send("echo $((6*7)) | tr 4 5; ls /proc/self/exe\n")
+        m.expect(r"^52\b")
+        m.expect(r"^/proc/self/exe")
+        m.send("for i in 1 2 3; do (echo job $i; sleep 0.1) & done; wait; echo all\n")
+        m.expect(r"^all\b")
+        m.send("sleep 100\n")
+        time.sleep(1)
+        m.send("\x03")
+        m.expect(r"# $")
+        m.send("poweroff -f\n")
+        if m.wait() != 0:
+            raise Failed(f"exit status {m.process.returncode}\n{m.text[-2000:]}")
+        clean(m)
+
+
+WORK = """
+i=0; while [ $i -lt 50 ]; do /bin/true; i=$((i+1)); done
+dd if=/dev/urandom of=/tmp/a bs=64k count=64 2>/dev/null
+gzip -c /tmp/a >/tmp/a.gz; gunzip -c /tmp/a.gz | cmp - /tmp/a && echo same
+(for j in 1 2 3 4; do md5sum /tmp/a & done; wait) | sort -u | wc -l
+"""
+
+
+def work(options, cpus):
+    """Forks, pipes, compression and hashing come out right."""
+    with start(options, "amd64", cpus, INIT_OFF % WORK) as m:
+        m.expect(r"READY", 240)
+        m.expect(r"^same\r?$", 240)
+        m.expect(r"^1\r?$", 240)
+        m.wait()
+        clean(m)
+
+
+def reset(options):
+    """A reboot starts the same kernel again."""
+    script = 'echo "READY"\nreboot -f\n'
+    image = options.work / "initramfs"
+    guests.initramfs(image, script)
+    with Machine(options.mortise, "-m", "256", "-kernel", guests.kernel("amd64"), "-initrd", image,
+                 "-append", "console=ttyS0", log=options.log) as m:
+        m.expect(r"READY", 240)
+        m.expect(r"READY", 240)
+
+
+SHORT = {
+    "amd64-2": lambda o: boot(o, "amd64", 2),
+    "shell": shell,
+    "work-2": lambda o: work(o, 2),
+    "reset": reset,
+}
+LONG = dict(SHORT)
+for _flavour in guests.KERNELS:
+    for _cpus in (1, 2, 4):
+        LONG[f"{_flavour}-{_cpus}"] = lambda o, f=_flavour, c=_cpus: boot(o, f, c)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--only", default="*")
+    parser.add_argument("--mortise", type=pathlib.Path, default=ROOT / "build/release/bin/mortise")
+    parser.add_argument("--keep", type=pathlib.Path)
+    options = parser.parse_args()
+    cases = {n: f for n, f in (LONG if options.long else SHORT).items()
+             if fnmatch.fnmatch(n, options.only)}
+    if options.list or not cases:
+        print("\n".join(cases) or "no such case")
+        return 0 if cases else 2
+    failed = []
+    for name, case in cases.items():
+        with tempfile.TemporaryDirectory() as work_dir:
+            options.work = pathlib.Path(work_dir)
+            options.log = options.keep / f"{name}.log" if options.keep else None
+            began = time.monotonic()
+            try:
+                case(options)
+                print(f"{name}: passed ({time.monotonic() - began:.1f} s)", flush=True)
+            except (Failed, guests.Missing) as e:
+                failed.append(name)
+                print(f"{name}: FAILED: {e}\n  again: {sys.argv[0]} "
+                      f"{'--long ' if options.long else ''}--only {name}", flush=True)
+    print(f"{len(cases) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

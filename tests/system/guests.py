@@ -1,0 +1,105 @@
+"""What the system tests boot: Debian's kernels, and initial RAM disks made of
+busybox. Packages are downloaded by apt-get, without being installed, into a
+cache: $MORTISE_GUESTS, or build/guests."""
+
+import functools
+import gzip
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = pathlib.Path(os.environ.get("MORTISE_GUESTS", ROOT / "build" / "guests"))
+
+# Flavour: the package that depends on the newest kernel of the kind, its
+# architecture, and what the kernel package is called.
+KERNELS = {
+    "amd64": ("linux-image-amd64", "amd64", r"linux-image-[0-9.-]+-amd64"),
+    "cloud": ("linux-image-cloud-amd64", "amd64", r"linux-image-[0-9.-]+-cloud-amd64"),
+    "rt": ("linux-image-rt-amd64", "amd64", r"linux-image-[0-9.-]+-rt-amd64"),
+    "686-pae": ("linux-image-686-pae", "i386", r"linux-image-[0-9.-]+-686-pae"),
+}
+
+
+class Missing(Exception):
+    """A package cannot be had."""
+
+
+def run(*command, **more):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **more).stdout
+
+
+def download(package, architecture="amd64"):
+    """The package's files, unpacked: a directory."""
+    where = CACHE / f"{package}_{architecture}"
+    if where.is_dir():
+        return where
+    CACHE.mkdir(parents=True, exist_ok=True)
+    work = CACHE / f".{package}.{os.getpid()}"
+    work.mkdir(parents=True)
+    try:
+        name = package if architecture == "amd64" else f"{package}:{architecture}"
+        run("apt-get", "-q", "download", name, cwd=work, stderr=subprocess.STDOUT)
+        debs = list(work.glob("*.deb"))
+        run("dpkg-deb", "-x", str(debs[0]), str(work / "files"))
+        (work / "files").rename(where)
+    except (OSError, IndexError, subprocess.CalledProcessError) as e:
+        raise Missing(f"{package}: {getattr(e, 'stdout', None) or e}") from e
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return where
+
+
+@functools.cache
+def kernel(flavour="amd64"):
+    """The path of a kernel (bzImage) of Debian's."""
+    meta, architecture, pattern = KERNELS[flavour]
+    name = meta if architecture == "amd64" else f"{meta}:{architecture}"
+    try:
+        text = run("apt-cache", "depends", name)
+    except (OSError, subprocess.CalledProcessError) as e:
+        raise Missing(f"{meta}: {e}") from e
+    found = re.search(pattern, text)
+    if not found:
+        raise Missing(f"{meta} depends on no kernel (apt-get update?)")
+    images = sorted(download(found.group(), architecture).glob("boot/vmlinuz-*"))
+    if not images:
+        raise Missing(f"{found.group()} has no kernel in it")
+    return images[0]
+
+
+def busybox():
+    path = shutil.which("busybox")
+    if not path:
+        raise Missing("busybox (package busybox-static)")
+    return pathlib.Path(path)
+
+
+def cpio(entries):
+    """An archive in the format "newc" of (name, mode, data) triples."""
+    out = bytearray()
+    entries = list(entries) + [("TRAILER!!!", 0, b"")]
+    for number, (name, mode, data) in enumerate(entries, 1):
+        raw = name.encode() + b"\0"
+        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0)
+        out += b"070701" + b"".join(b"%08x" % f for f in fields) + raw
+        out += b"\0" * (-len(out) % 4)
+        out += data
+        out += b"\0" * (-len(out) % 4)
+    return bytes(out)
+
+
+def initramfs(path, script, files=()):
+    """Writes an initial RAM disk whose /init is a busybox shell that runs
+    `script` with /dev, /proc and /sys mounted. `files`: more (name, mode, data)."""
+    init = "#!/bin/busybox sh\n/bin/busybox --install -s /bin\nexport PATH=/bin\n" \
+           "mount -t devtmpfs none /dev\nmount -t proc none /proc\nmount -t sysfs none /sys\n" + script
+    directory = stat.S_IFDIR | 0o755
+    entries = [(d, directory, b"") for d in ("bin", "dev", "proc", "sys", "tmp", "root", "mnt")]
+    entries += [("bin/busybox", stat.S_IFREG | 0o755, busybox().read_bytes()),
+                ("init", stat.S_IFREG | 0o755, init.encode())]
+    entries += [(name, stat.S_IFREG | mode, data) for name, mode, data in files]
+    pathlib.Path(path).write_bytes(gzip.compress(cpio(entries), 1))
