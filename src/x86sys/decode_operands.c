@@ -55,7 +55,10 @@ static void register_operand(struct sys_insn *in, const ZydisDecodedOperand *op)
         return;
     }
     in->gpr_places |= (uint8_t)(1u << place_of(op));
-    in->high_byte |= reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH;
+    if (place_of(op) != SYS_PLACE_NONE && reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH) {
+        in->high_byte = true;
+        in->high_byte_places |= (uint8_t)(1u << place_of(op));
+    }
     if (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ) {
         in->gprs_read |= bit;
     }
@@ -178,9 +181,27 @@ static bool is_bit_test(ZydisMnemonic m)
            m == ZYDIS_MNEMONIC_BTC;
 }
 
-static bool has_write_mask(const ZydisDecodedInstruction *zi)
+static bool is_flush(ZydisMnemonic m)
 {
-    return zi->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX && zi->raw.evex.aaa != 0;
+    return m == ZYDIS_MNEMONIC_CLFLUSH || m == ZYDIS_MNEMONIC_CLFLUSHOPT ||
+           m == ZYDIS_MNEMONIC_CLWB;
+}
+
+/* Some bytes of the operand may stay as they are. */
+static bool stores_by_mask(const ZydisDecodedInstruction *zi)
+{
+    switch (zi->mnemonic) {
+    case ZYDIS_MNEMONIC_MASKMOVQ:
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+    case ZYDIS_MNEMONIC_VMASKMOVDQU:
+    case ZYDIS_MNEMONIC_VMASKMOVPS:
+    case ZYDIS_MNEMONIC_VMASKMOVPD:
+    case ZYDIS_MNEMONIC_VPMASKMOVD:
+    case ZYDIS_MNEMONIC_VPMASKMOVQ:
+        return true;
+    default:
+        return zi->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX && zi->raw.evex.aaa != 0;
+    }
 }
 
 static void memory_operand(struct sys_insn *in, const ZydisDecodedInstruction *zi,
@@ -192,12 +213,17 @@ static void memory_operand(struct sys_insn *in, const ZydisDecodedInstruction *z
         return;
     }
     in->mem_size = is_bit_test(zi->mnemonic) ? in->op_size : (uint16_t)(op->size / 8);
+    if (is_flush(zi->mnemonic)) { /* checked as a load */
+        in->mem_size = 1;
+        in->mem_access = SYS_READ;
+        return;
+    }
     if (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ) {
         in->mem_access |= SYS_READ;
     }
     if (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
         in->mem_access |= SYS_WRITE;
-        if (op->actions & ZYDIS_OPERAND_ACTION_CONDWRITE || has_write_mask(zi)) {
+        if (op->actions & ZYDIS_OPERAND_ACTION_CONDWRITE || stores_by_mask(zi)) {
             in->mem_access |= SYS_READ;
         }
     }
@@ -267,6 +293,11 @@ static bool shifts_by_nothing(const struct sys_insn *in, const ZydisDecodedInstr
     }
 }
 
+static bool is_pushf(ZydisMnemonic m)
+{
+    return m == ZYDIS_MNEMONIC_PUSHF || m == ZYDIS_MNEMONIC_PUSHFD || m == ZYDIS_MNEMONIC_PUSHFQ;
+}
+
 /* BSF and BSR of zero leave the destination. */
 static bool may_leave_destination(ZydisMnemonic m)
 {
@@ -303,7 +334,7 @@ void sys_decode_operands(struct sys_insn *in, const ZydisDecodedInstruction *zi,
     if (may_leave_destination(zi->mnemonic)) {
         in->gprs_read |= in->gprs_written;
     }
-    if (in->cls == SYS_INSN_C || in->cls == SYS_INSN_ILLEGAL) {
+    if (in->cls == SYS_INSN_C || in->cls == SYS_INSN_ILLEGAL || is_pushf(zi->mnemonic)) {
         in->flags_read = SYS_RF_ARITH;
     }
 }

@@ -81,7 +81,8 @@ struct sys_insn {
     uint64_t target;    /* direct branches: offset in CS, cut to the operand size */
 
     uint16_t gprs_read, gprs_written;                    /* bit n: GPR n, implied ones too */
-    bool high_byte;                                      /* uses AH..BH */
+    bool high_byte;                                      /* names one of AH..BH... */
+    uint8_t high_byte_places;                            /* ... here: bit SYS_PLACE_* */
     uint32_t flags_read, flags_written, flags_undefined; /* RFLAGS bits; written without being read
                                                             first are dead before it */
 };

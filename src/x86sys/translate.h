@@ -119,8 +119,11 @@ bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t
  * mode is not flat). S1 is clobbered; flags too, after being put aside, if the
  * segment is to be checked. */
 void sys_emit_operand_address(struct sys_translation *t, const struct sys_insn *in);
-/* host = offset of the memory operand, not yet cut to 16 bits. S0, S1 clobbered. */
-void sys_emit_offset(struct sys_translation *t, const struct sys_insn *in, uint8_t host);
+/* host = offset of the memory operand, in 64 bits or cut to 32; not yet cut to 16.
+ * S0, S1 clobbered. */
+void sys_emit_offset(struct sys_translation *t, const struct sys_insn *in, uint8_t host, bool wide);
+/* Cuts S0 to 2 or 4 bytes; 8: nothing. */
+void sys_emit_cut(struct emit *e, unsigned size);
 /* S0 = linear address of offset S0 in a segment, likewise (stack, strings). */
 void sys_emit_linear(struct sys_translation *t, const struct sys_insn *in, enum sys_seg_reg seg,
                      uint32_t size, uint32_t access);

@@ -1,0 +1,26 @@
+/* Between the files that lower data instructions. */
+#ifndef MORTISE_X86SYS_LOWER_DATA_H
+#define MORTISE_X86SYS_LOWER_DATA_H
+
+#include "x86sys/translate.h"
+
+/* Makes the memory operand accessible and does `again` on it: see sys_emit_access.
+ * S0 holds the address of what `again` accesses. */
+void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
+                           void (*again)(struct sys_translation *t, const struct sys_insn *in,
+                                         uint64_t arg));
+
+/* Flags in RFLAGS for an instruction that reads them or leaves some of them; and
+ * what becomes of them by it. S1 is clobbered. */
+void sys_flags_before(struct sys_translation *t, const struct sys_insn *in);
+
+/* A mapped register that the instruction does not use and that needs no REX, kept
+ * in its slot; and back. `taken`: bits of others that are not to be used. */
+uint8_t sys_borrow(struct sys_translation *t, const struct sys_insn *in, uint16_t taken);
+void sys_give_back(struct sys_translation *t, uint8_t reg);
+
+/* Instructions that can't be re-encoded as they are (lower_odd.c). False: it is not
+ * one of them. */
+bool sys_lower_odd(struct sys_translation *t, const struct sys_insn *in);
+
+#endif
