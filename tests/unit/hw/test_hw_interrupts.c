@@ -1,0 +1,487 @@
+/* 8259 pair, I/O APIC and local APICs, wired as in a PC. */
+#include "hw_test.h"
+
+#include "hw/i8259.h"
+#include "hw/ioapic.h"
+#include "hw/lapic.h"
+
+#define IOAPIC UINT64_C(0xfec00000)
+
+static struct i8259 *pic;
+static struct ioapic *ioapic;
+static struct lapic_set *lapics;
+static struct lapic *lapic[TEST_CPUS];
+
+static int setup(void **state)
+{
+    struct error err = {""};
+    (void)state;
+
+    bql_assert_locked();
+    test_forget();
+    assert_int_equal(lapic_set_new(&machine.memory, TEST_CPUS, &lapics, &err), 0);
+    assert_int_equal(
+        i8259_new(&machine.io, (struct irq){.set = lapic_set_intr, .opaque = lapics}, &pic, &err),
+        0);
+    lapic_set_pic(lapics, pic);
+    assert_int_equal(ioapic_new(&machine.memory, IOAPIC, lapics, &ioapic, &err), 0);
+    for (unsigned i = 0; i < TEST_CPUS; i++) {
+        assert_int_equal(lapic_new(lapics, i, i == 0, &lapic[i], &err), 0);
+        lapic_attach(lapic[i], &test_cpu[i]);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    ioapic_free(ioapic);
+    i8259_free(pic);
+    lapic_set_free(lapics);
+    return 0;
+}
+
+static bool asked(unsigned cpu)
+{
+    return test_interrupts[cpu] & SYS_INT_HARD;
+}
+
+static int take(unsigned cpu)
+{
+    return lapic_ops.acknowledge(lapic[cpu]);
+}
+
+static void apic_write(unsigned cpu, unsigned reg, uint32_t value)
+{
+    current_cpu = &test_cpu[cpu];
+    test_store(LAPIC_BASE + reg, 4, value);
+    current_cpu = NULL;
+}
+
+static uint32_t apic_read(unsigned cpu, unsigned reg)
+{
+    uint32_t value;
+
+    current_cpu = &test_cpu[cpu];
+    value = (uint32_t)test_load(LAPIC_BASE + reg, 4);
+    current_cpu = NULL;
+    return value;
+}
+
+static void enable_apics(void)
+{
+    for (unsigned i = 0; i < TEST_CPUS; i++) {
+        apic_write(i, 0xf0, 0x1ff);
+        apic_write(i, 0xd0, 1u << (24 + i));
+    }
+}
+
+static void ioapic_write(unsigned reg, uint32_t value)
+{
+    test_store(IOAPIC, 4, reg);
+    test_store(IOAPIC + 0x10, 4, value);
+}
+
+static uint32_t ioapic_read(unsigned reg)
+{
+    test_store(IOAPIC, 4, reg);
+    return (uint32_t)test_load(IOAPIC + 0x10, 4);
+}
+
+static void ioapic_route(unsigned pin, uint32_t dest, uint32_t low)
+{
+    ioapic_write(0x11 + 2 * pin, dest << 24);
+    ioapic_write(0x10 + 2 * pin, low);
+}
+
+/* As an operating system does it: vectors 0x20 and 0x28, all unmasked. */
+static void init_pics(void)
+{
+    test_out(0x20, 1, 0x11);
+    test_out(0x21, 1, 0x20);
+    test_out(0x21, 1, 4);
+    test_out(0x21, 1, 1);
+    test_out(0xa0, 1, 0x11);
+    test_out(0xa1, 1, 0x28);
+    test_out(0xa1, 1, 2);
+    test_out(0xa1, 1, 1);
+    test_out(0x21, 1, 0);
+    test_out(0xa1, 1, 0);
+}
+
+static void test_pic_edge_is_delivered_once_and_blocks_lower_until_eoi(void **state)
+{
+    (void)state;
+    init_pics();
+    i8259_set_irq(pic, 4, true);
+    assert_true(asked(0));
+    assert_false(asked(1));
+    assert_int_equal(take(0), 0x24);
+    assert_false(asked(0));
+    i8259_set_irq(pic, 5, true);
+    assert_false(i8259_output(pic));
+    i8259_set_irq(pic, 1, true);
+    assert_true(i8259_output(pic));
+    assert_int_equal(take(0), 0x21);
+    test_out(0x20, 1, 0x20);
+    assert_false(i8259_output(pic));
+    test_out(0x20, 1, 0x20);
+    assert_int_equal(take(0), 0x25);
+    test_out(0x20, 1, 0x65); /* specific */
+    assert_int_equal(take(0), -1);
+}
+
+static void test_pic_slave_is_cascaded(void **state)
+{
+    (void)state;
+    init_pics();
+    i8259_set_irq(pic, 8, true);
+    assert_int_equal(take(0), 0x28);
+    test_out(0x20, 1, 0x0b); /* read ISR */
+    assert_int_equal(test_in(0x20, 1), 4);
+    test_out(0xa0, 1, 0x0b);
+    assert_int_equal(test_in(0xa0, 1), 1);
+    i8259_set_irq(pic, 9, true);
+    test_out(0xa0, 1, 0x20);
+    test_out(0x20, 1, 0x20);
+    assert_int_equal(take(0), 0x29);
+}
+
+static void test_pic_request_that_goes_away_is_spurious(void **state)
+{
+    (void)state;
+    init_pics();
+    test_out(0x4d0, 1, 0x20);
+    i8259_set_irq(pic, 5, true);
+    assert_true(i8259_output(pic));
+    i8259_set_irq(pic, 5, false);
+    assert_false(i8259_output(pic));
+    assert_int_equal(i8259_acknowledge(pic), 0x27);
+    test_out(0x20, 1, 0x0b);
+    assert_int_equal(test_in(0x20, 1), 0);
+}
+
+static void test_pic_level_is_requested_again_after_eoi(void **state)
+{
+    (void)state;
+    init_pics();
+    test_out(0x4d1, 1, 0xff);
+    assert_int_equal(test_in(0x4d1, 1), 0xde);
+    i8259_set_irq(pic, 10, true);
+    assert_int_equal(take(0), 0x2a);
+    assert_false(i8259_output(pic));
+    test_out(0xa0, 1, 0x20);
+    test_out(0x20, 1, 0x20);
+    assert_true(i8259_output(pic));
+    i8259_set_irq(pic, 10, false);
+    assert_false(i8259_output(pic));
+}
+
+static void test_pic_poll_auto_eoi_and_rotation(void **state)
+{
+    (void)state;
+    init_pics();
+    i8259_set_irq(pic, 3, true);
+    test_out(0x20, 1, 0x0c);
+    assert_int_equal(test_in(0x20, 1), 0x83);
+    test_out(0x20, 1, 0x0c);
+    assert_int_equal(test_in(0x20, 1), 7);
+    test_out(0x20, 1, 0xa0); /* rotate on EOI: 3 is the lowest now */
+    i8259_set_irq(pic, 3, false);
+    i8259_set_irq(pic, 3, true);
+    i8259_set_irq(pic, 4, true);
+    assert_int_equal(i8259_acknowledge(pic), 0x24);
+    test_out(0x20, 1, 0x20);
+    assert_int_equal(i8259_acknowledge(pic), 0x23);
+    test_out(0x20, 1, 0x11);
+    test_out(0x21, 1, 0x40);
+    test_out(0x21, 1, 4);
+    test_out(0x21, 1, 3); /* auto EOI */
+    i8259_set_irq(pic, 6, true);
+    assert_int_equal(i8259_acknowledge(pic), 0x46);
+    test_out(0x20, 1, 0x0b);
+    assert_int_equal(test_in(0x20, 1), 0);
+}
+
+static void test_pic_special_mask_lets_lower_requests_pass(void **state)
+{
+    (void)state;
+    init_pics();
+    i8259_set_irq(pic, 1, true);
+    assert_int_equal(i8259_acknowledge(pic), 0x21);
+    test_out(0x21, 1, 2);
+    i8259_set_irq(pic, 6, true);
+    assert_false(i8259_output(pic));
+    test_out(0x20, 1, 0x68);
+    assert_true(i8259_output(pic));
+    assert_int_equal(i8259_acknowledge(pic), 0x26);
+}
+
+static void test_ioapic_edge_goes_to_the_addressed_cpu(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(4, 1, 0x34);
+    ioapic_set_irq(ioapic, 4, true);
+    assert_true(asked(1));
+    assert_false(asked(0));
+    assert_int_equal(take(1), 0x34);
+    assert_int_equal(take(1), -1);
+    ioapic_set_irq(ioapic, 4, true); /* no edge */
+    assert_int_equal(take(1), -1);
+    apic_write(1, 0xb0, 0);
+    ioapic_set_irq(ioapic, 4, false);
+    ioapic_set_irq(ioapic, 4, true);
+    assert_int_equal(take(1), 0x34);
+}
+
+static void test_ioapic_level_comes_again_until_it_falls(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(10, 0, 0x8000 | 0x51);
+    ioapic_set_irq(ioapic, 10, true);
+    assert_int_equal(take(0), 0x51);
+    assert_int_equal(ioapic_read(0x10 + 20) & 0x4000, 0x4000);
+    assert_int_equal(apic_read(0, 0x180 + 0x20), 1u << 17);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(take(0), 0x51);
+    ioapic_set_irq(ioapic, 10, false);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(take(0), -1);
+    assert_int_equal(ioapic_read(0x10 + 20) & 0x4000, 0);
+}
+
+static void test_ioapic_masked_level_comes_when_unmasked(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(11, 0, 0x18000 | 0x52);
+    ioapic_set_irq(ioapic, 11, true);
+    assert_int_equal(take(0), -1);
+    ioapic_route(11, 0, 0x8000 | 0x52);
+    assert_int_equal(take(0), 0x52);
+    assert_int_equal(ioapic_read(1), 0x00170020);
+}
+
+static void test_apic_priority_and_nesting(void **state)
+{
+    (void)state;
+    enable_apics();
+    lapic_set_msi(lapics, LAPIC_BASE, 0x41);
+    lapic_set_msi(lapics, LAPIC_BASE, 0x62);
+    assert_int_equal(take(0), 0x62);
+    assert_int_equal(apic_read(0, 0xa0), 0x60);
+    assert_int_equal(take(0), -1);
+    assert_false(asked(0));
+    apic_write(0, 0xb0, 0);
+    assert_true(asked(0));
+    assert_int_equal(take(0), 0x41);
+    apic_write(0, 0xb0, 0);
+    lapic_ops.set_tpr(lapic[0], 5);
+    lapic_set_msi(lapics, LAPIC_BASE, 0x5f);
+    assert_false(asked(0));
+    lapic_ops.set_tpr(lapic[0], 4);
+    assert_true(asked(0));
+    assert_int_equal(lapic_ops.get_tpr(lapic[0]), 4);
+    assert_int_equal(take(0), 0x5f);
+}
+
+static void test_apic_logical_and_broadcast_destinations(void **state)
+{
+    (void)state;
+    enable_apics();
+    lapic_set_msi(lapics, LAPIC_BASE | 6u << 12 | 4, 0x70);
+    assert_int_equal(take(0), -1);
+    assert_int_equal(take(1), 0x70);
+    assert_int_equal(take(2), 0x70);
+    lapic_set_msi(lapics, LAPIC_BASE | 0xffu << 12, 0x80);
+    for (unsigned i = 0; i < TEST_CPUS; i++) {
+        assert_int_equal(take(i), 0x80);
+    }
+    /* Lowest priority: not one that is busy. */
+    lapic_set_msi(lapics, LAPIC_BASE | 7u << 12 | 4, 0x190);
+    assert_int_equal(take(0), 0x90);
+    lapic_set_msi(lapics, LAPIC_BASE | 7u << 12 | 4, 0x1a0);
+    assert_int_equal(take(0), -1);
+    assert_int_equal(take(1), 0xa0);
+    /* Cluster model. */
+    apic_write(2, 0xe0, 0x0fffffff);
+    apic_write(2, 0xd0, 0x31000000);
+    lapic_set_msi(lapics, LAPIC_BASE | 0x31u << 12 | 4, 0xb0);
+    assert_int_equal(take(2), 0xb0);
+}
+
+static void test_apic_ipis(void **state)
+{
+    (void)state;
+    enable_apics();
+    apic_write(0, 0x310, 1u << 24);
+    apic_write(0, 0x300, 0x4500);
+    assert_int_equal(test_interrupts[1], SYS_INT_INIT);
+    apic_write(0, 0x300, 0x4608);
+    assert_int_equal(test_sipi[1], 8);
+    apic_write(0, 0x300, 0x400);
+    assert_true(test_interrupts[1] & SYS_INT_NMI);
+    apic_write(0, 0x300, 0x000c00f1); /* all but self */
+    assert_int_equal(take(0), -1);
+    assert_int_equal(take(1), 0xf1);
+    assert_int_equal(take(2), 0xf1);
+    apic_write(0, 0x300, 0x000400f2); /* self */
+    assert_int_equal(take(0), 0xf2);
+    apic_write(0, 0x300, 0x00040005);
+    apic_write(0, 0x280, 0);
+    assert_int_equal(apic_read(0, 0x280), 0x20);
+}
+
+static void test_x2apic_registers_are_msrs(void **state)
+{
+    uint64_t value;
+    (void)state;
+
+    enable_apics();
+    assert_false(lapic_ops.read_msr(lapic[1], 0x802, &value));
+    assert_true(lapic_ops.set_base(lapic[1], LAPIC_BASE | 0xc00));
+    assert_true(lapic_ops.read_msr(lapic[1], 0x802, &value));
+    assert_int_equal(value, 1);
+    assert_true(lapic_ops.read_msr(lapic[1], 0x80d, &value));
+    assert_int_equal(value, 2);
+    assert_false(lapic_ops.write_msr(lapic[1], 0x80b, 1));
+    assert_false(lapic_ops.write_msr(lapic[1], 0x802, 0));
+    assert_false(lapic_ops.read_msr(lapic[1], 0x80e, &value));
+    assert_true(lapic_ops.write_msr(lapic[1], 0x83f, 0x55));
+    assert_int_equal(take(1), 0x55);
+    assert_true(lapic_ops.write_msr(lapic[1], 0x80b, 0));
+    assert_true(lapic_ops.write_msr(lapic[1], 0x830, UINT64_C(2) << 32 | 0x56));
+    assert_int_equal(take(2), 0x56);
+    assert_false(lapic_ops.set_base(lapic[1], LAPIC_BASE | 0x800));
+    assert_true(lapic_ops.set_base(lapic[1], LAPIC_BASE));
+    assert_true(lapic_ops.set_base(lapic[1], LAPIC_BASE | 0x800));
+    assert_int_equal(apic_read(1, 0xf0), 0xff);
+}
+
+static void test_apic_timer_one_shot_and_periodic(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x10030);
+    apic_write(0, 0x380, 1000000);
+    assert_int_equal(apic_read(0, 0x390), 1000000);
+    test_advance(400000, 400000);
+    assert_int_equal(apic_read(0, 0x390), 600000);
+    apic_write(0, 0x320, 0x30);
+    test_advance(600000, 600000);
+    assert_int_equal(take(0), 0x30);
+    assert_int_equal(apic_read(0, 0x390), 0);
+    apic_write(0, 0xb0, 0);
+    test_advance(5000000, 1000000);
+    assert_int_equal(take(0), -1);
+    apic_write(0, 0x3e0, 0x3); /* by 16 */
+    apic_write(0, 0x320, 0x20031);
+    apic_write(0, 0x380, 62500);
+    for (int i = 0; i < 3; i++) {
+        test_advance(999999, 999999);
+        assert_int_equal(take(0), -1);
+        test_advance(1, 1);
+        assert_int_equal(take(0), 0x31);
+        apic_write(0, 0xb0, 0);
+    }
+    apic_write(0, 0x380, 0);
+    test_advance(5000000, 1000000);
+    assert_int_equal(take(0), -1);
+}
+
+static void test_apic_deadline_in_the_past_comes_at_once(void **state)
+{
+    uint64_t value;
+    (void)state;
+
+    bql_assert_locked();
+    enable_apics();
+    assert_true(lapic_ops.write_msr(lapic[0], 0x6e0, 1));
+    assert_true(lapic_ops.read_msr(lapic[0], 0x6e0, &value));
+    assert_int_equal(value, 0); /* not in that mode */
+    apic_write(0, 0x320, 0x40040);
+    assert_true(lapic_ops.write_msr(lapic[0], 0x6e0, 1));
+    test_advance(1, 1);
+    assert_int_equal(take(0), 0x40);
+    assert_true(lapic_ops.read_msr(lapic[0], 0x6e0, &value));
+    assert_int_equal(value, 0);
+}
+
+static void test_apic_disabled_by_software_takes_no_interrupts(void **state)
+{
+    (void)state;
+    enable_apics();
+    apic_write(0, 0xf0, 0xff);
+    lapic_set_msi(lapics, LAPIC_BASE, 0x41);
+    assert_int_equal(take(0), -1);
+    assert_int_equal(apic_read(0, 0x350) & 0x10000, 0x10000);
+    apic_write(0, 0x350, 0x700);
+    assert_int_equal(apic_read(0, 0x350), 0x10700);
+}
+
+static void test_apic_init_resets_registers_but_not_the_base(void **state)
+{
+    (void)state;
+    enable_apics();
+    lapic_set_msi(lapics, LAPIC_BASE | 1u << 12, 0x41);
+    lapic_ops.reset(lapic[1], true);
+    assert_int_equal(take(1), -1);
+    assert_int_equal(apic_read(1, 0xf0), 0xff);
+    assert_int_equal(lapic_ops.get_base(lapic[1]), LAPIC_BASE | 0x800);
+    assert_int_equal(lapic_ops.get_base(lapic[0]), LAPIC_BASE | 0x900);
+}
+
+static void test_hostile_register_accesses_are_harmless(void **state)
+{
+    (void)state;
+    enable_apics();
+    for (unsigned offset = 0; offset < 0x1000; offset += 4) {
+        apic_write(2, offset, 0xffffffff);
+        (void)apic_read(2, offset);
+    }
+    for (unsigned reg = 0; reg < 256; reg++) {
+        ioapic_write(reg, 0xffffffff);
+        (void)ioapic_read(reg);
+    }
+    for (unsigned pin = 0; pin < 300; pin++) {
+        ioapic_set_irq(ioapic, pin, true);
+    }
+    for (uint32_t msr = 0x800; msr < 0xc00; msr++) {
+        uint64_t value;
+
+        (void)lapic_ops.write_msr(lapic[2], msr, UINT64_MAX);
+        (void)lapic_ops.read_msr(lapic[2], msr, &value);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_pic_edge_is_delivered_once_and_blocks_lower_until_eoi),
+        TEST(test_pic_slave_is_cascaded),
+        TEST(test_pic_request_that_goes_away_is_spurious),
+        TEST(test_pic_level_is_requested_again_after_eoi),
+        TEST(test_pic_poll_auto_eoi_and_rotation),
+        TEST(test_pic_special_mask_lets_lower_requests_pass),
+        TEST(test_ioapic_edge_goes_to_the_addressed_cpu),
+        TEST(test_ioapic_level_comes_again_until_it_falls),
+        TEST(test_ioapic_masked_level_comes_when_unmasked),
+        TEST(test_apic_priority_and_nesting),
+        TEST(test_apic_logical_and_broadcast_destinations),
+        TEST(test_apic_ipis),
+        TEST(test_x2apic_registers_are_msrs),
+        TEST(test_apic_timer_one_shot_and_periodic),
+        TEST(test_apic_deadline_in_the_past_comes_at_once),
+        TEST(test_apic_disabled_by_software_takes_no_interrupts),
+        TEST(test_apic_init_resets_registers_but_not_the_base),
+        TEST(test_hostile_register_accesses_are_harmless),
+    };
+
+    return cmocka_run_group_tests(tests, test_machine_up, test_machine_down);
+}
