@@ -140,6 +140,28 @@ static bool gated(const GPtrArray *circle)
     return false;
 }
 
+/* A thread does not wait for itself: each lock of a circle is another's. */
+static bool lacks_threads(const GPtrArray *circle)
+{
+    for (guint i = 0; i < circle->len; i++) {
+        const struct order_edge *edge = g_ptr_array_index(circle, i);
+
+        for (guint k = 0; k < i && edge->lone_thread; k++) {
+            const struct order_edge *other = g_ptr_array_index(circle, k);
+
+            if (other->lone_thread == edge->lone_thread) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_shut(const GPtrArray *circle)
+{
+    return gated(circle) || lacks_threads(circle);
+}
+
 /* The shortest circle that begins with an edge, breadth first; NULL if there
  * is none. Edges in `banned` are not used. */
 static GPtrArray *shortest(const struct search *search, const struct order_edge *start,
@@ -221,7 +243,7 @@ static void report_circles(struct search *search, struct findings *findings)
         }
         circle = shortest(search, edge, banned);
         /* A gate keeps this one shut; there may be a way round it. */
-        for (unsigned tries = 0; circle && gated(circle) && tries < CIRCLES_MAX; tries++) {
+        for (unsigned tries = 0; circle && is_shut(circle) && tries < CIRCLES_MAX; tries++) {
             guint closing = edge_number(search, g_ptr_array_index(circle, circle->len - 1));
 
             banned[closing] = true;
@@ -229,7 +251,7 @@ static void report_circles(struct search *search, struct findings *findings)
             circle = closing == i ? NULL : shortest(search, edge, banned);
         }
         memset(banned, 0, search->edges->len * sizeof *banned);
-        if (circle && !gated(circle)) {
+        if (circle && !is_shut(circle)) {
             report_circle(search, circle, findings);
             reported++;
         }

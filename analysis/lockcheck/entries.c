@@ -121,6 +121,45 @@ static bool in_loop(const struct ir_function *ir, guint start)
     return found;
 }
 
+bool entries_in_loop(const struct ir_function *ir, const struct ir_event *event)
+{
+    for (guint b = 0; b < ir->blocks->len; b++) {
+        const struct ir_block *block = ir->blocks->pdata[b];
+
+        for (guint e = 0; e < block->events->len; e++) {
+            if (block->events->pdata[e] == event) {
+                return in_loop(ir, b);
+            }
+        }
+    }
+    return false;
+}
+
+bool entries_call_starts(const struct program *program, const struct pcall *call,
+                         const struct pfunction *start)
+{
+    bool starts = false;
+
+    for (guint t = 0; t < call->targets->len; t++) {
+        const struct pfunction *target = call->targets->pdata[t];
+
+        for (guint r = 0; target->rules[r] && !starts; r++) {
+            const struct rule *rule = target->rules[r];
+            GPtrArray *functions;
+
+            if (rule->kind != RULE_THREAD_CREATE || rule->callback < 0 ||
+                (guint)rule->callback >= call->event->args->len) {
+                continue;
+            }
+            functions = program_value_functions(program, call->caller->ir,
+                                                call->event->args->pdata[rule->callback]);
+            starts = g_ptr_array_find(functions, start, NULL);
+            g_ptr_array_unref(functions);
+        }
+    }
+    return starts;
+}
+
 static void add_rule_entries(struct entries *entries, const struct pcall *call,
                              const struct rule *rule, guint block)
 {

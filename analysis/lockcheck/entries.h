@@ -29,6 +29,11 @@ struct entries {
 
 struct entries *entries_new(struct program *program);
 void entries_free(struct entries *entries);
+/* Whether the event may happen again in the same call of the function. */
+bool entries_in_loop(const struct ir_function *ir, const struct ir_event *event);
+/* Whether the call starts threads with the function. */
+bool entries_call_starts(const struct program *program, const struct pcall *call,
+                         const struct pfunction *start);
 
 /* The role's bit; 0 if the program has no such role. */
 role_set entries_role(const struct entries *entries, const char *role);

@@ -64,6 +64,7 @@ void flow_free(struct program *program)
     g_clear_pointer(&flow->said, g_hash_table_unref);
     g_clear_pointer(&flow->exits, g_ptr_array_unref);
     g_clear_pointer(&flow->doubtful, g_ptr_array_unref);
+    g_clear_pointer(&flow->kept_waits, g_ptr_array_unref);
     g_clear_pointer(&flow->proxies, g_ptr_array_unref);
     g_clear_pointer(&flow->given_types, g_hash_table_unref);
     waits_free(flow);

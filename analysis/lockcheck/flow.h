@@ -84,6 +84,7 @@ struct order_edge {
     const char *relation; /* from == to: how the second is found from the first; "" is unknown */
     const char *first, *second; /* from == to, both globals: what they are called */
     GPtrArray *gates;           /* of struct lock_class: held exclusively whenever this happens */
+    uint64_t lone_thread;       /* not 0: this happens on one thread only, which has this number */
     GPtrArray *steps; /* of struct order_step: from taking the first to taking the second */
     const char *function;
     struct ir_loc loc; /* where the second is taken, or the call that leads there */
@@ -95,6 +96,9 @@ struct order_graph *order_graph_new(struct program *program);
 void order_graph_free(struct order_graph *graph);
 /* Cycles in it. */
 void check_order(struct program *program, const struct order_graph *graph,
+                 struct findings *findings);
+/* Drops waits that keep a lock which nobody needs to end them. */
+void check_waits(struct program *program, const struct order_graph *graph,
                  struct findings *findings);
 /* Against acquired_after and acquired_before, and LOCK_CLASS ranks. */
 void check_declared_order(struct program *program, const struct order_graph *graph,

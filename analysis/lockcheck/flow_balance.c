@@ -440,6 +440,20 @@ static bool two_in_one(const struct exits *exits, const struct way *way,
     return opposite;
 }
 
+/* The way leaves with the lock, or with one of the class that it has found in
+ * another place. */
+static bool keeps(const struct way *way, const struct exit_lock *lock)
+{
+    for (guint i = 0; i < way->locks->len; i++) {
+        const struct exit_lock *other = &g_array_index(way->locks, struct exit_lock, i);
+
+        if (other->delta > 0 && (other->place == lock->place || other->class == lock->class)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether a way out with the lock is meant, as seen beside all others. */
 static bool meant(const struct exits *exits, const struct way *way, const struct exit_lock *lock,
                   GHashTable *counterparts)
@@ -468,10 +482,9 @@ static bool meant(const struct exits *exits, const struct way *way, const struct
     }
     for (guint w = 0; w < exits->ways->len; w++) {
         const struct way *other = g_ptr_array_index(exits->ways, w);
-        const struct exit_lock *same = way_lock(other, lock->place);
         bool results;
 
-        if (same && same->delta > 0) {
+        if (keeps(other, lock)) {
             continue;
         }
         results = range_disjoint(&way->range, &other->range);

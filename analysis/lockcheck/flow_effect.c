@@ -117,7 +117,8 @@ static const struct term *unknown_key(const struct bind *bind, const char *text)
             continue;
         }
         mentioned = true;
-        value = state_term(bind->state, argument(bind, i));
+        /* Through a pointer it may be another the next time. */
+        value = param->type.pointers == 0 ? state_term(bind->state, argument(bind, i)) : NULL;
         if (!value) {
             key = NULL;
             break;
@@ -207,6 +208,19 @@ static void append(GArray **list, const void *element, guint size)
     g_array_append_vals(*list, element, 1);
 }
 
+/* Whether a function has looked its lock up, where its caller would have had to
+ * follow it through several objects: two that did so may have met the same one
+ * by different ways. */
+static bool looked_up(const struct place *place)
+{
+    unsigned steps = 0;
+
+    for (; place && place->parent; place = place->parent) {
+        steps += place->step != IR_STEP_FIELD;
+    }
+    return steps > 1;
+}
+
 static struct out *bind_out(const struct bind *bind, const struct out *from)
 {
     struct out *out = out_new(bind->event->loc);
@@ -228,6 +242,7 @@ static struct out *bind_out(const struct bind *bind, const struct out *from)
     for (guint i = 0; from->acquired && i < from->acquired->len; i++) {
         struct flow_lock lock = g_array_index(from->acquired, struct flow_lock, i);
 
+        lock.looked_up = looked_up(lock.place);
         lock.place = bind_lock(bind, lock.place);
         if (lock.place) {
             lock.held.class = class_here(bind, lock.place, lock.held.class);
@@ -240,6 +255,7 @@ static struct out *bind_out(const struct bind *bind, const struct out *from)
     for (guint i = 0; from->released && i < from->released->len; i++) {
         struct gone gone = g_array_index(from->released, struct gone, i);
 
+        gone.looked_up = looked_up(gone.place);
         gone.place = bind_lock(bind, gone.place);
         if (gone.place) {
             gone.class = class_here(bind, gone.place, gone.class);
@@ -416,6 +432,9 @@ static void rule_wait(const struct bind *bind, const struct rule *rule)
     struct wait wait = {.place = rule_place(bind, rule), .length = 1};
 
     wait.class = class_here(bind, wait.place, NULL);
+    if (rule->lock > 0) {
+        wait.condition = wait_condition(bind->walk->program, bind->walk->function, bind->event);
+    }
     wait.loc = bind->event->loc;
     wait.function = bind->walk->function;
     wait.callee = bind->target->ir->name;

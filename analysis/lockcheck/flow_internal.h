@@ -40,6 +40,7 @@ struct wait {
     const struct pfunction *thread; /* NULL: a condition wait */
     const struct place *place;      /* the mutex that is released meanwhile, or NULL: unknown */
     const struct lock_class *class;
+    const struct ir_variable *condition; /* or NULL: it has no name */
     const struct place *without[2];
     bool held; /* the mutex was taken in the function or below */
     struct ir_loc loc;
@@ -111,6 +112,16 @@ struct flow_function {
     uint64_t changed; /* the round of a cycle of calls in which the summary changed last */
 };
 
+/* A wait that keeps a lock: whether that is a finding, is decided by
+ * check_waits.c. */
+struct kept_wait {
+    struct finding *finding;
+    const struct lock_class *class;
+    const struct ir_variable *condition;
+    const struct pfunction *function;
+    GPtrArray *held; /* of struct lock_class: all that are */
+};
+
 struct names;
 
 struct flow {
@@ -128,6 +139,7 @@ struct flow {
     GPtrArray *proxies;          /* see flow_proxy.c */
     GHashTable *given_types;     /* see flow_promise.c */
     GPtrArray *doubtful;         /* see flow_balance.c */
+    GPtrArray *kept_waits;       /* of struct kept_wait; NULL: none */
     GHashTable *slots;           /* struct pslot -> summary of its contract */
     GHashTable *classes;         /* key -> struct lock_class, see lock_class.c */
     GPtrArray *class_list;
@@ -249,6 +261,10 @@ void waits_free(struct flow *flow);
 /* The functions that a call waits for, as waits of the effect. */
 void waits_of_call(struct walk *walk, const struct flow_state *state, const struct ir_event *event,
                    const struct pfunction *target, const struct pcall *call, struct effect *effect);
+/* The variable of the condition that a call waits for or signals, or NULL. */
+const struct ir_variable *wait_condition(const struct program *program,
+                                         const struct pfunction *function,
+                                         const struct ir_event *event);
 void report_wait(const struct flow_state *state, const struct ir_event *event,
                  const struct wait *wait, struct findings *findings);
 

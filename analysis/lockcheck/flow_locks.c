@@ -103,6 +103,34 @@ void state_acquire(struct flow_state *state, const struct flow_lock *lock)
     keep_facts(state, !balanced(state));
 }
 
+/* One function looks up an object and leaves with its lock held, another looks
+ * it up for itself and drops it. */
+static struct flow_lock *handed_over(const struct flow_state *state, const struct gone *gone)
+{
+    struct flow_lock *found = NULL;
+    unsigned count = 0;
+
+    for (guint i = 0; gone->class && state->locks && i < state->locks->len; i++) {
+        struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
+
+        if (l->held.class == gone->class) {
+            found = l;
+            count++;
+        }
+    }
+    return count == 1 && gone->looked_up && found->looked_up && found->from && gone->from &&
+                   found->from != gone->from
+               ? found
+               : NULL;
+}
+
+/* An element by an index that a called function has worked out. */
+static bool is_vague(const struct place *place)
+{
+    return place->step == IR_STEP_INDEX && place->key && place->key->kind == TERM_OFFSET &&
+           g_strcmp0(place->key->text, "...") == 0;
+}
+
 /* Which held lock a release means, if not one of exactly that name: an array's
  * element by an index that is not known, or the object of an earlier round. */
 static struct flow_lock *similar(const struct flow_state *state, const struct gone *gone)
@@ -111,11 +139,12 @@ static struct flow_lock *similar(const struct flow_state *state, const struct go
         struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
 
         if (l->held.class == gone->class && !l->held.entry &&
-            (l->place->opaque || gone->place->opaque || l->bulk)) {
+            (l->place->opaque || gone->place->opaque || l->bulk || is_vague(l->place) ||
+             is_vague(gone->place))) {
             return l;
         }
     }
-    return NULL;
+    return handed_over(state, gone);
 }
 
 void gone_remember(GArray **list, const struct gone *gone)
@@ -129,6 +158,13 @@ void gone_remember(GArray **list, const struct gone *gone)
     g_array_append_vals(*list, gone, 1);
 }
 
+struct flow_lock *state_lock_of_release(const struct flow_state *state, const struct gone *gone)
+{
+    struct flow_lock *l = state_find_lock(state, gone->place, gone->mode);
+
+    return l ? l : similar(state, gone);
+}
+
 bool state_release(struct flow_state *state, const struct gone *gone)
 {
     struct flow_lock *l;
@@ -136,10 +172,7 @@ bool state_release(struct flow_state *state, const struct gone *gone)
     if (!gone->place) {
         return true;
     }
-    l = state_find_lock(state, gone->place, gone->mode);
-    if (!l) {
-        l = similar(state, gone);
-    }
+    l = state_lock_of_release(state, gone);
     if (l) {
         if (l->held.count > 1) {
             l->held.count--;

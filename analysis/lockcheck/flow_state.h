@@ -30,6 +30,7 @@ struct flow_lock {
     bool retaken; /* the caller held it, it was dropped and taken again */
     bool bulk;    /* stands for the same lock of earlier rounds of a loop */
     bool trylock;
+    bool looked_up;         /* `from` has found the object by itself */
     struct pfunction *from; /* the function that was called to take it, or NULL */
 };
 
@@ -42,6 +43,7 @@ struct gone {
     struct ir_loc taken;    /* where it had been taken, if that is known */
     struct ir_loc inner;    /* in a called function: where that dropped it */
     struct pfunction *from; /* the function that was called to drop it, or NULL */
+    bool looked_up;         /* that has found the object by itself */
 };
 
 struct walk;
@@ -116,6 +118,8 @@ void gone_remember(GArray **list, const struct gone *gone);
 struct gone *gone_find(GArray *list, const struct place *place);
 /* The lock is taken. NULL: held already, the caller reports it. */
 void state_acquire(struct flow_state *state, const struct flow_lock *lock);
+/* The held lock that a release means, or NULL. */
+struct flow_lock *state_lock_of_release(const struct flow_state *state, const struct gone *gone);
 /* False if it was neither held here nor can be the caller's. */
 bool state_release(struct flow_state *state, const struct gone *gone);
 

@@ -164,6 +164,7 @@ struct wait *summary_add_wait(struct flow *flow, struct summary *summary, const 
 
         if (other->thread == wait->thread && other->place == wait->place &&
             other->class == wait->class && other->held == wait->held &&
+            other->condition == wait->condition &&
             other->without[0] == wait->without[0]) {
             join_premises(flow, other->premises, wait->premises);
             return NULL;

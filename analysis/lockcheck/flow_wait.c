@@ -202,6 +202,20 @@ void waits_of_call(struct walk *walk, const struct flow_state *state, const stru
     }
 }
 
+const struct ir_variable *wait_condition(const struct program *program,
+                                         const struct pfunction *function,
+                                         const struct ir_event *event)
+{
+    const struct ir_value *value = event->args->len > 0 ? g_ptr_array_index(event->args, 0) : NULL;
+    const struct ir_path *path = value ? value->path : NULL;
+    bool named = path && path->root == IR_ROOT_GLOBAL;
+
+    for (guint i = 0; path && i < path->steps->len; i++) {
+        named |= g_array_index(path->steps, struct ir_step, i).kind == IR_STEP_FIELD;
+    }
+    return named ? program_variable(program, path, function->ir) : NULL;
+}
+
 static void note_chain(struct finding *finding, const struct wait *wait)
 {
     for (; wait; wait = wait->inner) {
@@ -287,6 +301,40 @@ static void report_not_held(const struct flow_state *state, const struct wait *w
     g_free(text);
 }
 
+static void kept_free(void *data)
+{
+    struct kept_wait *kept = data;
+
+    g_ptr_array_unref(kept->held);
+    g_free(kept);
+}
+
+static void doubt_kept(const struct flow_state *state, struct finding *finding,
+                       const struct wait *wait, const struct lock_class *class)
+{
+    struct flow *flow = state->walk->flow;
+    struct kept_wait *kept;
+
+    if (!finding || !wait->condition || !class) {
+        return;
+    }
+    kept = g_new(struct kept_wait, 1);
+    *kept = (struct kept_wait){finding, class, wait->condition, state->walk->function,
+                               g_ptr_array_new()};
+    for (guint i = 0; i < state->locks->len; i++) {
+        const struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
+
+        if (l->held.class && l->held.mode == RULE_EXCLUSIVE && l->place->root == PLACE_GLOBAL &&
+            l->place->depth == 0) {
+            g_ptr_array_add(kept->held, (gpointer)l->held.class);
+        }
+    }
+    if (!flow->kept_waits) {
+        flow->kept_waits = g_ptr_array_new_with_free_func(kept_free);
+    }
+    g_ptr_array_add(flow->kept_waits, kept);
+}
+
 static void report_kept(const struct flow_state *state, const struct ir_event *event,
                         const struct wait *wait, const struct flow_lock *l, bool again,
                         struct findings *findings)
@@ -303,6 +351,9 @@ static void report_kept(const struct flow_state *state, const struct ir_event *e
                      l->held.entry ? "held from the start" : "taken");
     }
     note_chain(finding, wait);
+    if (!again) {
+        doubt_kept(state, finding, wait, l->held.class);
+    }
     g_free(text);
 }
 

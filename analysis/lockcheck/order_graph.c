@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "order_internal.h"
+#include "thread_sets.h"
 
 /* In how many functions an edge occurs; with more its gates are given up. */
 enum { OCCURRENCES_MAX = 64 };
@@ -451,6 +452,25 @@ static void find_gates(struct builder *builder)
     g_free(held);
 }
 
+static void find_threads(const struct builder *builder)
+{
+    struct program *program = builder->flow->program;
+    struct thread_sets *sets = thread_sets_new(program);
+
+    for (guint i = 0; i < builder->list->len; i++) {
+        struct edge *edge = g_ptr_array_index(builder->list, i);
+        thread_set threads = edge->ungated ? THREADS_ANY : 0;
+
+        for (guint k = 0; !edge->ungated && k < edge->occurrences->len; k++) {
+            uint32_t function = g_array_index(edge->occurrences, struct occurrence, k).function;
+
+            threads |= thread_sets_of(sets, g_ptr_array_index(program->functions, function));
+        }
+        edge->edge.lone_thread = thread_sets_is_one(sets, threads) ? threads : 0;
+    }
+    thread_sets_free(sets);
+}
+
 static gint by_loc(gconstpointer left, gconstpointer right)
 {
     const struct order_edge *a = *(const struct order_edge *const *)left;
@@ -507,6 +527,7 @@ struct order_graph *order_graph_new(struct program *program)
         }
     }
     find_gates(&builder);
+    find_threads(&builder);
     for (guint i = 0; i < builder.sites->len; i++) {
         g_ptr_array_unref(g_array_index(builder.sites, struct call_site, i).held);
     }

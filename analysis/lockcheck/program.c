@@ -230,6 +230,7 @@ static bool rule_defines(const struct rule *rule)
     case RULE_CALLBACK_LATER:
     case RULE_BLOCK:
     case RULE_NORETURN:
+    case RULE_SIGNAL:
         return false;
     default:
         return true;

@@ -13,7 +13,8 @@ enum rule_kind {
     RULE_RELEASE,
     RULE_INIT, /* of a lock: it is not held, and not shared yet */
     RULE_DESTROY,
-    RULE_WAIT, /* condition wait: releases and takes `lock` again, blocks */
+    RULE_WAIT,   /* condition wait: releases and takes `lock` again, blocks */
+    RULE_SIGNAL, /* on a condition, argument 0: ends such waits */
     RULE_RCU_READ_LOCK,
     RULE_RCU_READ_UNLOCK,
     RULE_RCU_SYNCHRONIZE, /* waits for a grace period */

@@ -29,6 +29,7 @@
 #define INIT(name)                    ARGUMENT(name, RULE_INIT, 0, RULE_EXCLUSIVE, false)
 #define DESTROY(name)                 ARGUMENT(name, RULE_DESTROY, 0, RULE_EXCLUSIVE, false)
 #define WAIT(name, arg)               ARGUMENT(name, RULE_WAIT, arg, RULE_EXCLUSIVE, false)
+#define SIGNAL(name)                  RULE(name, RULE_SIGNAL)
 #define SPIN(name)                    ARGUMENT(name, RULE_ACQUIRE, 0, RULE_EXCLUSIVE, true)
 #define SPIN_SHARED(name)             ARGUMENT(name, RULE_ACQUIRE, 0, RULE_SHARED, true)
 #define SPIN_TRY(name)                TRY(name, 0, RULE_EXCLUSIVE, RESULT_NONZERO, true)
@@ -61,6 +62,7 @@ static const struct rule pthread_rules[] = {
     SPIN_UNLOCK("pthread_spin_unlock"), INIT("pthread_spin_init"), DESTROY("pthread_spin_destroy"),
 
     WAIT("pthread_cond_wait", 1), WAIT("pthread_cond_timedwait", 1), WAIT("pthread_cond_clockwait", 1),
+    SIGNAL("pthread_cond_signal"), SIGNAL("pthread_cond_broadcast"),
     BLOCKS("pthread_barrier_wait"),
 
     CREATE("pthread_create", 2, 3),
@@ -81,7 +83,7 @@ static const struct rule c11_rules[] = {
     LOCK("mtx_lock"), TRYLOCK("mtx_trylock", RESULT_ZERO),
     TRYLOCK("mtx_timedlock", RESULT_ZERO), BLOCKS("mtx_timedlock"),
     UNLOCK("mtx_unlock"), INIT("mtx_init"), DESTROY("mtx_destroy"),
-    WAIT("cnd_wait", 1), WAIT("cnd_timedwait", 1),
+    WAIT("cnd_wait", 1), WAIT("cnd_timedwait", 1), SIGNAL("cnd_signal"), SIGNAL("cnd_broadcast"),
     CREATE("thrd_create", 1, 2), JOIN("thrd_join"), BLOCKS("thrd_sleep"), NORETURN("thrd_exit"),
     CALL("call_once", 1, -1), LATER("tss_create", 1, -1, "thread-exit"),
 };
@@ -100,6 +102,7 @@ static const struct rule glib_rules[] = {
     LOCK("g_bit_lock"), TRYLOCK("g_bit_trylock", RESULT_NONZERO), UNLOCK("g_bit_unlock"),
     LOCK("g_pointer_bit_lock"), TRYLOCK("g_pointer_bit_trylock", RESULT_NONZERO), UNLOCK("g_pointer_bit_unlock"),
     WAIT("g_cond_wait", 1), WAIT("g_cond_wait_until", 1), WAIT("g_cond_timed_wait", 1),
+    SIGNAL("g_cond_signal"), SIGNAL("g_cond_broadcast"),
 
     CREATE("g_thread_new", 1, 2), CREATE("g_thread_try_new", 1, 2), CREATE("g_thread_create_full", 0, 1),
     JOIN("g_thread_join"), NORETURN("g_thread_exit"),
@@ -200,7 +203,8 @@ static const struct rule uv_rules[] = {
     LOCK("uv_rwlock_wrlock"), TRYLOCK("uv_rwlock_trywrlock", RESULT_ZERO), UNLOCK("uv_rwlock_wrunlock"),
     LOCK_SHARED("uv_rwlock_rdlock"), TRYLOCK_SHARED("uv_rwlock_tryrdlock", RESULT_ZERO),
     UNLOCK_SHARED("uv_rwlock_rdunlock"), INIT("uv_rwlock_init"), DESTROY("uv_rwlock_destroy"),
-    WAIT("uv_cond_wait", 1), WAIT("uv_cond_timedwait", 1), BLOCKS("uv_sem_wait"), BLOCKS("uv_barrier_wait"),
+    WAIT("uv_cond_wait", 1), WAIT("uv_cond_timedwait", 1), SIGNAL("uv_cond_signal"),
+    SIGNAL("uv_cond_broadcast"), BLOCKS("uv_sem_wait"), BLOCKS("uv_barrier_wait"),
     CREATE("uv_thread_create", 1, 2), CREATE("uv_thread_create_ex", 2, 3), JOIN("uv_thread_join"),
     CALL("uv_once", 1, -1), LATER("uv_queue_work", 2, 1, "uv-worker"), LATER("uv_queue_work", 3, 1, "uv-loop"),
     LATER("uv_async_init", 2, 1, "uv-loop"), LATER("uv_timer_start", 1, 0, "uv-loop"),

@@ -34,6 +34,7 @@ static const struct config_word kinds[] = {
     {"init", RULE_INIT},
     {"destroy", RULE_DESTROY},
     {"wait", RULE_WAIT},
+    {"signal", RULE_SIGNAL},
     {"rcu-read-lock", RULE_RCU_READ_LOCK},
     {"rcu-read-unlock", RULE_RCU_READ_UNLOCK},
     {"rcu-synchronize", RULE_RCU_SYNCHRONIZE},

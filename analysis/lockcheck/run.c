@@ -204,6 +204,7 @@ static struct order_graph *check(struct run *run, struct program *program)
     graph = order_graph_new(program);
     check_order(program, graph, run->findings);
     check_declared_order(program, graph, run->findings);
+    check_waits(program, graph, run->findings);
     finished(run, "order");
     check_annotations(program, run->findings);
     check_contracts(program, run->findings);
