@@ -38,9 +38,7 @@ struct source {
 /* From here on a store to the page is seen. */
 static void protect_page(uint64_t ram) REQUIRES(mmap_lock_cap)
 {
-    uint64_t page = ram & ~(GUEST_PAGE_SIZE - 1);
-    memory_ram_set_code(page, true);
-    sys_tlb_protect_ram(page);
+    sys_tlb_protect_ram(ram & ~(GUEST_PAGE_SIZE - 1));
 }
 
 /* Undoes it if nothing has come of it. */
