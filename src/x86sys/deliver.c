@@ -144,10 +144,7 @@ bool sys_event_code(struct sys_cpu *cpu, const struct sys_event *ev, struct sys_
         return sys_check_fail(cpu, &how, selector);
     }
     t->cpl = (uint8_t)(t->inner ? dpl : cpl);
-    sys_desc_parse(d.raw, &t->code.seg);
-    t->code.seg.selector = (uint16_t)((selector & ~3u) | t->cpl);
-    t->code.desc = d.linear;
-    t->code.mark = !(d.attr & SYS_SEG_ACCESSED);
+    sys_desc_make_code(cpu, &d, t->cpl, &t->code);
     return true;
 }
 

@@ -75,6 +75,18 @@ void sys_desc_parse(uint64_t raw, struct sys_seg *seg)
     }
 }
 
+void sys_desc_make_code(const struct sys_cpu *cpu, const struct sys_desc *d, unsigned cpl,
+                        struct sys_seg_new *code)
+{
+    sys_desc_parse(d->raw, &code->seg);
+    if (sys_seg_is_64(cpu, &code->seg)) {
+        code->seg.base = 0;
+    }
+    code->seg.selector = (uint16_t)((d->selector & ~3u) | cpl);
+    code->desc = d->linear;
+    code->mark = !(d->attr & SYS_SEG_ACCESSED);
+}
+
 bool sys_desc_probe_type(struct sys_cpu *cpu, uint64_t desc_linear)
 {
     return sys_mem_probe(cpu, desc_linear + TYPE_BYTE, 1, SYS_READ | SYS_WRITE | SYS_IMPLICIT);

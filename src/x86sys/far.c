@@ -32,14 +32,6 @@ bool sys_far_pointer(struct sys_cpu *cpu, const struct sys_insn *in, struct sys_
     return true;
 }
 
-void sys_far_make_code(const struct sys_desc *d, unsigned cpl, struct sys_seg_new *code)
-{
-    sys_desc_parse(d->raw, &code->seg);
-    code->seg.selector = (uint16_t)((d->selector & ~3u) | cpl);
-    code->desc = d->linear;
-    code->mark = !(d->attr & SYS_SEG_ACCESSED);
-}
-
 static bool size_is_bad(const struct sys_cpu *cpu, const struct sys_desc *d)
 {
     const unsigned both = SYS_SEG_L | SYS_SEG_DB;
@@ -58,7 +50,7 @@ bool sys_far_code(struct sys_cpu *cpu, const struct sys_desc *d, struct sys_seg_
     if (!(d->attr & SYS_SEG_P)) {
         return sys_check_absent(cpu, &gp, SYS_NP, d->selector);
     }
-    sys_far_make_code(d, cpl, code);
+    sys_desc_make_code(cpu, d, cpl, code);
     return true;
 }
 
@@ -80,7 +72,7 @@ bool sys_far_return_code(struct sys_cpu *cpu, uint16_t selector, struct sys_seg_
     if (!(d.attr & SYS_SEG_P)) {
         return sys_check_absent(cpu, &gp, SYS_NP, selector);
     }
-    sys_far_make_code(&d, rpl, code);
+    sys_desc_make_code(cpu, &d, rpl, code);
     return true;
 }
 

@@ -49,9 +49,6 @@ struct sys_call_gate {
     unsigned params;
 };
 bool sys_far_call_gate(struct sys_cpu *cpu, const struct sys_desc *d, struct sys_call_gate *g);
-/* Code segment d for a CPL, as CS. */
-void sys_far_make_code(const struct sys_desc *d, unsigned cpl, struct sys_seg_new *code);
-
 /* Real and virtual-8086 mode: whether the new IP is inside of CS. */
 bool sys_far_check_real_ip(struct sys_cpu *cpu, uint64_t ip);
 

@@ -59,7 +59,7 @@ static bool call_inner(struct sys_cpu *cpu, const struct sys_insn *in,
     struct sys_stack st;
     struct sys_seg_new ss;
     struct sys_seg_new code;
-    sys_far_make_code(&g->code, cpl, &code);
+    sys_desc_make_code(cpu, &g->code, cpl, &code);
     if (!inner_stack(cpu, cpl, &ss, &st) ||
         (g->params && !sys_stack_peek(cpu, &old, g->size, params, g->params))) {
         return false;
@@ -96,7 +96,7 @@ static bool through_call_gate(struct sys_cpu *cpu, const struct sys_insn *in,
         return call_inner(cpu, in, &g);
     }
     struct sys_seg_new code;
-    sys_far_make_code(&g.code, cpl, &code);
+    sys_desc_make_code(cpu, &g.code, cpl, &code);
     return call_same_level(cpu, in, &code, g.offset, g.size);
 }
 

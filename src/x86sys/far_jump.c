@@ -26,7 +26,7 @@ static bool through_call_gate(struct sys_cpu *cpu, const struct sys_desc *d)
         return sys_check_fail(cpu, &gp, g.code.selector);
     }
     struct sys_seg_new code;
-    sys_far_make_code(&g.code, cpl, &code);
+    sys_desc_make_code(cpu, &g.code, cpl, &code);
     return enter(cpu, &code, g.offset);
 }
 

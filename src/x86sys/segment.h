@@ -85,6 +85,12 @@ static inline bool sys_protected(const struct sys_cpu *cpu)
     return (cpu->mode & (SYS_MODE_PE | SYS_MODE_VM)) == SYS_MODE_PE;
 }
 
+struct sys_seg_new {
+    struct sys_seg seg;
+    uint64_t desc; /* linear address of its descriptor */
+    bool mark;     /* the descriptor's accessed bit is to be set */
+};
+
 struct sys_desc {
     uint64_t linear; /* of its first byte */
     uint64_t raw;
@@ -114,6 +120,9 @@ bool sys_desc_read(struct sys_cpu *cpu, uint16_t selector, const struct sys_chec
 /* Reads the other 8 bytes of a system descriptor of long mode, whose type must be 0. */
 bool sys_desc_read_high(struct sys_cpu *cpu, const struct sys_check *how, struct sys_desc *d);
 void sys_desc_parse(uint64_t raw, struct sys_seg *seg);
+/* Code segment d as CS with this RPL. 64-bit code has no base. */
+void sys_desc_make_code(const struct sys_cpu *cpu, const struct sys_desc *d, unsigned cpl,
+                        struct sys_seg_new *code);
 /* What a gate leads to. Its offset is whole only with `high` read. */
 static inline uint16_t sys_gate_selector(uint64_t raw)
 {
@@ -127,12 +136,6 @@ static inline uint64_t sys_gate_offset(const struct sys_desc *d)
  * where it lies in RAM. */
 bool sys_desc_change_type(struct sys_cpu *cpu, uint64_t desc_linear, uint8_t set, uint8_t clear);
 bool sys_desc_probe_type(struct sys_cpu *cpu, uint64_t desc_linear);
-
-struct sys_seg_new {
-    struct sys_seg seg;
-    uint64_t desc; /* linear address of its descriptor */
-    bool mark;     /* the descriptor's accessed bit is to be set */
-};
 
 /* DS, ES, FS, GS, null included. */
 bool sys_seg_check_data(struct sys_cpu *cpu, uint16_t selector, const struct sys_check *how,

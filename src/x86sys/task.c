@@ -177,9 +177,8 @@ static bool load_code(struct sys_cpu *cpu, const struct sys_check *how)
     if (!(d.attr & SYS_SEG_P)) {
         return sys_check_absent(cpu, how, SYS_NP, selector);
     }
-    struct sys_seg_new s = {.desc = d.linear, .mark = !(d.attr & SYS_SEG_ACCESSED)};
-    sys_desc_parse(d.raw, &s.seg);
-    s.seg.selector = selector;
+    struct sys_seg_new s;
+    sys_desc_make_code(cpu, &d, rpl, &s);
     if (!sys_seg_mark(cpu, &s)) {
         return false;
     }
