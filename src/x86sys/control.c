@@ -86,7 +86,7 @@ bool sys_cr3_set(struct sys_cpu *cpu, uint64_t value)
     return true;
 }
 
-static uint64_t cr4_allowed(const struct sys_cpu_model *m)
+uint64_t sys_cr4_allowed(const struct sys_cpu *cpu)
 {
     static const struct {
         uint32_t bits;
@@ -112,7 +112,7 @@ static uint64_t cr4_allowed(const struct sys_cpu_model *m)
     };
     uint64_t allowed = SYS_CR4_PCE;
     for (unsigned i = 0; i < sizeof by_feature / sizeof by_feature[0]; i++) {
-        allowed |= sys_model_has(m, by_feature[i].feature) ? by_feature[i].bits : 0;
+        allowed |= sys_model_has(cpu->model, by_feature[i].feature) ? by_feature[i].bits : 0;
     }
     return allowed;
 }
@@ -130,7 +130,7 @@ static bool cr4_change_allowed(const struct sys_cpu *cpu, uint64_t value, uint64
 bool sys_cr4_set(struct sys_cpu *cpu, uint64_t value)
 {
     uint64_t changed = value ^ cpu->cr4;
-    if ((value & ~cr4_allowed(cpu->model)) || !cr4_change_allowed(cpu, value, changed)) {
+    if ((value & ~sys_cr4_allowed(cpu)) || !cr4_change_allowed(cpu, value, changed)) {
         return false;
     }
     if ((changed & (SYS_CR4_PAE | SYS_CR4_PGE | SYS_CR4_PSE | SYS_CR4_SMEP)) &&

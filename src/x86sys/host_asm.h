@@ -38,14 +38,6 @@ static inline void sys_rep_stosq(void *to, uint64_t value, uint64_t n)
     __asm__ volatile("rep stosq" : "+D"(to), "+c"(n) : "a"(value) : "memory");
 }
 
-/* The x87 status word. */
-static inline uint16_t sys_host_fnstsw(void)
-{
-    uint16_t status;
-    __asm__ volatile("fnstsw %0" : "=a"(status));
-    return status;
-}
-
 /* XSAVE and relatives, 64-bit or legacy pointer format; the area is 64-byte aligned
  * and writable, its header is good. */
 static inline void sys_host_xsave(void *area, uint64_t components, int wide)
@@ -76,34 +68,6 @@ static inline void sys_host_xrstor(const void *area, uint64_t components, int wi
     } else {
         __asm__ volatile("xrstor (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
     }
-}
-
-static inline void sys_host_fxsave(void *area, int wide)
-{
-    if (wide) {
-        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-    } else {
-        __asm__ volatile("fxsave (%0)" : : "r"(area) : "memory");
-    }
-}
-
-static inline void sys_host_fxrstor(const void *area, int wide)
-{
-    if (wide) {
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-    } else {
-        __asm__ volatile("fxrstor (%0)" : : "r"(area) : "memory");
-    }
-}
-
-static inline void sys_host_ldmxcsr(uint32_t value)
-{
-    __asm__ volatile("ldmxcsr %0" : : "m"(value));
-}
-
-static inline void sys_host_fninit(void)
-{
-    __asm__ volatile("fninit");
 }
 
 /* Bits of XINUSE, or of XCR0. */

@@ -135,6 +135,7 @@ struct sys_xsave_part {
 struct sys_xsave_part sys_xsave_part(unsigned component);
 uint32_t sys_xsave_size(uint64_t components);
 uint32_t sys_xsave_compact_size(uint64_t components);
+uint32_t sys_xsave_compact_offset(uint64_t components, unsigned component);
 #define SYS_XSAVE_LEGACY 576u /* with the header */
 
 #endif

@@ -41,7 +41,6 @@ sys_op sys_op_wrpkru;
 sys_op sys_op_clac;
 sys_op sys_op_stac;
 sys_op sys_op_base; /* RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE */
-sys_op sys_op_nop;
 /* io.c */
 sys_op sys_op_in;
 sys_op sys_op_out;
@@ -62,13 +61,9 @@ sys_op sys_op_das;
 sys_op sys_op_salc;
 sys_op sys_op_xlat;
 sys_op sys_op_bound;
-/* xsave.c, fpu.c */
+/* xsave.c */
 sys_op sys_op_xsave; /* XSAVE, XSAVEOPT, XSAVEC */
 sys_op sys_op_xrstor;
-sys_op sys_op_fxsave;
-sys_op sys_op_fxrstor;
-sys_op sys_op_ldmxcsr;
-sys_op sys_op_fwait;
 
 /* strings.c, string_io.c: REP forms may be left half done, with rip at them. */
 bool sys_op_string(struct sys_cpu *cpu, const struct sys_insn *in, bool *again);
@@ -82,6 +77,7 @@ bool sys_op_rsm(struct sys_cpu *cpu);
 bool sys_cr0_set(struct sys_cpu *cpu, uint64_t value);
 bool sys_cr3_set(struct sys_cpu *cpu, uint64_t value);
 bool sys_cr4_set(struct sys_cpu *cpu, uint64_t value);
+uint64_t sys_cr4_allowed(const struct sys_cpu *cpu);
 void sys_pkru_set(struct sys_cpu *cpu, uint32_t value);
 
 #endif

@@ -162,10 +162,3 @@ bool sys_op_base(struct sys_cpu *cpu, const struct sys_insn *in)
     seg->base = value;
     return true;
 }
-
-bool sys_op_nop(struct sys_cpu *cpu, const struct sys_insn *in)
-{
-    (void)cpu;
-    (void)in;
-    return true;
-}

@@ -197,6 +197,7 @@ struct OWNED_BY(its thread) sys_cpu {
     uint32_t smbase;
     bool in_smm;
     bool nmi_blocked;
+    bool smm_nmi_blocked; /* ... before the SMI */
     bool shadow; /* interrupts wait for one instruction: SYS_MODE_SHADOW */
     bool halted; /* HLT, or waiting for SIPI (wait_sipi) */
     bool wait_sipi;
