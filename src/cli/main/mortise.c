@@ -1,5 +1,6 @@
 /* The mortise command: picks the subcommand. Under the name mortise-x86_64,
- * for binfmt_misc, it is `mortise user`. */
+ * for binfmt_misc, it is `mortise user`; under mortise-system-x86_64, `mortise
+ * system`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"user", "run an x86-64 Linux program", cli_user},
+    {"system", "run an x86 PC", cli_system},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -45,6 +47,9 @@ int main(int argc, char **argv)
     const char *self = argc > 0 ? (slash ? slash + 1 : argv[0]) : "";
     if (strncmp(self, "mortise-x86_64", 14) == 0) {
         return cli_user(argc, argv);
+    }
+    if (strncmp(self, "mortise-system-x86_64", 21) == 0) {
+        return cli_system(argc, argv);
     }
     if (argc < 2) {
         print_help(stderr);
