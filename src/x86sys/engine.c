@@ -49,6 +49,7 @@ int sys_engine_init(const struct sys_engine_config *cfg, struct error *err)
     sys_translate_max_insns = cfg->one_insn_per_tb ? 1 : SYS_TB_MAX_INSNS;
     guest_ops = &sys_guest_ops;
     sys_stubs_generate();
+    sys_host_fault_init();
     return 0;
 }
 

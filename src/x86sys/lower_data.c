@@ -112,6 +112,23 @@ static void make_plan(struct sys_translation *t, const struct sys_insn *in, stru
     p->r.opcode = place_for(t, in, p, SYS_PLACE_OPCODE);
 }
 
+/* Whether the host may refuse it: x87, vector instructions, divisions, and what is
+ * new enough that this host may not have it. */
+static bool may_trap(const struct sys_insn *in)
+{
+    uint8_t op = in->opcode;
+    if (in->encoding != X86_ENC_LEGACY || in->map > 1) {
+        return true;
+    }
+    if (in->map == 0) {
+        bool divides = (op == 0xf6 || op == 0xf7) && (in->modrm >> 3 & 7) >= 6;
+        return divides || op == 0x9b || (op >= 0xd8 && op <= 0xdf);
+    }
+    bool integer = (op >= 0x40 && op <= 0x4f) || (op >= 0x80 && op <= 0xc1 && op != 0xae) ||
+                   (op >= 0xc8 && op <= 0xcf);
+    return !integer || op == 0xb8;
+}
+
 /* The access itself: from here on nothing but the host's own exceptions (division,
  * x87, SSE) stops the instruction. */
 static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)
@@ -127,6 +144,9 @@ static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint
         } else if (in->gprs_read & 1u << n->guest) {
             sys_emit_get(t, n->host, n->guest);
         }
+    }
+    if (may_trap(in)) {
+        sys_emit_trap_point(t);
     }
     sys_reencode(&t->e, in, &p.r);
     for (unsigned i = p.temp_count; i-- > 0;) {
@@ -268,6 +288,9 @@ void sys_lower_data(struct sys_translation *t, const struct sys_insn *in)
         sys_lower_with_memory(t, in, emit_body);
     } else if (is_verbatim(in)) {
         sys_flags_before(t, in);
+        if (may_trap(in)) {
+            sys_emit_trap_point(t);
+        }
         emit_bytes(&t->e, in->bytes, in->len);
     } else {
         emit_body(t, in, 0);

@@ -54,6 +54,9 @@ extern struct sys_stubs sys_stubs;
 
 void sys_stubs_generate(void);
 
+/* Signal handlers for what the host raises in guest code. Once. (host_fault.c) */
+void sys_host_fault_init(void);
+
 /* --- what the stubs call (loop.c, slow.c): no vector code, nor libc's --- */
 
 /* Returns the address to go on at, or 0 to leave for the loop. */

@@ -207,7 +207,8 @@ struct sys_slow *sys_slow_add(struct sys_translation *t, uintptr_t field,
     return s;
 }
 
-/* A call has just been emitted, from which the guest's place may be asked. */
+/* The guest's place may be asked from here: a call has just been emitted, or is an
+ * instruction about to be that the host may refuse. */
 static void note_point(struct sys_translation *t, enum sys_flags_at flags)
 {
     const struct sys_insn *in = &t->insns[t->at];
@@ -220,6 +221,11 @@ static void note_point(struct sys_translation *t, enum sys_flags_at flags)
                             .guest_off = (uint16_t)(in->linear - t->linear),
                             .saved = (uint16_t)flags,
                             .pad = in->len};
+}
+
+void sys_emit_trap_point(struct sys_translation *t)
+{
+    note_point(t, flags_at(t));
 }
 
 static void emit_call(struct emit *e, uintptr_t target)

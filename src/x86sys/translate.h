@@ -157,6 +157,10 @@ void sys_emit_slow_call(struct sys_translation *t, uint32_t size, uint32_t acces
  * registers written): if it has changed code, the guest goes on behind it from here. */
 void sys_emit_commit(struct sys_translation *t);
 
+/* The next host instruction is guest code that the host may refuse: its exception
+ * becomes the guest's (host_fault.c). No guest register is borrowed there. */
+void sys_emit_trap_point(struct sys_translation *t);
+
 /* Raises an exception at `in` (error code 0 where the vector has one): code that
  * leaves the TB. In line (ends the block) or out of line. */
 void sys_emit_raise(struct sys_translation *t, const struct sys_insn *in, uint8_t vector);
