@@ -17,6 +17,7 @@
 
 #include "exec/exclusive.h"
 #include "locks/cond.h"
+#include "rcu/rcu.h"
 
 #define SLICE_NS 2000000
 
@@ -126,7 +127,7 @@ static void *mttcg_thread(void *arg)
             cpu_halt_wait(v->cpu);
         }
     }
-    cpu_unregister(v->cpu);
+    rcu_set_kick(NULL, NULL);
     thread_role_leave(&vcpu_role);
     return NULL;
 }
@@ -184,10 +185,7 @@ static void *rr_main(void *arg)
             rr_sleep();
         }
     }
-    for (struct vcpu *v = vcpus; v; v = v->next) {
-        cpu_attach_thread(v->cpu);
-        cpu_unregister(v->cpu);
-    }
+    rcu_set_kick(NULL, NULL);
     thread_role_leave(&vcpu_role);
     return NULL;
 }

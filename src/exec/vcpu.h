@@ -41,7 +41,7 @@ void vcpu_resume_all(void) REQUIRES(bql);
 void vcpu_stop_all(void) REQUIRES(bql, main_loop_role) MAY_BLOCK;
 /* Power-on reset of all, which are stopped; on their own threads. */
 void vcpu_reset_all(void) REQUIRES(bql, main_loop_role) MAY_BLOCK;
-/* Ends the threads. All are stopped. */
+/* Ends the threads. All are stopped; the vCPUs stay registered. */
 void vcpu_join_all(void) REQUIRES(bql, main_loop_role) MAY_BLOCK;
 
 #endif
