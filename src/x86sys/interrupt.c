@@ -78,7 +78,7 @@ bool sys_interrupt_pending(struct sys_cpu *cpu)
 static void take_init(struct sys_cpu *cpu)
 {
     bool bsp = true;
-    clear(cpu, SYS_INT_INIT | SYS_INT_SIPI);
+    clear(cpu, SYS_INT_INIT);
     if (cpu->apic_ops) {
         cpu->apic_ops->reset(cpu->apic, true);
         bsp = cpu->apic_ops->get_base(cpu->apic) & APIC_BASE_BSP;
