@@ -167,22 +167,19 @@ static void pop_reg(struct sys_translation *t, const struct sys_insn *in, uint8_
     }
 }
 
-/* An address based on the stack pointer takes it as it is after the pop. */
+/* An address based on the stack pointer takes it as it is after the pop: decoding
+ * has added that. */
 static void pop_mem(struct sys_translation *t, const struct sys_insn *in)
 {
-    struct sys_insn moved = *in;
     const struct sys_access_plan plan = {.size = in->op_size,
                                          .access = SYS_WRITE,
                                          .again = store_pushed,
                                          .arg = push_arg(0, in->op_size, FROM_KEPT)};
-    if (in->base == X86_RSP) {
-        moved.disp += in->op_size;
-    }
     sys_stack_top(t, in, in->op_size);
     emit_at_s0(t, in->op_size, false, SYS_HOST_S1);
     sys_emit_access_done(t);
     emit_store_state(&t->e, offsetof(struct sys_cpu, kept_value), SYS_HOST_S1);
-    sys_emit_operand_address(t, &moved);
+    sys_emit_operand_address(t, in);
     sys_emit_access(t, in, &plan);
     store_pushed(t, in, plan.arg);
     sys_emit_access_done(t);

@@ -1,0 +1,177 @@
+/* Payloads on a bare machine: the translator, its slow path and its loop together. */
+#include "bare.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "x86sys/interrupt.h"
+
+static void test_loops_calls_and_indirect_jumps(void **state)
+{
+    (void)state;
+    bare_load("flow64");
+    bare_start_64();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 5000050000 + 1000 + 610 + 6 + 1 + 1);
+    assert_int_equal(bare_reg(X86_RSP), BARE_STACK);
+}
+
+static void test_every_form_of_push_and_pop(void **state)
+{
+    (void)state;
+    bare_load("stack64");
+    bare_start_64();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 0);
+}
+
+static void test_strings_cross_pages(void **state)
+{
+    (void)state;
+    bare_load("string64");
+    bare_start_64();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 0);
+}
+
+static void test_flat_32_bit_code_runs(void **state)
+{
+    (void)state;
+    bare_load("flat32");
+    bare_start_32();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), (500500 + 55) & ~0xff00);
+}
+
+static void test_real_mode_reaches_long_mode_and_user_level(void **state)
+{
+    (void)state;
+    bare_load("modes");
+    bare_start_real();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 0x600d);
+}
+
+static void test_code_that_changes_itself_runs_as_changed(void **state)
+{
+    (void)state;
+    unsigned sum = 55 + 15;
+    for (unsigned i = 1; i <= 1000; i++) {
+        sum += i & 15;
+    }
+    bare_load("smc64");
+    bare_start_64();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), sum);
+}
+
+struct fault {
+    uint64_t error, cr2, rip, rsp, rax, flags;
+};
+
+static struct fault fault_at(unsigned n)
+{
+    uint64_t a = BARE_RESULTS + 64ULL * n;
+    return (struct fault){bare_read(a, 8),      bare_read(a + 8, 8),  bare_read(a + 16, 8),
+                          bare_read(a + 24, 8), bare_read(a + 32, 8), bare_read(a + 40, 8)};
+}
+
+/* What is at RIP tells which instruction it was. */
+static void assert_fault(unsigned n, uint64_t error, uint64_t cr2, uint64_t rsp, uint64_t opcode,
+                         unsigned opcode_size)
+{
+    struct fault f = fault_at(n);
+    assert_int_equal(f.error, error);
+    assert_int_equal(f.cr2, cr2);
+    assert_int_equal(f.rsp, rsp);
+    assert_int_equal(f.rax, 0x1234);
+    assert_int_equal(bare_read(f.rip, opcode_size), opcode);
+}
+
+static void test_page_faults_are_exact(void **state)
+{
+    (void)state;
+    bare_load("fault64");
+    bare_start_64();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 11);
+    assert_fault(0, 0, BARE_ABSENT, BARE_STACK, 0x038b48, 3);
+    assert_fault(1, 2, BARE_ABSENT + 8, BARE_STACK, 0x08438948, 4);
+    assert_fault(2, 2, BARE_ABSENT + 16, BARE_STACK, 0x10430148, 4);
+    assert_fault(3, 2, BARE_ABSENT + 24, BARE_STACK, 0x18438748, 4);
+    assert_fault(4, 0, BARE_ABSENT + 32, BARE_STACK, 0x20431348, 4);
+    assert_fault(5, 3, BARE_READ_ONLY + 8, BARE_STACK, 0x08438948, 4);
+    assert_fault(6, 2, BARE_ABSENT, BARE_STACK, 0xfffff000838948, 7);
+    assert_fault(7, 2, BARE_ABSENT, BARE_ABSENT + 8, 0x50, 1);
+    assert_fault(8, 2, BARE_ABSENT + 8, BARE_ABSENT + 16, 0xe8, 1);
+    assert_fault(9, 0, BARE_ABSENT + 16, BARE_ABSENT + 16, 0xc3, 1);
+    assert_fault(10, 0, BARE_ABSENT + 16, BARE_ABSENT + 16, 0x58, 1);
+    assert_int_equal(fault_at(4).flags & X86_CF, X86_CF); /* ADC reads it */
+}
+
+static void *interrupter(void *opaque)
+{
+    const struct timespec pause = {.tv_nsec = 20000};
+    const unsigned *count = opaque;
+    for (unsigned i = 0; i < *count; i++) {
+        while (atomic_load(&bare_vector) != -1) {
+            nanosleep(&pause, NULL);
+        }
+        atomic_store(&bare_vector, 0x40);
+        sys_cpu_interrupt(&bare_cpu->cpu, SYS_INT_HARD, 0);
+    }
+    return NULL;
+}
+
+static void test_interrupts_come_between_instructions(void **state)
+{
+    (void)state;
+    unsigned count = 2000;
+    pthread_t thread;
+    bare_load("irq64");
+    bare_start_64();
+    bare_cpu->gpr[X86_RDI] = count;
+    assert_int_equal(pthread_create(&thread, NULL, interrupter, &count), 0);
+    bare_run();
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(bare_reg(X86_RAX), count);
+    assert_int_equal(bare_reg(X86_RBX), bare_reg(X86_RBP));
+}
+
+static void test_device_registers_are_read_and_written_once(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0xbb, 0x00, 0x00, 0x00, 0x02,       /* mov ebx, BARE_IO */
+        0xc7, 0x03, 0x44, 0x33, 0x22, 0x11, /* mov dword [rbx], 0x11223344 */
+        0x8b, 0x03,                         /* mov eax, [rbx] */
+        0x83, 0x03, 0x01,                   /* add dword [rbx], 1 */
+        0x0f, 0x98, 0xc1,                   /* sets cl */
+        0xff, 0x33,                         /* push qword [rbx] */
+        0x5a,                               /* pop rdx */
+        0xf4,
+    };
+    bare_load_bytes(code, sizeof(code));
+    bare_start_64();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 0x11223344);
+    assert_int_equal(bare_reg(X86_RDX) & UINT32_MAX, 0x11223345);
+    assert_int_equal(bare_io.reads, 3);
+    assert_int_equal(bare_io.writes, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loops_calls_and_indirect_jumps),
+        cmocka_unit_test(test_every_form_of_push_and_pop),
+        cmocka_unit_test(test_strings_cross_pages),
+        cmocka_unit_test(test_flat_32_bit_code_runs),
+        cmocka_unit_test(test_real_mode_reaches_long_mode_and_user_level),
+        cmocka_unit_test(test_code_that_changes_itself_runs_as_changed),
+        cmocka_unit_test(test_page_faults_are_exact),
+        cmocka_unit_test(test_interrupts_come_between_instructions),
+        cmocka_unit_test(test_device_registers_are_read_and_written_once),
+    };
+    return cmocka_run_group_tests(tests, bare_setup, bare_teardown);
+}
