@@ -77,11 +77,12 @@ start:
     mov $16, %eax
     jne fail
     push $3
-    call 1f
+    call pop8
     mov $17, %eax
     cmp %rsp, %rbp
     jne fail
     xor %eax, %eax
 fail:
     finish
-1:  ret $8
+pop8:
+    ret $8
