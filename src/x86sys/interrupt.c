@@ -10,8 +10,6 @@
 #include "x86sys/machine.h"
 #include "x86sys/system_insns.h"
 
-#define APIC_BASE_BSP (1u << 8)
-
 void sys_cpu_interrupt(struct cpu *cpu, uint32_t set, uint32_t clear)
 {
     struct sys_cpu *s = sys_cpu_of(cpu);
@@ -77,15 +75,13 @@ bool sys_interrupt_pending(struct sys_cpu *cpu)
 
 static void take_init(struct sys_cpu *cpu)
 {
-    bool bsp = true;
     clear(cpu, SYS_INT_INIT);
     if (cpu->apic_ops) {
         cpu->apic_ops->reset(cpu->apic, true);
-        bsp = cpu->apic_ops->get_base(cpu->apic) & APIC_BASE_BSP;
     }
     sys_reset_registers(cpu, true);
-    cpu->wait_sipi = !bsp;
-    cpu->halted = !bsp;
+    cpu->wait_sipi = !cpu->bsp;
+    cpu->halted = !cpu->bsp;
 }
 
 static void take_sipi(struct sys_cpu *cpu)

@@ -105,20 +105,13 @@ static int apic_acknowledge(void *apic)
     return vector;
 }
 
-static uint64_t apic_base(void *apic)
-{
-    (void)apic;
-    return 0xfee00800; /* an application processor */
-}
-
 static void apic_reset(void *apic, bool init)
 {
     (void)apic;
     (void)init;
 }
 
-static const struct sys_apic_ops apic_ops = {
-    .acknowledge = apic_acknowledge, .get_base = apic_base, .reset = apic_reset};
+static const struct sys_apic_ops apic_ops = {.acknowledge = apic_acknowledge, .reset = apic_reset};
 
 /* --- memory and tables --- */
 
