@@ -2,6 +2,7 @@
  * instructions run as themselves need the host's consent, those that C code or
  * the softmmu makes are always there, the rest can't be switched on. Names are
  * the customary ones of -cpu. */
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -327,37 +328,44 @@ int sys_feature_by_name(const char *name)
     return -1;
 }
 
-/* Edit distance, as far as it matters for short names. */
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Edit distance of short names; two letters in the wrong order count once. */
 static unsigned distance(const char *a, const char *b)
 {
-    unsigned row[33];
-    size_t n = strlen(b);
-    if (n > 32) {
-        return 99;
+    enum { LONGEST = 32 };
+    unsigned rows[3][LONGEST + 1];
+    size_t la = strlen(a), lb = strlen(b);
+    if (la > LONGEST || lb > LONGEST) {
+        return UINT_MAX;
     }
-    for (unsigned j = 0; j <= n; j++) {
-        row[j] = j;
+    for (unsigned j = 0; j <= lb; j++) {
+        rows[0][j] = j;
     }
-    for (unsigned i = 1; *a; a++, i++) {
-        unsigned diagonal = row[0];
+    for (unsigned i = 1; i <= la; i++) {
+        unsigned *row = rows[i % 3];
+        const unsigned *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
         row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            unsigned best = diagonal + (plain(*a) != plain(b[j - 1]));
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            diagonal = row[j];
-            row[j] = best;
+        for (size_t j = 1; j <= lb; j++) {
+            char x = plain(a[i - 1]), y = plain(b[j - 1]);
+            row[j] = least(above[j - 1] + (x != y), least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && x == plain(b[j - 2]) && plain(a[i - 2]) == y) {
+                row[j] = least(row[j], two_above[j - 2] + 1);
+            }
         }
     }
-    return row[n];
+    return rows[la % 3][lb];
 }
 
 const char *sys_name_like(const char *name, const char *const *names, size_t count)
 {
     const char *best = NULL;
-    unsigned best_distance = strlen(name) < 5 ? 2 : 3;
+    unsigned best_distance = strlen(name) < 4 ? 2 : 3;
     for (size_t i = 0; i < count; i++) {
-        unsigned d = names[i] ? distance(name, names[i]) : 99;
+        unsigned d = names[i] ? distance(name, names[i]) : UINT_MAX;
         if (d < best_distance) {
             best = names[i];
             best_distance = d;

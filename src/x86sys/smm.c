@@ -199,6 +199,6 @@ bool sys_op_rsm(struct sys_cpu *cpu)
     sys_tlb_flush(cpu);
     sys_mode_update(cpu);
     /* What waited for the end of SMM is to be looked at. */
-    cpu_kick(&cpu->cpu, CPU_EXIT_INTERRUPT);
+    atomic_fetch_or_explicit(&cpu->cpu.exit_request, CPU_EXIT_INTERRUPT, memory_order_relaxed);
     return true;
 }

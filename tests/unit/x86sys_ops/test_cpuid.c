@@ -1,0 +1,139 @@
+/* CPU models and CPUID. */
+#include "kit.h"
+
+#include "x86sys/model.h"
+
+static struct x86_cpuid cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    return sys_cpuid(ops_cpu, leaf, subleaf);
+}
+
+static void test_a_model_has_its_features(void **state)
+{
+    (void)state;
+    ops_model("x86-64-v1");
+    assert_false(cpuid(1, 0).ecx & 1 << 20); /* SSE4.2 */
+    assert_true(cpuid(0x80000001, 0).edx & 1u << 29);
+    ops_model("x86-64-v2");
+    assert_true(cpuid(1, 0).ecx & 1 << 20);
+    assert_false(cpuid(1, 0).ecx & 1 << 28); /* AVX */
+}
+
+static void test_features_are_added_and_taken(void **state)
+{
+    (void)state;
+    ops_model("x86-64-v1,+smep,-nx,smap=on,hypervisor=off");
+    assert_true(cpuid(7, 0).ebx & 1 << 7);
+    assert_true(cpuid(7, 0).ebx & 1 << 20);
+    assert_false(cpuid(0x80000001, 0).edx & 1 << 20);
+    assert_false(cpuid(1, 0).ecx & 1u << 31);
+    assert_int_equal(cpuid(0x40000000, 0).eax, 0);
+}
+
+static void refuse(const char *text, const char *hint)
+{
+    struct error err = {""};
+    assert_true(sys_cpu_model_check(text, &err) < 0);
+    if (!strstr(err.text, hint)) {
+        fail_msg("\"%s\" lacks \"%s\"", err.text, hint);
+    }
+}
+
+static void test_mistakes_are_told_with_a_suggestion(void **state)
+{
+    (void)state;
+    refuse("x86-64-v22", "did you mean \"x86-64-v2\"");
+    refuse("max,+smpe", "did you mean \"smep\"");
+    refuse("max,smep=yes", "on or off");
+    refuse("max,+vmx", "no feature \"vmx\"");
+    refuse("max,+la57", "can't be had");
+    refuse("zzzzzzzz", "-cpu help");
+    char longer[200];
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = 0;
+    refuse(longer, "too long");
+}
+
+static void test_osxsave_follows_cr4(void **state)
+{
+    (void)state;
+    assert_false(cpuid(1, 0).ecx & 1 << 27);
+    ops_cpu->cr4 |= SYS_CR4_OSXSAVE;
+    assert_true(cpuid(1, 0).ecx & 1 << 27);
+    assert_false(cpuid(7, 0).ecx & 1 << 4);
+    ops_cpu->cr4 |= SYS_CR4_PKE;
+    assert_true(cpuid(7, 0).ecx & 1 << 4);
+}
+
+static void test_what_is_not_translated_is_not_promised(void **state)
+{
+    (void)state;
+    assert_false(cpuid(1, 0).ecx & (1 << 5 | 1 << 3));            /* VMX, MONITOR */
+    assert_false(cpuid(7, 0).ebx & (1 << 4 | 1 << 11 | 1 << 14)); /* HLE, RTM, MPX */
+    assert_false(cpuid(7, 0).ecx & 1 << 7);                       /* CET */
+    assert_false(cpuid(7, 0).edx & (1 << 20 | 1 << 24));          /* IBT, AMX */
+    assert_false(cpuid(0xd, 1).eax & 1 << 3);                     /* XSAVES */
+    assert_false(cpuid(0x80000001, 0).ecx & 1 << 2);              /* SVM */
+}
+
+static void test_topology_counts_threads_and_cores(void **state)
+{
+    (void)state;
+    struct x86_cpuid smt = cpuid(0xb, 0), core = cpuid(0xb, 1), end = cpuid(0xb, 2);
+    assert_int_equal(smt.eax, 1);
+    assert_int_equal(smt.ebx, 2);
+    assert_int_equal(smt.ecx, 1 << 8);
+    assert_int_equal(core.eax, 2);
+    assert_int_equal(core.ebx, 4);
+    assert_int_equal(core.ecx, 2 << 8 | 1);
+    assert_int_equal(end.ebx, 0);
+    assert_int_equal(cpuid(1, 0).ebx >> 16 & 0xff, 4);
+}
+
+static void test_xsave_sizes_follow_xcr0(void **state)
+{
+    (void)state;
+    struct x86_cpuid all = cpuid(0xd, 0);
+    assert_int_equal(all.ebx, 576);
+    assert_int_equal(all.eax & 3, 3);
+    ops_cpu->xcr0 = ops_cpu->model->xcr0;
+    assert_int_equal(cpuid(0xd, 0).ebx, all.ecx);
+    if (all.eax & 1 << 9) {
+        struct x86_cpuid pkru = cpuid(0xd, 9);
+        assert_int_equal(pkru.eax, 8);
+        assert_int_equal(pkru.ebx + 8, all.ecx);
+    }
+}
+
+static void test_every_model_can_be_made_or_says_why(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"max",       "host",      "qemu64",         "kvm64",
+                                        "x86-64-v1", "x86-64-v2", "x86-64-v3",      "x86-64-v4",
+                                        "Nehalem",   "Haswell",   "Skylake-Server", "EPYC"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct error err = {""};
+        if (sys_cpu_model_check(names[i], &err) < 0) {
+            assert_non_null(strstr(err.text, "can't be had on this host"));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_model_has_its_features, ops_setup, ops_teardown),
+        cmocka_unit_test_setup_teardown(test_features_are_added_and_taken, ops_setup, ops_teardown),
+        cmocka_unit_test_setup_teardown(test_mistakes_are_told_with_a_suggestion, ops_setup,
+                                        ops_teardown),
+        cmocka_unit_test_setup_teardown(test_osxsave_follows_cr4, ops_setup, ops_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_not_translated_is_not_promised, ops_setup,
+                                        ops_teardown),
+        cmocka_unit_test_setup_teardown(test_topology_counts_threads_and_cores, ops_setup,
+                                        ops_teardown),
+        cmocka_unit_test_setup_teardown(test_xsave_sizes_follow_xcr0, ops_setup, ops_teardown),
+        cmocka_unit_test_setup_teardown(test_every_model_can_be_made_or_says_why, ops_setup,
+                                        ops_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
