@@ -72,6 +72,7 @@ static enum unit unit_of(const ZydisDecodedInstruction *zi)
     case ZYDIS_ISA_SET_LONGMODE:
     case ZYDIS_ISA_SET_LZCNT:
     case ZYDIS_ISA_SET_MOVBE:
+    case ZYDIS_ISA_SET_MOVDIR:
     case ZYDIS_ISA_SET_PAUSE:
     case ZYDIS_ISA_SET_PENTIUMREAL:
     case ZYDIS_ISA_SET_POPCNT:
@@ -80,6 +81,7 @@ static enum unit unit_of(const ZydisDecodedInstruction *zi)
     case ZYDIS_ISA_SET_PREFETCH_NOP:
     case ZYDIS_ISA_SET_RDRAND:
     case ZYDIS_ISA_SET_RDSEED:
+    case ZYDIS_ISA_SET_SERIALIZE:
     case ZYDIS_ISA_SET_SSE_PREFETCH:
         return UNIT_INTEGER;
     case ZYDIS_ISA_SET_FCMOV:
@@ -218,6 +220,7 @@ static bool is_absent(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_UD1:
     case ZYDIS_MNEMONIC_UD2:
     case ZYDIS_MNEMONIC_GETSEC:
+    case ZYDIS_MNEMONIC_MOVDIR64B: /* two memory operands */
         return true;
     default:
         return zi->encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX ||

@@ -109,6 +109,9 @@ static bool must_be_aligned(const struct sys_insn *in, const ZydisDecodedInstruc
     default:
         break;
     }
+    if (zi->meta.isa_set == ZYDIS_ISA_SET_SHA) { /* CPUs don't check it, whatever manuals say */
+        return false;
+    }
     switch (zi->meta.exception_class) {
     case ZYDIS_EXCEPTION_CLASS_SSE1:
     case ZYDIS_EXCEPTION_CLASS_AVX1:
@@ -123,12 +126,11 @@ static bool must_be_aligned(const struct sys_insn *in, const ZydisDecodedInstruc
         }
         return false;
     }
-    /* AES, SHA and their like have no class in Zydis. */
+    /* AES and its like have no class in Zydis. */
     switch (zi->meta.isa_set) {
     case ZYDIS_ISA_SET_AES:
     case ZYDIS_ISA_SET_GFNI:
     case ZYDIS_ISA_SET_PCLMULQDQ:
-    case ZYDIS_ISA_SET_SHA:
     case ZYDIS_ISA_SET_SSE:
     case ZYDIS_ISA_SET_SSE2:
     case ZYDIS_ISA_SET_SSE3:

@@ -102,7 +102,8 @@ struct diff_result {
     _Alignas(64) uint8_t xsave[XSAVE_MAX];
     uint64_t gpr[16];
     uint64_t rip, rflags;
-    uint32_t outcome; /* enum outcome */
+    uint64_t unknown_flags; /* engine: not compared */
+    uint32_t outcome;       /* enum outcome */
     int32_t signo, code;
     uint64_t addr;
     uint32_t line_count; /* changed lines; the first LINES_KEPT of them are kept */
