@@ -70,6 +70,7 @@ void sys_jump_cache_init(struct sys_cpu *cpu)
 
 void sys_jump_cache_flush(struct sys_cpu *cpu)
 {
+    cpu->counts[SYS_COUNT_JUMP_FLUSH]++;
     for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
         empty(&cpu->jump.table[t]);
     }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "exec/code_cache.h"
+#include "x86sys/machine.h"
 #include "x86sys/vector.h"
 
 static const char *const class_names[] = {
@@ -135,5 +136,17 @@ void sys_log_exception(const struct sys_cpu *cpu)
                    (unsigned long long)x->addr, cpu->seg[SYS_CS].selector,
                    (unsigned long long)cpu->rip, sys_cpl(cpu),
                    (unsigned long long)cpu->gpr[X86_RSP]);
+    }
+}
+
+void sys_cpu_print_counts(struct cpu *c, FILE *out)
+{
+    static const char *const names[SYS_COUNTS] = {
+        "unchained jumps", "jump cache misses", "requests",           "instructions in C",
+        "other exits",     "TLB misses",        "bounced writes",     "blocks translated",
+        "exceptions",      "interrupts",        "jump cache flushes", "vector states saved"};
+    const struct sys_cpu *cpu = sys_cpu_of(c);
+    for (unsigned i = 0; i < SYS_COUNTS; i++) {
+        (void)fprintf(out, "%-20s %llu\n", names[i], (unsigned long long)cpu->counts[i]);
     }
 }

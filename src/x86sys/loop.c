@@ -75,6 +75,16 @@ static void forget(struct sys_cpu *cpu)
     cpu->missed = false;
 }
 
+static void count(struct sys_cpu *cpu, enum sys_leave how)
+{
+    static const uint8_t counts[] = {
+        [SYS_LEAVE_CHAIN] = SYS_COUNT_CHAIN, [SYS_LEAVE_MISS] = SYS_COUNT_MISS,
+        [SYS_LEAVE_POLL] = SYS_COUNT_POLL,   [SYS_LEAVE_EXECUTE] = SYS_COUNT_C,
+        [SYS_LEAVE_RAISE] = SYS_COUNT_OTHER, [SYS_LEAVE_STEP] = SYS_COUNT_OTHER,
+    };
+    cpu->counts[counts[how]]++;
+}
+
 static uintptr_t stop_with(struct sys_cpu *cpu, enum sys_stop why)
 {
     cpu->stop = why;
@@ -111,6 +121,7 @@ uintptr_t sys_light_exit(struct sys_cpu *cpu, uint64_t arg, uint32_t how)
 {
     sys_take_flags(cpu, cpu->scratch[0], (enum sys_flags_at)(how >> SYS_LEAVE_FLAGS_SHIFT & 0xff));
     forget(cpu);
+    count(cpu, (enum sys_leave)(how & 0xff));
     switch ((enum sys_leave)(how & 0xff)) {
     case SYS_LEAVE_CHAIN:
         cpu->last_exit = (struct tb_exit *)(void *)code_rw(code_cache_rx_start() + arg);
@@ -147,7 +158,10 @@ struct round {
 /* False: the vCPU has shut down. */
 static bool deliver(struct sys_cpu *cpu, struct round *r)
 {
-    sys_vec_save(cpu);
+    if (SYS_C_USES_VECTORS || log_on(LOG_INT)) {
+        sys_vec_save(cpu);
+    }
+    cpu->counts[SYS_COUNT_EXCEPTION]++;
     sys_log_exception(cpu);
     cpu->slow.kept = false;
     if (!sys_deliver_exception(cpu)) {
@@ -229,6 +243,7 @@ static bool before_run(struct sys_cpu *cpu, struct round *r)
         bool alive = true;
         sys_vec_save(cpu);
         if (sys_take_interrupts(cpu, &alive)) {
+            cpu->counts[SYS_COUNT_INTERRUPT]++;
             forget(cpu);
             cpu->slow.kept = false;
         }
@@ -252,6 +267,7 @@ static bool translate(struct sys_cpu *cpu, struct round *r)
     sys_vec_save(cpu);
     struct tb *tb = sys_translate(cpu, &why);
     if (tb) {
+        cpu->counts[SYS_COUNT_MADE]++;
         r->once = tb->ram == SYS_NO_RAM ? tb : NULL;
         return true;
     }
@@ -276,7 +292,9 @@ static void run(struct sys_cpu *cpu, struct round *r, struct tb *tb) REQUIRES_SH
     sys_stubs.enter(cpu);
     sys_tlb_run_end(cpu);
     if (cpu->stop == SYS_STOP_EXECUTE) {
-        sys_vec_save(cpu);
+        if (SYS_C_USES_VECTORS) {
+            sys_vec_save(cpu);
+        }
         r->insn = *(const struct sys_insn *)(void *)code_rw(code_cache_rx_start() + cpu->exit);
     }
 }

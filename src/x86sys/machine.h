@@ -75,6 +75,8 @@ void sys_cpu_set_boot_state(struct cpu *cpu, const struct sys_boot_state *s);
 
 /* Registers and mode, one page of text: "info registers", -d cpu. */
 void sys_cpu_dump(struct cpu *cpu, FILE *out);
+/* What it has done so far, a number a line. Any thread, roughly right. */
+void sys_cpu_print_counts(struct cpu *cpu, FILE *out);
 /* Reads guest linear memory as the vCPU would, without side effects ("x" of the
  * monitor). Returns bytes read. vCPU stopped. */
 size_t sys_cpu_peek(struct cpu *cpu, uint64_t linear, void *buf, size_t len);

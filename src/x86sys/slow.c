@@ -80,6 +80,7 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
                     uintptr_t ret, uint64_t host_flags)
 {
     begin(cpu, ret, host_flags, false);
+    cpu->counts[SYS_COUNT_SLOW]++;
     cpu->commit = 0;
     if (!sys_slow_check(cpu, &linear, size, access)) {
         return faulted(cpu);
@@ -110,6 +111,7 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
 bool sys_slow_commit(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags)
 {
     begin(cpu, ret, host_flags, true);
+    cpu->counts[SYS_COUNT_COMMIT]++;
     bool stored = sys_access_commit(cpu);
     if (!stored && !cpu->slow.lost) {
         return faulted(cpu);

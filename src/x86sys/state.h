@@ -198,8 +198,8 @@ struct OWNED_BY(its thread) sys_cpu {
     bool in_smm;
     bool nmi_blocked;
     bool smm_nmi_blocked; /* ... before the SMI */
-    bool shadow; /* interrupts wait for one instruction: SYS_MODE_SHADOW */
-    bool halted; /* HLT, or waiting for SIPI (wait_sipi) */
+    bool shadow;          /* interrupts wait for one instruction: SYS_MODE_SHADOW */
+    bool halted;          /* HLT, or waiting for SIPI (wait_sipi) */
     bool wait_sipi;
     struct sys_exception exception;
     uint64_t debug_hits; /* DR6 bits of data breakpoints that the current instruction has met */
@@ -224,6 +224,8 @@ struct OWNED_BY(its thread) sys_cpu {
 
     atomic_uint interrupt; /* enum sys_interrupt */
     atomic_uint sipi_vector;
+
+    uint64_t counts[SYS_COUNTS]; /* by enum sys_count */
 
     void *apic IMMUTABLE_AFTER_INIT; /* the local APIC, for apic_ops; NULL: none */
     const struct sys_apic_ops *apic_ops IMMUTABLE_AFTER_INIT;

@@ -16,17 +16,11 @@
 #include "x86/emit.h"
 #include "x86/host.h"
 #include "x86sys/translate.h"
+#include "x86sys/vector.h"
 
 struct sys_stubs sys_stubs IMMUTABLE_AFTER_INIT;
 
 #define OFF(field) offsetof(struct sys_cpu, field)
-
-/* C code that the compiler may use vector registers for gets them saved first. */
-#if defined(MORTISE_SANITIZE) || defined(__clang__)
-#define C_USES_VECTORS true
-#else
-#define C_USES_VECTORS false
-#endif
 
 /* Guest registers that C does not preserve. */
 static const uint8_t volatile_regs[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI,
@@ -143,7 +137,7 @@ static uintptr_t emit_vec_restore(struct emit *e)
 static void before_c(struct emit *e, const struct sys_stubs *s)
 {
     emit_u8(e, 0xfc); /* cld */
-    if (C_USES_VECTORS) {
+    if (SYS_C_USES_VECTORS) {
         call_stub(e, (uintptr_t)s->vec_save);
     }
     emit_load_state(e, X86_RDI, OFF(self));

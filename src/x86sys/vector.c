@@ -6,6 +6,7 @@
 void sys_vec_save(struct sys_cpu *cpu)
 {
     if (cpu->vec_live) {
+        cpu->counts[SYS_COUNT_VEC]++;
         sys_stubs.vec_save(cpu);
     }
 }

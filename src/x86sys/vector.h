@@ -9,6 +9,14 @@
 
 #include "x86sys/state.h"
 
+/* Whether the compiler may use vector registers even in those rooms (clang calls
+ * memcpy as it likes, sanitizers and -O0 do too): then C gets them saved at once. */
+#if defined(MORTISE_SANITIZE) || defined(__clang__) || !defined(__OPTIMIZE__)
+#define SYS_C_USES_VECTORS true
+#else
+#define SYS_C_USES_VECTORS false
+#endif
+
 /* Registers to cpu->xsave, if they are live. vCPU's thread; cheap if not live. */
 void sys_vec_save(struct sys_cpu *cpu);
 /* Back again, if they are not live. Called by the way into guest code. */
