@@ -154,6 +154,23 @@ struct sys_exception {
 #define SYS_MC_BANKS  10
 #define SYS_MSRS_KEPT 40
 
+/* What a vCPU has done, for `info jit` and whoever makes it faster. */
+enum sys_count {
+    SYS_COUNT_CHAIN,  /* ways out of TBs: a jump not chained yet */
+    SYS_COUNT_MISS,   /* ... not in the jump cache */
+    SYS_COUNT_POLL,   /* ... a request */
+    SYS_COUNT_C,      /* ... an instruction for C */
+    SYS_COUNT_OTHER,  /* ... exceptions, single steps */
+    SYS_COUNT_SLOW,   /* memory accesses that missed the TLB */
+    SYS_COUNT_COMMIT, /* bounced writes */
+    SYS_COUNT_MADE,   /* TBs */
+    SYS_COUNT_EXCEPTION,
+    SYS_COUNT_INTERRUPT,
+    SYS_COUNT_JUMP_FLUSH, /* of the jump cache */
+    SYS_COUNT_VEC,        /* vector state saved */
+    SYS_COUNTS
+};
+
 struct OWNED_BY(its thread) sys_cpu {
     uint64_t self; /* &cpu: what generated code reads at gs:0 */
 
