@@ -10,7 +10,7 @@
 
 struct pam {
     struct memory_region pci[PAM_SEGMENTS], ram[PAM_SEGMENTS], vga;
-    struct memory_region nobody; /* of the bus, where no device answers */
+    struct memory_region nobody;                          /* of the bus, where no device answers */
     struct memory_region smram_root, smram_memory, smram; /* as a CPU in SMM sees it */
 };
 

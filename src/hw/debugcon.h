@@ -1,0 +1,16 @@
+/* Ports of firmware that debugs itself: 0x402 (or another) is a console, 0x80 takes
+ * POST codes. */
+#ifndef MORTISE_HW_DEBUGCON_H
+#define MORTISE_HW_DEBUGCON_H
+
+#include "hw/chardev.h"
+#include "hw/machine.h"
+
+/* What is written goes to c; reads give 0xe9, by which firmware knows it. */
+NODISCARD int debugcon_new(struct machine *m, uint16_t port, struct chardev *c, struct error *err)
+    REQUIRES(bql);
+
+/* Port 0x80: keeps what was written. */
+NODISCARD int post_port_new(struct machine *m, struct error *err) REQUIRES(bql);
+
+#endif
