@@ -13,4 +13,8 @@ void sys_decode_class(struct sys_insn *in, uint32_t mode, const ZydisDecodedInst
 void sys_decode_operands(struct sys_insn *in, const ZydisDecodedInstruction *zi,
                          const ZydisDecodedOperand *ops);
 
+/* The mask of the memory operand (decode_mask.c). */
+void sys_decode_mask(struct sys_insn *in, const ZydisDecodedInstruction *zi,
+                     const ZydisDecodedOperand *ops, const ZydisDecodedOperand *mem);
+
 #endif

@@ -207,7 +207,7 @@ static bool stores_by_mask(const ZydisDecodedInstruction *zi)
 }
 
 static void memory_operand(struct sys_insn *in, const ZydisDecodedInstruction *zi,
-                           const ZydisDecodedOperand *op)
+                           const ZydisDecodedOperand *ops, const ZydisDecodedOperand *op)
 {
     in->has_mem = true;
     set_address(in, zi, op);
@@ -230,6 +230,7 @@ static void memory_operand(struct sys_insn *in, const ZydisDecodedInstruction *z
         }
     }
     in->mem_aligned = must_be_aligned(in, zi);
+    sys_decode_mask(in, zi, ops, op);
 }
 
 /* The explicit memory operand; or the one that the opcode implies. Those of
@@ -324,7 +325,7 @@ void sys_decode_operands(struct sys_insn *in, const ZydisDecodedInstruction *zi,
     in->gpr_places &= (uint8_t)~(1u << SYS_PLACE_NONE);
     const ZydisDecodedOperand *mem = find_memory(in, zi, ops);
     if (mem) {
-        memory_operand(in, zi, mem);
+        memory_operand(in, zi, ops, mem);
     }
     if (zi->meta.category == ZYDIS_CATEGORY_STRINGOP ||
         zi->meta.category == ZYDIS_CATEGORY_IOSTRINGOP) {

@@ -5,6 +5,7 @@
  * have been changed meanwhile; so the slow path computes the address again. */
 #include <assert.h>
 
+#include "x86sys/emit_masked.h"
 #include "x86sys/emulate.h"
 #include "x86sys/translate.h"
 
@@ -152,7 +153,11 @@ static void emit_slow_access(struct sys_translation *t, struct sys_slow *s)
         struct emit_mem kept = kept_address();
         emit_mov_reg_mem(e, SYS_HOST_S0, &kept);
     }
-    sys_emit_slow_call(t, p->size, p->access);
+    if (s->in->mask != SYS_MASK_NONE && p->address) {
+        sys_emit_masked_slow_call(t, s->in, p->access, s->resume);
+    } else {
+        sys_emit_slow_call(t, p->size, p->access);
+    }
     if (p->access & SYS_WRITE && p->again) {
         static const uint8_t test_s1[] = {0x45, 0x85, 0xf6}; /* test r14d, r14d */
         emit_bytes(e, test_s1, sizeof(test_s1));

@@ -237,6 +237,11 @@ static void emit_call(struct emit *e, uintptr_t target)
 void sys_emit_slow_call(struct sys_translation *t, uint32_t size, uint32_t access)
 {
     emit_mov_imm(&t->e, SYS_HOST_S1, size | access << 16);
+    sys_emit_slow_call_sized(t);
+}
+
+void sys_emit_slow_call_sized(struct sys_translation *t)
+{
     emit_call(&t->e, sys_stubs.slow);
     note_point(t, flags_at(t));
 }

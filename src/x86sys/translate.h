@@ -152,6 +152,8 @@ struct sys_slow *sys_slow_add(struct sys_translation *t, uintptr_t field,
  * it), else 0. All guest registers and vector state survive; arithmetic flags do
  * not (DF does). An exception leaves the TB, at instruction t->at. */
 void sys_emit_slow_call(struct sys_translation *t, uint32_t size, uint32_t access);
+/* The same with S1 = size | access << 16 computed by the code before. */
+void sys_emit_slow_call_sized(struct sys_translation *t);
 /* Emits the call that stores the bounce buffer; everything survives, arithmetic
  * flags, S0 and S1 included. The instruction must be complete by then (its guest
  * registers written): if it has changed code, the guest goes on behind it from here. */
