@@ -207,6 +207,10 @@ static enum sys_insn_class class_by_category(const ZydisDecodedInstruction *zi)
     case ZYDIS_CATEGORY_PUSH:
     case ZYDIS_CATEGORY_POP:
         return is_segment_stack(zi) ? SYS_INSN_C : SYS_INSN_STACK;
+    case ZYDIS_CATEGORY_AVX2GATHER:
+    case ZYDIS_CATEGORY_GATHER:
+    case ZYDIS_CATEGORY_SCATTER:
+        return SYS_INSN_C;
     default:
         return SYS_INSN_DATA;
     }
