@@ -20,7 +20,8 @@ static const char *const level4[] = {"avx512f",  "avx512bw", "avx512cd",
 static const char *const *const levels[] = {level1, level2, level3, level4};
 
 /* What every model has here: guests keep time better, and know that it is the
- * host that has speculation to mitigate. */
+ * host that has speculation to mitigate. (BHI_CTRL: Linux wants branch histories
+ * cleared on Intel CPUs, and does it the slow way if the CPU doesn't.) */
 static const char *const everywhere[] = {"hypervisor",
                                          "x2apic",
                                          "tsc-deadline",
@@ -46,7 +47,7 @@ static const char *const everywhere[] = {"hypervisor",
                                          NULL};
 static const char *const everywhere_amd[] = {
     "amd-no-ssb", "auto-ibrs", "null-sel-clr-base", "srso-no", "lfence-always-serializing", NULL};
-static const char *const everywhere_intel[] = {"spec-ctrl", NULL};
+static const char *const everywhere_intel[] = {"spec-ctrl", "bhi-ctrl", NULL};
 
 static const char *const qemu64[] = {"pni", "cx16", "lahf-lm", NULL};
 static const char *const kvm64[] = {"pni", "cx16", NULL};
@@ -57,12 +58,12 @@ static const char *const haswell[] = {"vme",      "pclmulqdq", "aes",     "pcid"
 static const char *const skylake[] = {"vme",  "pclmulqdq",  "aes",     "pcid",   "fsgsbase", "smep",
                                       "erms", "invpcid",    "rdtscp",  "ht",     "xsaveopt", "adx",
                                       "smap", "clflushopt", "pdpe1gb", "xsavec", "xgetbv1",  "pku",
-                                      "clwb", "rdrand",     "rdseed",  NULL};
+                                      "clwb", "rdrand",     NULL};
 static const char *const epyc[] = {
-    "vme",      "pclmulqdq", "aes",      "fsgsbase",    "smep",          "rdtscp",     "ht",
-    "adx",      "smap",      "pdpe1gb",  "xsavec",      "xgetbv1",       "clflushopt", "sha-ni",
-    "sse4a",    "mmxext",    "fxsr-opt", "misalignsse", "3dnowprefetch", "cr8legacy",  "topoext",
-    "xsaveopt", "rdrand",    "rdseed",   NULL};
+    "vme",        "pclmulqdq", "aes",      "fsgsbase", "smep",        "rdtscp",
+    "ht",         "adx",       "smap",     "pdpe1gb",  "xsavec",      "xgetbv1",
+    "clflushopt", "sha-ni",    "sse4a",    "mmxext",   "misalignsse", "3dnowprefetch",
+    "cr8legacy",  "topoext",   "xsaveopt", "rdrand",   NULL};
 
 struct model {
     const char *name, *help, *brand;
@@ -296,6 +297,7 @@ static void start(struct sys_cpu_model *m, const struct model *def)
     add(m, def->more);
     if (def->everything && m->vendor == SYS_VENDOR_AMD) {
         m->features[SYS_F_7_EDX] &= ~(1u << 26); /* SPEC_CTRL is Intel's way */
+        m->features[SYS_F_7_2_EDX] = 0;
     }
     memcpy(m->vendor_id, m->vendor == SYS_VENDOR_AMD ? "AuthenticAMD" : "GenuineIntel", 13);
 }

@@ -47,13 +47,14 @@ static struct x86_cpuid leaf_7(const struct sys_cpu *cpu, uint32_t subleaf)
 {
     const uint32_t *f = cpu->model->features;
     if (subleaf == 0) {
-        struct x86_cpuid r = {1, f[SYS_F_7_EBX], f[SYS_F_7_ECX], f[SYS_F_7_EDX]};
+        struct x86_cpuid r = {2, f[SYS_F_7_EBX], f[SYS_F_7_ECX], f[SYS_F_7_EDX]};
         if (cpu->cr4 & SYS_CR4_PKE) {
             r.ecx |= 1u << (SYS_FEAT_OSPKE % 32);
         }
         return r;
     }
-    return (struct x86_cpuid){subleaf == 1 ? f[SYS_F_7_1_EAX] : 0, 0, 0, 0};
+    return (struct x86_cpuid){subleaf == 1 ? f[SYS_F_7_1_EAX] : 0, 0, 0,
+                              subleaf == 2 ? f[SYS_F_7_2_EDX] : 0};
 }
 
 static struct x86_cpuid leaf_topology(const struct sys_cpu *cpu, uint32_t subleaf)

@@ -120,6 +120,14 @@ static const struct word words[SYS_FEATURE_WORDS] = {
             .names = {NULL, NULL, NULL, NULL, "avx-vnni", "avx512-bf16", NULL, NULL, NULL, NULL,
                       "fzrm", "fsrs", "fsrc"},
         },
+    [SYS_F_7_2_EDX] =
+        {
+            .leaf = 7,
+            .subleaf = 2,
+            .reg = 3,
+            .emulated = BIT(4),
+            .names = {NULL, NULL, NULL, NULL, "bhi-ctrl"},
+        },
     [SYS_F_D_1_EAX] =
         {
             .leaf = 0xd,

@@ -70,6 +70,11 @@ static inline void sys_host_xrstor(const void *area, uint64_t components, int wi
     }
 }
 
+static inline void sys_host_fxsave(void *area)
+{
+    __asm__ volatile("fxsave (%0)" : : "r"(area) : "memory");
+}
+
 /* Bits of XINUSE, or of XCR0. */
 static inline uint64_t sys_host_xgetbv(uint32_t index)
 {

@@ -20,6 +20,7 @@ enum sys_feature_word {
     SYS_F_7_ECX,
     SYS_F_7_EDX,
     SYS_F_7_1_EAX,
+    SYS_F_7_2_EDX,
     SYS_F_D_1_EAX,
     SYS_F_6_EAX,
     SYS_F_81_EDX,   /* 0x80000001 */
@@ -136,6 +137,8 @@ struct sys_xsave_part sys_xsave_part(unsigned component);
 uint32_t sys_xsave_size(uint64_t components);
 uint32_t sys_xsave_compact_size(uint64_t components);
 uint32_t sys_xsave_compact_offset(uint64_t components, unsigned component);
+/* Bits of MXCSR that may be set. */
+uint32_t sys_mxcsr_mask(void);
 #define SYS_XSAVE_LEGACY 576u /* with the header */
 
 #endif

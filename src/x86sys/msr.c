@@ -16,8 +16,8 @@
 
 #define ARCH_CAP_ITS_NO (1ULL << 62)
 
-/* IBRS, STIBP, SSBD */
-#define SPEC_CTRL_BITS 7u
+/* IBRS, STIBP, SSBD, BHI_DIS_S */
+#define SPEC_CTRL_BITS 0x407u
 /* LBR, BTF, and what else Intel has in its low half */
 #define DEBUGCTL_BITS 0xffc3u
 

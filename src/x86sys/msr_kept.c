@@ -16,13 +16,13 @@ struct kept {
 };
 
 static const struct kept kept[] = {
-    {0x17, 1, 0, 0, INTEL, true},               /* PLATFORM_ID */
-    {0x2a, 1, 0, UINT64_MAX, INTEL, false},     /* EBL_CR_POWERON */
-    {0x34, 1, 0, 0, INTEL, true},               /* SMI_COUNT */
-    {0x3a, 1, 1, 0, INTEL, true},               /* FEATURE_CONTROL: locked, nothing on */
-    {0x79, 1, 0, 0, INTEL, false},              /* microcode update */
-    {0xc1, 2, 0, UINT64_MAX, INTEL, false},     /* P6 counters and */
-    {0x186, 2, 0, UINT64_MAX, INTEL, false},    /* what they count */
+    {0x17, 1, 0, 0, INTEL, true},           /* PLATFORM_ID */
+    {0x2a, 1, 0, UINT64_MAX, INTEL, false}, /* EBL_CR_POWERON */
+    {0x34, 1, 0, 0, INTEL, true},           /* SMI_COUNT */
+    {0x3a, 1, 1, 0, INTEL, true},           /* FEATURE_CONTROL: locked, nothing on */
+    {0x79, 1, 0, 0, INTEL, false},          /* microcode update */
+    {0xc1, 2, 0, 0, INTEL, false}, /* P6 counters: they do not count, and a kernel sees it */
+    {0x186, 2, 0, 0, INTEL, false},
     {0xe2, 1, 0, UINT64_MAX, INTEL, false},     /* C states */
     {0x140, 1, 0, 0, INTEL, false},             /* MISC_FEATURES_ENABLES */
     {0x198, 1, 0, 0, BOTH, false},              /* PERF_STATUS */
@@ -34,7 +34,7 @@ static const struct kept kept[] = {
     {0x1db, 4, 0, 0, BOTH, false},              /* last branches and interrupts */
     {0x1fc, 1, 0, UINT64_MAX, INTEL, false},    /* POWER_CTL */
     {0x606, 1, 0, 0, INTEL, true},              /* RAPL units */
-    {0xc0010000, 8, 0, UINT64_MAX, AMD, false}, /* K7 counters */
+    {0xc0010000, 8, 0, 0, AMD, false},          /* K7 counters, likewise */
     {0xc001001f, 1, 0, UINT64_MAX, AMD, false}, /* NB_CFG */
     {0xc0010020, 1, 0, 0, AMD, false},          /* microcode patch */
     {0xc0010041, 2, 0, 0, AMD, false},          /* FIDVID */

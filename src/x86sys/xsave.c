@@ -144,28 +144,10 @@ static bool header_is_good(const struct sys_cpu *cpu, const uint64_t *h)
     return sys_model_has(cpu->model, SYS_FEAT_XSAVEC) && !(there & ~cpu->xcr0) && !(h[0] & ~there);
 }
 
-/* MXCSR bits that the host takes, as it reports them where XSAVE puts the mask. */
-static uint32_t mxcsr_mask(struct sys_cpu *cpu)
-{
-    const uint32_t usual = 0xffff;
-    uint32_t mask = 0;
-    if (cpu->vec_live) {
-        sys_vec_save(cpu);
-        sys_vec_restore(cpu);
-    }
-    mask = *(const uint32_t *)(const void *)((const uint8_t *)cpu->xsave + AREA_MXCSR + 4);
-    return mask ? mask : usual;
-}
-
 /* Whether XRSTOR loads MXCSR from the area. */
 static bool loads_mxcsr(const struct area *a, const uint64_t *h)
 {
     return a->compact ? a->components & h[0] & SSE_BIT : a->components & (SSE_BIT | AVX_BIT);
-}
-
-static bool mxcsr_is_good(struct sys_cpu *cpu, uint32_t value)
-{
-    return !(value & ~0xffffu) || !(value & ~mxcsr_mask(cpu));
 }
 
 static uint32_t take_pkru(const struct area *a, uint64_t *h, const uint8_t *image)
@@ -217,7 +199,7 @@ bool sys_op_xrstor(struct sys_cpu *cpu, const struct sys_insn *in)
     uint8_t *copy = cpu->xsave_copy;
     uint64_t *h = header(copy);
     uint32_t mxcsr = *(const uint32_t *)(const void *)(copy + AREA_MXCSR);
-    if (loads_mxcsr(&a, h) && !mxcsr_is_good(cpu, mxcsr)) {
+    if (loads_mxcsr(&a, h) && (mxcsr & ~sys_mxcsr_mask())) {
         return sys_gp0(cpu);
     }
     uint32_t pkru = take_pkru(&a, h, copy);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "x86/host.h"
+#include "x86sys/host_asm.h"
 #include "x86sys/model.h"
 
 #define PKRU        9u
@@ -13,10 +14,20 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct IMMUTABLE_AFTER_INIT {
     struct sys_xsave_part part[PARTS];
+    uint32_t mxcsr_mask;
 } layout;
+
+static uint32_t mxcsr_mask_of_host(void)
+{
+    _Alignas(16) uint32_t area[128];
+    area[7] = 0;
+    sys_host_fxsave(area);
+    return area[7] ? area[7] : 0xffbf; /* 0: a CPU without denormals-are-zero */
+}
 
 static void ask_host(void)
 {
+    layout.mxcsr_mask = mxcsr_mask_of_host();
     uint32_t end = SYS_XSAVE_LEGACY;
     for (unsigned i = 2; i < PKRU; i++) {
         if (!(x86_host.xcr0 >> i & 1)) {
@@ -33,6 +44,12 @@ struct sys_xsave_part sys_xsave_part(unsigned component)
 {
     pthread_once(&once, ask_host);
     return component < PARTS ? layout.part[component] : (struct sys_xsave_part){0, 0, false};
+}
+
+uint32_t sys_mxcsr_mask(void)
+{
+    pthread_once(&once, ask_host);
+    return layout.mxcsr_mask;
 }
 
 uint32_t sys_xsave_size(uint64_t components)
