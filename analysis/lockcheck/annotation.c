@@ -14,6 +14,7 @@ static const struct {
     [ANNOTATION_CAPABILITY] = {"capability", SPLIT_ONE},
     [ANNOTATION_GUARDED_BY] = {"guarded_by", SPLIT_ALL},
     [ANNOTATION_PT_GUARDED_BY] = {"pt_guarded_by", SPLIT_ALL},
+    [ANNOTATION_WRITE_GUARDED_BY] = {"write_guarded_by", SPLIT_ALL},
     [ANNOTATION_REQUIRES] = {"requires", SPLIT_ALL},
     [ANNOTATION_REQUIRES_SHARED] = {"requires_shared", SPLIT_ALL},
     [ANNOTATION_ACQUIRE] = {"acquire", SPLIT_ALL},

@@ -11,6 +11,7 @@
  * capability       struct              name; the struct is a lock type
  * guarded_by       field, global       lock expression
  * pt_guarded_by    field, global       lock expression
+ * write_guarded_by field, global       lock expression; anybody may read it
  * requires         function, pointer   lock expressions, separated by commas
  * requires_shared  the same
  * acquire          the same            (no argument: the first parameter's object)
@@ -47,7 +48,8 @@
  * (then it is an abstract capability of that name). `$0`, `$1` are parameters
  * by number: the front end writes them for names that only the annotated
  * declaration has (a prototype that calls its parameters otherwise than the
- * definition, a function pointer). */
+ * definition, a function pointer). In guarded_by of a field, `$this` is the
+ * object that the field is in, where that is a capability itself. */
 #ifndef LOCKCHECK_ANNOTATION_H
 #define LOCKCHECK_ANNOTATION_H
 
@@ -57,6 +59,7 @@ enum annotation_kind {
     ANNOTATION_CAPABILITY,
     ANNOTATION_GUARDED_BY,
     ANNOTATION_PT_GUARDED_BY,
+    ANNOTATION_WRITE_GUARDED_BY,
     ANNOTATION_REQUIRES,
     ANNOTATION_REQUIRES_SHARED,
     ANNOTATION_ACQUIRE,

@@ -12,6 +12,7 @@
 #include "program.h"
 
 #define MAX_DEPTH 32
+#define THIS      "this"
 
 struct parser {
     const char *at;
@@ -211,12 +212,20 @@ static void name_operand(struct parser *p, const char *name, struct operand *out
     }
 }
 
-/* $N; without a function nothing is known but that it is a pointer. */
+/* $N; without a function nothing is known but that it is a pointer. Or $this:
+ * the object that the field is in. */
 static bool parse_parameter(struct parser *p, struct operand *out)
 {
     char *end;
     guint64 number;
 
+    if (p->record && g_str_has_prefix(p->at, THIS)) {
+        p->at += strlen(THIS);
+        out->path = p->base ? ir_path_copy(p->base) : ir_path_new(IR_ROOT_UNKNOWN, 0, NULL);
+        out->type = (struct ir_type){.record = p->record->key};
+        out->typed = true;
+        return true;
+    }
     if (!g_ascii_isdigit(*p->at)) {
         return false;
     }

@@ -7,6 +7,7 @@
  * contract. */
 #include "entries.h"
 #include "needs.h"
+#include "touch.h"
 
 #include <string.h>
 
@@ -14,9 +15,18 @@ struct guards {
     struct program *program;
     struct phases *phases;
     struct entries *entries;
+    struct touches *touches;
     struct findings *findings;
     GHashTable *items; /* GPtrArray of annotations -> GPtrArray of struct contract_item */
     GHashTable *told;  /* struct ir_event: an excluded lock was reported */
+};
+
+/* One touch of something. */
+struct access {
+    const struct ir_event *event;
+    const struct ir_path *path;
+    bool writes;
+    bool aliased; /* by way of a pointer that was set before: that is not read now */
 };
 
 /* Where a step of a path leads to. */
@@ -70,38 +80,38 @@ static bool exists(const struct program *program, const struct ir_path *lock)
 }
 
 static void require_guard(const struct guards *guards, struct needs *needs,
-                          struct pfunction *function, const struct ir_event *event,
+                          struct pfunction *function, const struct access *access,
                           const struct flow_state *state, const struct place *place,
                           const char *text, bool writes)
 {
-    struct ir_path *lock = guard_path(guards, event->path, place, text);
+    struct ir_path *lock = guard_path(guards, access->path, place, text);
     char *subject = subject_of(place);
     struct need_spec spec = {.check = CHECK_GUARD,
                              .lock = lock,
-                             .object = event->path,
+                             .object = access->path,
                              .subject = subject,
-                             .lock_text = text,
+                             .lock_text = strcmp(text, "$this") == 0 ? "its struct" : text,
                              .declared = place->variable->loc,
                              .shared = !writes};
 
     if (lock && exists(guards->program, lock)) {
         spec.class = lock_class_of_path(guards->program, lock, function->ir);
-        needs_require(needs, function, event, state, &spec);
+        needs_require(needs, function, access->event, state, &spec);
     }
     ir_path_free(lock);
     g_free(subject);
 }
 
 static void check_place(const struct guards *guards, struct needs *needs,
-                        struct pfunction *function, const struct ir_event *event,
+                        struct pfunction *function, const struct access *access,
                         const struct flow_state *state, const struct place *place)
 {
     const GPtrArray *steps = place->variable->annotations;
     bool last = true;     /* nothing but elements of the variable itself follows */
     bool pointee = false; /* something that it points to is touched */
 
-    for (guint i = place->steps; i < event->path->steps->len; i++) {
-        enum ir_step_kind kind = g_array_index(event->path->steps, struct ir_step, i).kind;
+    for (guint i = place->steps; i < access->path->steps->len; i++) {
+        enum ir_step_kind kind = g_array_index(access->path->steps, struct ir_step, i).kind;
 
         last = last && kind == IR_STEP_INDEX && !pointee;
         pointee = pointee || kind == IR_STEP_DEREF;
@@ -116,29 +126,33 @@ static void check_place(const struct guards *guards, struct needs *needs,
         /* Fields of a guarded struct are guarded; what a guarded pointer
          * points to is not: then the pointer is read. */
         whole = last || !pointee;
-        if (annotation.kind == ANNOTATION_GUARDED_BY && annotation.arguments->len > 0) {
-            require_guard(guards, needs, function, event, state, place,
-                          annotation.arguments->pdata[0], event->kind != IR_READ && whole);
+        if (annotation.kind == ANNOTATION_GUARDED_BY && annotation.arguments->len > 0 &&
+            !(access->aliased && pointee)) {
+            require_guard(guards, needs, function, access, state, place,
+                          annotation.arguments->pdata[0], access->writes && whole);
+        } else if (annotation.kind == ANNOTATION_WRITE_GUARDED_BY && whole && access->writes &&
+                   annotation.arguments->len > 0) {
+            require_guard(guards, needs, function, access, state, place,
+                          annotation.arguments->pdata[0], true);
         } else if (annotation.kind == ANNOTATION_PT_GUARDED_BY && pointee &&
                    annotation.arguments->len > 0) {
-            require_guard(guards, needs, function, event, state, place,
-                          annotation.arguments->pdata[0], event->kind != IR_READ);
+            require_guard(guards, needs, function, access, state, place,
+                          annotation.arguments->pdata[0], access->writes);
         }
         annotation_clear(&annotation);
     }
 }
 
-static void check_access(const struct guards *guards, struct needs *needs,
-                         struct pfunction *function, const struct ir_event *event,
-                         const struct flow_state *state)
+static void check_path(const struct guards *guards, struct needs *needs, struct pfunction *function,
+                       const struct access *access, const struct flow_state *state)
 {
-    const struct ir_path *path = event->path;
+    const struct ir_path *path = access->path;
     struct place place = {0};
 
     if (path->root == IR_ROOT_GLOBAL) {
         place.variable = program_global(guards->program, path->symbol);
         if (place.variable && place.variable->annotations->len > 0) {
-            check_place(guards, needs, function, event, state, &place);
+            check_place(guards, needs, function, access, state, &place);
         }
     }
     for (guint i = 0; i < path->steps->len; i++) {
@@ -151,9 +165,30 @@ static void check_access(const struct guards *guards, struct needs *needs,
         place.record = program_record(guards->program, step->record);
         place.steps = i + 1;
         if (place.variable && place.record && place.variable->annotations->len > 0) {
-            check_place(guards, needs, function, event, state, &place);
+            check_place(guards, needs, function, access, state, &place);
         }
     }
+}
+
+/* What a local pointer leads to may have a guard that its name does not tell. */
+static void check_access(const struct guards *guards, struct needs *needs,
+                         struct pfunction *function, const struct access *access,
+                         const struct flow_state *state)
+{
+    const struct ir_path *path = access->path;
+    struct ir_path *resolved = NULL;
+
+    check_path(guards, needs, function, access, state);
+    if (path->root == IR_ROOT_LOCAL && path->steps->len > 0 &&
+        g_array_index(path->steps, struct ir_step, 0).kind == IR_STEP_DEREF) {
+        resolved = flow_resolve(state, path);
+    }
+    if (resolved && (resolved->root == IR_ROOT_GLOBAL || resolved->root == IR_ROOT_PARAM)) {
+        const struct access same = {access->event, resolved, access->writes, true};
+
+        check_path(guards, needs, function, &same, state);
+    }
+    ir_path_free(resolved);
 }
 
 /* By its name, or because it writes before it starts the threads that read. */
@@ -393,6 +428,31 @@ static void check_contract(const struct guards *guards, struct needs *needs,
     }
 }
 
+/* Who gets the address of guarded data touches it. */
+static void check_passed(const struct guards *guards, struct needs *needs,
+                         struct pfunction *function, const struct pcall *call,
+                         const struct flow_state *state)
+{
+    const struct ir_event *event = call->event;
+
+    for (guint a = 0; a < event->args->len; a++) {
+        const struct ir_value *value = event->args->pdata[a];
+        enum touch touch = TOUCH_NONE;
+
+        /* Who takes locks may take the one that it needs. */
+        for (guint t = 0; value->kind == IR_VALUE_ADDRESS && t < call->targets->len; t++) {
+            if (!flow_takes(call->targets->pdata[t])) {
+                touch = MAX(touch, touches_parameter(guards->touches, call->targets->pdata[t], a));
+            }
+        }
+        if (touch != TOUCH_NONE) {
+            const struct access access = {event, value->path, touch == TOUCH_WRITE, false};
+
+            check_access(guards, needs, function, &access, state);
+        }
+    }
+}
+
 static void check_call(const struct guards *guards, struct needs *needs, struct pfunction *function,
                        const struct ir_event *event, const struct flow_state *state)
 {
@@ -401,6 +461,7 @@ static void check_call(const struct guards *guards, struct needs *needs, struct 
     if (!call) {
         return;
     }
+    check_passed(guards, needs, function, call, state);
     if (call->slot && call->slot->annotations->len > 0) {
         check_contract(guards, needs, function, event, state,
                        items_of(guards, call->slot->annotations, NULL), call->slot->name,
@@ -426,7 +487,9 @@ static void collect(void *context, struct needs *needs, struct pfunction *functi
     if (event->kind == IR_CALL) {
         check_call(guards, needs, function, event, state);
     } else if (event->path) {
-        check_access(guards, needs, function, event, state);
+        const struct access access = {event, event->path, event->kind != IR_READ, false};
+
+        check_access(guards, needs, function, &access, state);
         check_immutable(guards, needs, function, event, state);
     }
 }
@@ -445,10 +508,12 @@ void check_guards(struct program *program, struct findings *findings)
     guards.items = g_hash_table_new_full(NULL, NULL, NULL, items_free);
     guards.told = g_hash_table_new(NULL, NULL);
     guards.phases = phases;
+    guards.touches = touches_new(program);
     guards.entries = entries_new(program);
     entries_reach(guards.entries, phases);
     needs_run(program, findings, fresh, phases, collect, &guards);
     entries_free(guards.entries);
+    touches_free(guards.touches);
     g_hash_table_unref(guards.items);
     g_hash_table_unref(guards.told);
     phases_free(phases);

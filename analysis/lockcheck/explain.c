@@ -74,6 +74,16 @@ static const struct check_text texts[CHECK_COUNT] = {
          "\n"
          "Take the lock before the call, or correct the contract; the notes show where it "
          "stands.\n"},
+    [CHECK_UNSTATED] =
+        {"unstated-contract", "a function relies on what its callers hold and does not say so",
+         "The function touches guarded data, calls what requires a lock, or releases a lock, and\n"
+         "has not taken the lock itself: its callers have. Without a contract they are found by\n"
+         "looking at all of them, so nothing is wrong in the program as it is; but whoever writes\n"
+         "the next caller cannot know, and the compiler checks nothing.\n"
+         "\n"
+         "This check is for programs that state all their contracts, and is off unless it is\n"
+         "enabled. Say LOCKCHECK_REQUIRES of the function, or, of a parameter whose object nobody\n"
+         "else can see yet, LOCKCHECK_PRIVATE.\n"},
     [CHECK_UNRESOLVED] =
         {"unresolved-call", "a call through a pointer whose targets are unknown",
          "The call goes through a function pointer, and nothing in the program is seen to be\n"

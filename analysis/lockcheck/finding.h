@@ -14,6 +14,8 @@ enum check_id {
     CHECK_UNUSED_ORDER,   /* "unused-order": (note) declared, used by no path */
     CHECK_CONTRACT, /* "contract": a function stored where its contract does not fit, or a call that
                        does not satisfy one */
+    CHECK_UNSTATED, /* "unstated-contract": relies on its callers and does not say so; off unless
+                       asked for */
     CHECK_UNRESOLVED, /* "unresolved-call": (note) through a pointer whose targets are unknown */
     CHECK_ROLE,       /* "thread-role" */
     CHECK_BLOCKING,   /* "blocking" */

@@ -432,6 +432,13 @@ void flow_run(struct program *program, struct findings *findings)
     report_balance(flow, findings);
 }
 
+bool flow_takes(const struct pfunction *function)
+{
+    const struct flow_function *ff = flow_function_of(function);
+
+    return ff && (ff->contract != CONTRACT_NONE || (ff->summary && ff->summary->takes->len > 0));
+}
+
 void flow_visit(struct program *program, struct pfunction *function, flow_visitor *visit,
                 void *context)
 {

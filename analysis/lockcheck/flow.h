@@ -53,6 +53,9 @@ const struct held *flow_find_class(const struct flow_state *state, const struct 
 /* What a local pointer is known to hold: `path` with aliases resolved; to be freed. */
 struct ir_path *flow_resolve(const struct flow_state *state, const struct ir_path *path);
 
+/* Whether the function takes any lock, by itself or through what it calls. */
+bool flow_takes(const struct pfunction *function);
+
 /* Walks a function again after flow_run; `visit` is called for each event with
  * each state that reaches it (before the event has happened), and with a NULL
  * event at each return. */

@@ -160,6 +160,22 @@ static bool is_excused(const struct promises *p, const struct place *place)
     return p->self && (is_given(place) || !is_touched(p, place));
 }
 
+/* Whether the lock is behind a pointer that is NULL on this way. */
+static bool is_absent(const struct way *way, const struct place *place)
+{
+    for (; place->parent; place = place->parent) {
+        for (guint i = 0; place->step == IR_STEP_DEREF && i < way->conditions->len; i++) {
+            const struct fact *f = &g_array_index(way->conditions, struct fact, i);
+
+            if (f->term->kind == TERM_VALUE && f->term->place == place->parent &&
+                f->range.lo == 0 && f->range.hi == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void check_item(const struct promises *p, const struct way *way,
                        const struct contract_item *item)
 {
@@ -169,7 +185,7 @@ static void check_item(const struct promises *p, const struct way *way,
     struct finding *finding = NULL;
 
     if (!place || (!acquire && !contract_is_release(item->kind)) || way_lock(way, place) ||
-        is_excused(p, place)) {
+        is_excused(p, place) || is_absent(way, place)) {
         return;
     }
     if (acquire) {

@@ -278,6 +278,29 @@ static void report_takes(const struct flow_state *state, const struct ir_event *
     }
 }
 
+/* A lock that it is given, or a global one, has to be the caller's. */
+static void report_assumed(const struct flow_function *ff, const struct ir_event *event,
+                           const struct gone *gone, struct findings *findings)
+{
+    const struct place *place = gone->place;
+    bool given = place->depth == 1 && place->step == IR_STEP_DEREF && place->root == PLACE_PARAM;
+    struct finding *finding;
+    char *text;
+
+    if (ff->contract == CONTRACT_ANNOTATED || (gone->class && gone->class->role) ||
+        !(given || (place->depth == 0 && place->root == PLACE_GLOBAL))) {
+        return;
+    }
+    text = place_text(place, ff->function->ir);
+    finding =
+        findings_add(findings, CHECK_UNSTATED, SEVERITY_ERROR, event->loc, ff->function->ir->symbol,
+                     "'%s' of a caller is released here by %s, which does not say that it "
+                     "requires that",
+                     text, ff->function->ir->name);
+    finding_note(finding, ff->function->ir->loc, "%s is here", ff->function->ir->name);
+    g_free(text);
+}
+
 static void report_release(const struct flow_state *state, const struct ir_event *event,
                            struct flow_state *trial, const struct gone *gone,
                            struct findings *findings)
@@ -299,6 +322,9 @@ static void report_release(const struct flow_state *state, const struct ir_event
 
     if ((fine && !(assumed && walk->ff->root)) || state->coarse ||
         (gone->class && gone->class->role)) {
+        if (assumed) {
+            report_assumed(walk->ff, event, gone, findings);
+        }
         return;
     }
     if (walk->ff->bulk && gone->place->opaque) {

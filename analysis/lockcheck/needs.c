@@ -517,6 +517,9 @@ static void settle(struct needs *needs, const struct pfunction *function)
             if (!list) {
                 list = g_ptr_array_new_with_free_func(need_free);
             }
+            if (!need->init && need->param < 0 && need->notes->len == 0) {
+                need_report_unstated(needs->findings, need, function->ir->name);
+            }
             if (already_exported(list, need, function->ir)) {
                 need_free(need);
             } else {

@@ -155,3 +155,15 @@ void need_report(struct findings *findings, const struct need *need)
                               : "%s says here what guards it",
                  need->subject);
 }
+
+void need_report_unstated(struct findings *findings, const struct need *need, const char *name)
+{
+    const char *lock = need->rcu ? "a read section" : need->lock_text;
+    struct finding *finding =
+        findings_add(findings, CHECK_UNSTATED, SEVERITY_ERROR, need->loc, need->function,
+                     "%s is %s here with %s held by the callers of %s, which does not say that it "
+                     "requires that",
+                     need->subject, need->call ? "called" : "accessed", lock, name);
+
+    finding_note(finding, need->declared, "%s says here what it needs", need->subject);
+}

@@ -33,5 +33,7 @@ struct need {
 /* Whether the state holds what is needed; `wrong_mode` if it does, shared. */
 bool need_is_held(const struct need *need, const struct flow_state *state, bool *wrong_mode);
 void need_report(struct findings *findings, const struct need *need);
+/* The function has the need, and leaves it to its callers. */
+void need_report_unstated(struct findings *findings, const struct need *need, const char *name);
 
 #endif

@@ -111,7 +111,7 @@ static bool read_config(struct project *project, const struct options *options, 
     char *directory;
 
     for (int i = 0; i < CHECK_COUNT; i++) {
-        project->enabled[i] = true;
+        project->enabled[i] = i != CHECK_UNSTATED;
     }
     if (config) {
         if (rules_load(project->rules, config, message) != 0 ||

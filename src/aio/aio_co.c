@@ -20,6 +20,7 @@ static void enter_scheduled(void *opaque)
     struct aio_context *ctx = opaque;
     ck_stack_entry_t **end = &ctx->co_first, *link;
 
+    aio_context_assert_home(ctx);
     while (*end) {
         end = &(*end)->next;
     }

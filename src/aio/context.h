@@ -75,20 +75,20 @@ struct CAPABILITY("aio_context") aio_context {
     char name[16] IMMUTABLE_AFTER_INIT;
     struct aio_link all;        /* in the list of contexts, under its lock */
     _Atomic(const void *) home; /* the home thread's mark, NULL: none */
-    unsigned entered OWNED_BY(home);
+    unsigned entered GUARDED_BY_STRUCT;
     struct mutex *wait_lock IMMUTABLE_AFTER_INIT; /* dropped while asleep; NULL: none */
 
     /* The handshake of aio_notify and aio_poll; poll.c argues it. */
-    atomic_uint notify_me;
+    atomic_uint notify_me WRITE_GUARDED_BY_STRUCT;
     atomic_bool notified;
     struct event_notifier notifier IMMUTABLE_AFTER_INIT;
 
     ck_stack_t bhs; /* scheduled or deleted, not yet seen by the home thread */
-    struct aio_bh *bh_head OWNED_BY(home); /* seen, in order */
-    struct aio_bh *bh_tail OWNED_BY(home);
-    uint64_t bh_seq OWNED_BY(home);
-    ck_stack_t coroutines;                     /* to be entered by co_bh */
-    ck_stack_entry_t *co_first OWNED_BY(home); /* taken from there, not yet entered */
+    struct aio_bh *bh_head GUARDED_BY_STRUCT; /* seen, in order */
+    struct aio_bh *bh_tail GUARDED_BY_STRUCT;
+    uint64_t bh_seq GUARDED_BY_STRUCT;
+    ck_stack_t coroutines;                        /* to be entered by co_bh */
+    ck_stack_entry_t *co_first GUARDED_BY_STRUCT; /* taken from there, not yet entered */
     struct aio_bh *co_bh IMMUTABLE_AFTER_INIT;
 
     struct aio_timer_list timers[AIO_CLOCK_COUNT];
@@ -101,24 +101,26 @@ struct CAPABILITY("aio_context") aio_context {
     struct aio_link changes GUARDED_BY(&handlers_lock); /* io_uring: to be told to the ring */
     uint32_t last_generation GUARDED_BY(&handlers_lock);
     unsigned external_disabled GUARDED_BY(&handlers_lock);
-    atomic_bool have_dead; /* a hint to look at dead */
-    atomic_uint version;   /* moves whenever handlers or their events do */
+    atomic_bool have_dead WRITE_GUARDED_BY(&handlers_lock); /* a hint to look at dead */
+    atomic_uint
+        version WRITE_GUARDED_BY(&handlers_lock); /* moves whenever handlers or their events do */
 
     const struct fdmon_ops *fdmon IMMUTABLE_AFTER_INIT;
-    void *fdmon_state IMMUTABLE_AFTER_INIT; /* of the monitor */
-    unsigned depth OWNED_BY(home);          /* rounds under way */
-    struct aio_link ready OWNED_BY(home);   /* found ready, callbacks not yet called */
+    void *fdmon_state IMMUTABLE_AFTER_INIT;  /* of the monitor */
+    unsigned depth GUARDED_BY_STRUCT;        /* rounds under way */
+    struct aio_link ready GUARDED_BY_STRUCT; /* found ready, callbacks not yet called */
 
     /* Adaptive polling; polling.c. */
     _Atomic(int64_t) poll_max_ns, poll_grow, poll_shrink;
-    _Atomic(int64_t) poll_ns;                    /* written by the home thread */
-    struct aio_handler **pollers OWNED_BY(home); /* handlers with io_poll, as of poll_version */
-    size_t pollers_count OWNED_BY(home), pollers_size OWNED_BY(home);
-    bool pollable OWNED_BY(home); /* all handlers can be looked at without sleeping */
-    bool poll_begun OWNED_BY(home);
-    unsigned poll_version OWNED_BY(home);
+    _Atomic(int64_t) poll_ns WRITE_GUARDED_BY_STRUCT;
+    struct aio_handler **pollers GUARDED_BY_STRUCT; /* handlers with io_poll, as of poll_version */
+    size_t pollers_count GUARDED_BY_STRUCT, pollers_size GUARDED_BY_STRUCT;
+    bool pollable GUARDED_BY_STRUCT; /* all handlers can be looked at without sleeping */
+    bool poll_begun GUARDED_BY_STRUCT;
+    unsigned poll_version GUARDED_BY_STRUCT;
 
-    _Atomic(struct thread_pool *) thread_pool; /* made at first use by the home thread */
+    _Atomic(struct thread_pool *) thread_pool
+        WRITE_GUARDED_BY_STRUCT; /* made at first use by the home thread */
 };
 
 /* bh.c: runs what was scheduled before the call; whether a callback other than
@@ -147,7 +149,7 @@ void aio_handler_set_dead(struct aio_context *ctx, struct aio_handler *h)
     REQUIRES(&ctx -> handlers_lock);
 
 /* dispatch.c: puts h on the list with what was found ready; runs the list. */
-void aio_ready_add(struct aio_context *ctx, struct aio_handler *h, unsigned revents);
+void aio_ready_add(struct aio_context *ctx, struct aio_handler *h, unsigned revents) REQUIRES(ctx);
 bool aio_ready_run(struct aio_context *ctx) REQUIRES(ctx);
 
 /* polling.c: whether something was found, or came up, while looking; then
@@ -159,6 +161,12 @@ void aio_polling_stop(struct aio_context *ctx) REQUIRES(ctx);
 /* Learns from a sleep: how long it took since polling began. */
 void aio_polling_adjust(struct aio_context *ctx, int64_t block_ns) REQUIRES(ctx);
 bool aio_polling_possible(struct aio_context *ctx) REQUIRES(ctx);
+
+/* For the analysis only: what is done here is the home thread's business. */
+static inline void aio_context_require_home(struct aio_context *ctx) REQUIRES(ctx)
+{
+    (void)ctx;
+}
 
 /* poll.c: how long a sleep may be: -1 for ever. */
 int64_t aio_context_timeout_ns(struct aio_context *ctx) REQUIRES(ctx);

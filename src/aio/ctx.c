@@ -46,7 +46,8 @@ void *aio_alloc(size_t size)
 }
 
 /* Nobody else knows ctx. */
-static void init_fields(struct aio_context *ctx, const char *name) NO_THREAD_SAFETY_ANALYSIS
+static void init_fields(struct aio_context *ctx PRIVATE_OBJECT,
+                        const char *name) NO_THREAD_SAFETY_ANALYSIS
 {
     atomic_init(&ctx->refs, 1);
     (void)snprintf(ctx->name, sizeof(ctx->name), "%s", name);
@@ -100,7 +101,7 @@ void aio_context_ref(struct aio_context *ctx)
     atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
 }
 
-static void context_free(struct aio_context *ctx)
+static void context_free(struct aio_context *ctx PRIVATE_OBJECT)
 {
     if (atomic_load_explicit(&ctx->home, memory_order_relaxed)) {
         aio_bug("event loop %s is freed while a thread is in it", ctx->name);

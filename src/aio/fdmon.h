@@ -19,19 +19,19 @@ struct fdmon_ops {
      * handlers_lock. On failure (a negative errno) the kernel's view has not
      * changed. Going to 0 does not fail. */
     int (*update)(struct aio_context *ctx, struct aio_handler *h, unsigned before,
-                  struct aio_handler *replaces);
+                  struct aio_handler *replaces) CALLED_WITH(&ctx->handlers_lock);
 
     /* The rest by the home thread. Waits up to timeout_ns, -1 for ever, and
      * puts what is ready on the context's list. */
-    void (*wait)(struct aio_context *ctx, int64_t timeout_ns);
+    void (*wait)(struct aio_context *ctx, int64_t timeout_ns) CALLED_WITH(ctx);
 
     /* Whether wait would find something, told without a system call. NULL:
      * cannot tell. */
-    bool (*pending)(struct aio_context *ctx);
+    bool (*pending)(struct aio_context *ctx) CALLED_WITH(ctx);
 
     /* Tells the kernel of changes that so far wait for the next wait. NULL:
      * there are none. */
-    void (*flush)(struct aio_context *ctx);
+    void (*flush)(struct aio_context *ctx) CALLED_WITH(ctx);
 
     /* Whether a removed handler is not known to the kernel any more. NULL:
      * from the update on. */

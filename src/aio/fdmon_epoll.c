@@ -127,7 +127,7 @@ static int wait_events(struct epoll_state *s, int64_t timeout_ns)
     return found;
 }
 
-static void epoll_monitor_wait(struct aio_context *ctx, int64_t timeout_ns)
+static void epoll_monitor_wait(struct aio_context *ctx, int64_t timeout_ns) REQUIRES(ctx)
 {
     struct epoll_state *s = ctx->fdmon_state;
     unsigned version = atomic_load_explicit(&ctx->version, memory_order_acquire);

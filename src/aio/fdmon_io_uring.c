@@ -151,7 +151,7 @@ static void request_failed(struct aio_context *ctx, struct aio_handler *h, int e
 }
 
 static void complete(struct aio_context *ctx, const struct io_uring_cqe *cqe)
-    REQUIRES(&ctx -> handlers_lock)
+    REQUIRES(ctx, &ctx -> handlers_lock)
 {
     struct aio_handler *h = io_uring_cqe_get_data(cqe);
     unsigned events;
@@ -172,7 +172,7 @@ static void complete(struct aio_context *ctx, const struct io_uring_cqe *cqe)
     }
 }
 
-static void take_completions(struct aio_context *ctx, struct io_uring_state *s)
+static void take_completions(struct aio_context *ctx, struct io_uring_state *s) REQUIRES(ctx)
 {
     struct io_uring_cqe *cqes[EVENTS_AT_ONCE];
     unsigned found;
@@ -188,7 +188,7 @@ static void take_completions(struct aio_context *ctx, struct io_uring_state *s)
     mutex_unlock(&ctx->handlers_lock);
 }
 
-static void io_uring_monitor_wait(struct aio_context *ctx, int64_t timeout_ns)
+static void io_uring_monitor_wait(struct aio_context *ctx, int64_t timeout_ns) REQUIRES(ctx)
 {
     struct io_uring_state *s = ctx->fdmon_state;
     struct __kernel_timespec timeout = {.tv_sec = timeout_ns / AIO_NS_PER_SEC,
@@ -206,14 +206,14 @@ static void io_uring_monitor_wait(struct aio_context *ctx, int64_t timeout_ns)
     take_completions(ctx, s);
 }
 
-static bool io_uring_pending(struct aio_context *ctx)
+static bool io_uring_pending(struct aio_context *ctx) REQUIRES(ctx)
 {
     struct io_uring_state *s = ctx->fdmon_state;
 
     return io_uring_cq_ready(&s->ring) > 0 || io_uring_cq_has_overflow(&s->ring);
 }
 
-static void io_uring_flush(struct aio_context *ctx)
+static void io_uring_flush(struct aio_context *ctx) REQUIRES(ctx)
 {
     struct io_uring_state *s = ctx->fdmon_state;
 

@@ -92,7 +92,7 @@ static void refresh(struct aio_context *ctx, struct poll_state *s)
     mutex_unlock(&ctx->handlers_lock);
 }
 
-static void poll_wait(struct aio_context *ctx, int64_t timeout_ns)
+static void poll_wait(struct aio_context *ctx, int64_t timeout_ns) REQUIRES(ctx)
 {
     struct poll_state *s = ctx->fdmon_state;
     struct timespec timeout = {.tv_sec = timeout_ns / AIO_NS_PER_SEC,

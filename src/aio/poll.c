@@ -40,6 +40,7 @@ void aio_notify(struct aio_context *ctx)
 
 void aio_notify_accept(struct aio_context *ctx)
 {
+    aio_context_require_home(ctx);
     if (atomic_load_explicit(&ctx->notified, memory_order_relaxed)) {
         (void)atomic_exchange_explicit(&ctx->notified, false, memory_order_seq_cst);
     }
@@ -79,8 +80,9 @@ int64_t aio_context_timeout_ns(struct aio_context *ctx)
     return timers < 0 || (bhs > 0 && bhs < timers) ? bhs : timers;
 }
 
-/* The analysis cannot know which lock it is, if any. */
-static void unlock_for_sleep(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
+/* Which lock it is, if any, is the context's. */
+static void unlock_for_sleep(struct aio_context *ctx)
+    NOTE_RELEASE(ctx->wait_lock) NO_THREAD_SAFETY_ANALYSIS
 {
     if (ctx->wait_lock) {
         mutex_unlock(ctx->wait_lock);
@@ -88,7 +90,8 @@ static void unlock_for_sleep(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
     lockdep_may_block("waiting for events", LOCK_SITE);
 }
 
-static void lock_after_sleep(struct aio_context *ctx) NO_THREAD_SAFETY_ANALYSIS
+static void lock_after_sleep(struct aio_context *ctx)
+    NOTE_ACQUIRE(ctx->wait_lock) NO_THREAD_SAFETY_ANALYSIS
 {
     if (ctx->wait_lock) {
         mutex_lock(ctx->wait_lock);

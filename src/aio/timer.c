@@ -24,7 +24,7 @@ static struct aio_timer_list *list_of(struct aio_timer *t)
     return &t->ctx->timers[t->clock];
 }
 
-void aio_timer_list_init(struct aio_timer_list *list) NO_THREAD_SAFETY_ANALYSIS
+void aio_timer_list_init(struct aio_timer_list *list PRIVATE_OBJECT) NO_THREAD_SAFETY_ANALYSIS
 {
     mutex_init(&list->lock, &aio_timers_class);
     list->root = NULL;

@@ -32,6 +32,12 @@
 #define GUARDED_BY(...)    LOCKS_BOTH(guarded_by, "guarded_by", __VA_ARGS__)
 #define PT_GUARDED_BY(...) LOCKS_BOTH(pt_guarded_by, "pt_guarded_by", __VA_ARGS__)
 
+/* The same for what everybody may read, as atomics are read; and, on a field
+ * of a struct that is a capability, for what only its holder touches. */
+#define WRITE_GUARDED_BY(...)   LOCKS_NOTE("write_guarded_by:" #__VA_ARGS__)
+#define GUARDED_BY_STRUCT       LOCKS_NOTE("guarded_by:$this")
+#define WRITE_GUARDED_BY_STRUCT LOCKS_NOTE("write_guarded_by:$this")
+
 /* On functions: what the caller holds, and what the call takes or drops. */
 #define REQUIRES(...)        LOCKS_BOTH(requires_capability, "requires", __VA_ARGS__)
 #define REQUIRES_SHARED(...) LOCKS_BOTH(requires_shared_capability, "requires_shared", __VA_ARGS__)
@@ -45,6 +51,13 @@
     LOCKS_BOTH(try_acquire_shared_capability, "try_acquire_shared", __VA_ARGS__)
 #define EXCLUDES(...)          LOCKS_BOTH(locks_excluded, "excludes", __VA_ARGS__)
 #define RETURN_CAPABILITY(...) LOCKS_BOTH(lock_returned, "returns", __VA_ARGS__)
+
+/* The same for a lock that clang would ask of all callers, and only some have. */
+#define NOTE_ACQUIRE(...) LOCKS_NOTE("acquire:" #__VA_ARGS__)
+#define NOTE_RELEASE(...) LOCKS_NOTE("release:" #__VA_ARGS__)
+
+/* On function pointers, which clang's C mode has no attributes for: REQUIRES. */
+#define CALLED_WITH(...) LOCKS_NOTE("requires:" #__VA_ARGS__)
 
 /* On functions that check at run time that the caller holds it, and from
  * which on the analysis believes it. */

@@ -15,6 +15,7 @@ what the checker has to find in the faulty one:
                                through all the others in its notes (a cycle has no first edge)
     /* expect-note: CHECK */   a line that the finding's notes lead through
     /* needs: PACKAGE */       compiled with the flags of this pkg-config package
+    /* options: OPTION */      given to the checker
 
 CHECK may be followed by @LABEL where a case has several findings of a kind.
 Nothing else may be reported; each finding has a note as its witness, if its
@@ -45,6 +46,7 @@ TIMEOUT = 240
 
 EXPECTATION = re.compile(r"/\* (expect|expect-any|expect-note): ([^*]*?) \*/")
 NEEDS = re.compile(r"/\* needs: ([^*]*?) \*/")
+OPTIONS = re.compile(r"/\* options: ([^*]*?) \*/")
 MESSAGE = re.compile(r"^(.*?):(\d+):(?:\d+:)? (error|warning|note): (.*?)(?: \[([a-z-]+)\])?$")
 
 # What these say is all there is: nothing leads to it.
@@ -97,6 +99,8 @@ class Case:
         files = [path] if path.is_file() else sorted(path.rglob("*.[ch]"))
         self.sources = [file for file in files if file.suffix == ".c"]
         self.texts = {file: file.read_text() for file in files}
+        self.options = [word for text in self.texts.values() for group in OPTIONS.findall(text)
+                        for word in group.split()]
         self.needs = sorted({word for text in self.texts.values() for group in NEEDS.findall(text)
                              for word in group.split()})
 
@@ -176,9 +180,9 @@ def parse_findings(output, folder, base):
     return findings
 
 
-def run_lockcheck(args, folder):
+def run_lockcheck(args, folder, options):
     # A case is a project of its own: not with the configuration of this one.
-    command = [args.lockcheck, "-p", ".", "--config=/dev/null"]
+    command = [args.lockcheck, "-p", ".", "--config=/dev/null", *options]
     try:
         run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
                              timeout=TIMEOUT, cwd=folder)
@@ -206,7 +210,7 @@ def compare(expectations, findings):
 
 def check_twin(case, args, flags, faulty, folder):
     write_database(case, flags, ["-DFAULTY"] if faulty else [], folder)
-    code, out, err = run_lockcheck(args, folder)
+    code, out, err = run_lockcheck(args, folder, case.options)
     findings = [f for f in parse_findings(out + "\n" + err, folder, case.base) if f.severity != "note"]
     problems = compare(case.expectations() if faulty else [], findings)
     wanted = 1 if faulty else 0
