@@ -27,6 +27,7 @@ echo "READY $(uname -m) $(grep -c ^processor /proc/cpuinfo)"
 %s
 poweroff -f
 """
+PROMPT = r"^/ # "
 INIT_SHELL = "exec setsid cttyhack sh\n"
 
 
@@ -60,7 +61,7 @@ def boot(options, flavour, cpus):
 def shell(options):
     """Typing on the console: a pipeline, job control, a reboot that ends."""
     with start(options, "amd64", 2, INIT_SHELL) as m:
-        m.expect(r"^[~/].*# $", 240)
+        m.expect(PROMPT, 240)
         m.send("echo $((6*7)) | tr 4 5; ls /proc/self/exe\n")
         m.expect(r"^52\b")
         m.expect(r"^/proc/self/exe")
@@ -69,7 +70,7 @@ def shell(options):
         m.send("sleep 100\n")
         time.sleep(1)
         m.send("\x03")
-        m.expect(r"# $")
+        m.expect(PROMPT)
         m.send("poweroff -f\n")
         if m.wait() != 0:
             raise Failed(f"exit status {m.process.returncode}\n{m.text[-2000:]}")
@@ -132,6 +133,8 @@ def main():
         print("\n".join(cases) or "no such case")
         return 0 if cases else 2
     failed = []
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     for name, case in cases.items():
         with tempfile.TemporaryDirectory() as work_dir:
             options.work = pathlib.Path(work_dir)

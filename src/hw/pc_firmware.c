@@ -1,0 +1,127 @@
+/* What firmware reads of the machine through fw_cfg: sizes, the memory map, ACPI
+ * tables with instructions for placing and linking them (the table loader: see the
+ * comments in SeaBIOS's src/fw/romfile_loader.h for the format). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/fw_cfg.h"
+#include "hw/pc_internal.h"
+
+#define TABLES_FILE "etc/acpi/tables"
+#define LOADER_FILE "etc/table-loader"
+#define NAME_SIZE   56
+#define COMMAND_MAX (1 + ACPI_FIXUPS_MAX + ACPI_SUMS_MAX)
+#define SERIAL_PORT 0x3f8
+
+enum loader_command { LOADER_ALLOCATE = 1, LOADER_ADD_POINTER = 2, LOADER_ADD_CHECKSUM = 3 };
+enum loader_zone { LOADER_LOW_SEGMENT = 2 }; /* where the RSDP is looked for */
+
+/* One command: 128 bytes, little-endian like the host. */
+struct loader_entry {
+    uint32_t command;
+    union {
+        struct {
+            char file[NAME_SIZE];
+            uint32_t align;
+            uint8_t zone;
+        } allocate;
+        struct {
+            char dest[NAME_SIZE], source[NAME_SIZE];
+            uint32_t offset;
+            uint8_t size;
+        } pointer;
+        struct {
+            char file[NAME_SIZE];
+            uint32_t offset, start, length;
+        } checksum;
+        uint8_t pad[124];
+    } u;
+};
+
+static size_t fill_loader(struct loader_entry *e, const struct acpi_image *image)
+{
+    size_t n = 0;
+    e[n].command = LOADER_ALLOCATE;
+    memcpy(e[n].u.allocate.file, TABLES_FILE, sizeof(TABLES_FILE));
+    e[n].u.allocate.align = 64;
+    e[n++].u.allocate.zone = LOADER_LOW_SEGMENT;
+    for (unsigned i = 0; i < image->fixup_count; i++) {
+        e[n].command = LOADER_ADD_POINTER;
+        memcpy(e[n].u.pointer.dest, TABLES_FILE, sizeof(TABLES_FILE));
+        memcpy(e[n].u.pointer.source, TABLES_FILE, sizeof(TABLES_FILE));
+        e[n].u.pointer.offset = image->fixups[i].at;
+        e[n++].u.pointer.size = (uint8_t)image->fixups[i].size;
+    }
+    for (unsigned i = 0; i < image->sum_count; i++) {
+        e[n].command = LOADER_ADD_CHECKSUM;
+        memcpy(e[n].u.checksum.file, TABLES_FILE, sizeof(TABLES_FILE));
+        e[n].u.checksum.offset = image->sums[i].at;
+        e[n].u.checksum.start = image->sums[i].start;
+        e[n++].u.checksum.length = image->sums[i].len;
+    }
+    return n;
+}
+
+static int add_tables(struct pc *pc, struct error *err) REQUIRES(bql)
+{
+    struct fw_cfg *f = pc->machine->fw_cfg;
+    struct acpi_image *image = malloc(sizeof(*image));
+    struct loader_entry *loader = calloc(COMMAND_MAX, sizeof(*loader));
+    int rc = -ENOMEM;
+    if (!image || !loader) {
+        (void)error_set(err, ENOMEM, "ACPI tables: out of memory");
+    } else {
+        rc = acpi_build(image, pc->machine, &pc_acpi_ports, err);
+    }
+    if (rc == 0) {
+        rc = fw_cfg_add_file(f, TABLES_FILE, image->data, image->len, err);
+    }
+    if (rc == 0) {
+        size_t n = fill_loader(loader, image);
+        rc = fw_cfg_add_file(f, LOADER_FILE, loader, n * sizeof(*loader), err);
+    }
+    free(image);
+    free(loader);
+    return rc;
+}
+
+/* RAM as the firmware's memory map begins with it. */
+static int add_memory_map(struct pc *pc, struct error *err) REQUIRES(bql)
+{
+    struct __attribute__((packed)) {
+        uint64_t start, size;
+        uint32_t type;
+    } map[2] = {{0, pc->machine->low_ram, 1}, {1UL << 32, pc->machine->high_ram, 1}};
+    size_t n = pc->machine->high_ram ? 2 : 1;
+    return fw_cfg_add_file(pc->machine->fw_cfg, "etc/e820", map, n * sizeof(map[0]), err);
+}
+
+int pc_fill_fw_cfg(struct pc *pc, struct error *err)
+{
+    const struct machine *m = pc->machine;
+    const struct {
+        uint16_t key;
+        uint64_t value;
+        unsigned size;
+    } numbers[] = {
+        {FW_CFG_RAM_SIZE, m->config.ram_size, 8},
+        {FW_CFG_NOGRAPHIC, 1, 2},
+        {FW_CFG_NB_CPUS, m->config.cpus, 2},
+        {FW_CFG_MAX_CPUS, m->config.cpus, 2},
+        {FW_CFG_BOOT_MENU, 0, 2},
+        {FW_CFG_IRQ0_OVERRIDE, 1, 4},
+    };
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && rc == 0; i++) {
+        rc = fw_cfg_add_int(m->fw_cfg, numbers[i].key, numbers[i].value, numbers[i].size, err);
+    }
+    if (rc == 0) {
+        rc = add_memory_map(pc, err);
+    }
+    if (rc == 0 && pc->serial[0]) { /* the firmware's console is the serial port */
+        uint16_t port = SERIAL_PORT;
+        rc = fw_cfg_add_file(m->fw_cfg, "etc/sercon-port", &port, sizeof(port), err);
+    }
+    return rc || !m->config.acpi ? rc : add_tables(pc, err);
+}

@@ -1,0 +1,57 @@
+/* The parts of the PC, for the files that make them. */
+#ifndef MORTISE_HW_PC_INTERNAL_H
+#define MORTISE_HW_PC_INTERNAL_H
+
+#include "hw/acpi_tables.h"
+#include "hw/pc.h"
+
+struct acpi_pm;
+struct boot_direct;
+struct hpet;
+struct i440fx;
+struct i8042;
+struct i8254;
+struct i8259;
+struct ioapic;
+struct lapic_set;
+struct piix3;
+struct rtc;
+struct serial;
+
+struct pc {
+    struct machine *machine IMMUTABLE_AFTER_INIT;
+    struct memory_region low_ram, high_ram;
+    struct memory_region firmware, firmware_low; /* or the tables of direct boot */
+    struct i8259 *pic IMMUTABLE_AFTER_INIT;
+    struct ioapic *ioapic IMMUTABLE_AFTER_INIT;
+    struct lapic_set *lapics IMMUTABLE_AFTER_INIT;
+    struct i440fx *host IMMUTABLE_AFTER_INIT;
+    struct piix3 *south IMMUTABLE_AFTER_INIT;
+    struct hpet *hpet IMMUTABLE_AFTER_INIT;
+    struct i8254 *pit IMMUTABLE_AFTER_INIT;
+    struct rtc *rtc IMMUTABLE_AFTER_INIT;
+    struct i8042 *keyboard IMMUTABLE_AFTER_INIT;
+    struct serial *serial[4] IMMUTABLE_AFTER_INIT;
+    struct boot_direct *direct IMMUTABLE_AFTER_INIT; /* NULL: firmware starts */
+};
+
+extern const struct acpi_ports pc_acpi_ports;
+
+/* Each leaves what it has made in *pc, where pc_free finds it. In this order. */
+NODISCARD int pc_make_memory(struct pc *pc, struct error *err) REQUIRES(bql);
+NODISCARD int pc_make_interrupts(struct pc *pc, struct error *err) REQUIRES(bql);
+NODISCARD int pc_make_devices(struct pc *pc, const struct pc_lines *lines, struct error *err)
+    REQUIRES(bql);
+NODISCARD int pc_make_cpus(struct pc *pc, struct error *err) REQUIRES(bql);
+NODISCARD int pc_make_boot(struct pc *pc, struct error *err) REQUIRES(bql);
+
+void pc_free_devices(struct pc *pc) REQUIRES(bql);
+void pc_free_cpus(struct pc *pc) REQUIRES(bql);
+
+/* After reset: direct boot places its kernel, and sets up what firmware would. */
+void pc_boot(struct pc *pc) REQUIRES(bql);
+
+/* What firmware reads through fw_cfg (pc_firmware.c). */
+NODISCARD int pc_fill_fw_cfg(struct pc *pc, struct error *err) REQUIRES(bql);
+
+#endif
