@@ -236,7 +236,7 @@ static void load_target(struct sys_translation *t, const struct sys_insn *in)
         }
         return;
     }
-    const struct sys_access_plan plan = {.size = size, .access = SYS_READ};
+    const struct sys_access_plan plan = {.size = size, .access = sys_operand_access(in, SYS_READ)};
     struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE};
     sys_emit_operand_address(t, in);
     sys_emit_access(t, in, &plan);

@@ -3,10 +3,14 @@
 #include "x86/emit.h"
 #include "x86sys/decode_internal.h"
 
-/* Masked instructions of these classes access all of the operand all the same. */
-static bool ignores_mask(ZydisExceptionClass c)
+/* Masked instructions that access all of the operand all the same. */
+static bool ignores_mask(const ZydisDecodedInstruction *zi)
 {
-    switch (c) {
+    if (zi->mnemonic == ZYDIS_MNEMONIC_VGF2P8AFFINEQB ||
+        zi->mnemonic == ZYDIS_MNEMONIC_VGF2P8AFFINEINVQB) { /* E4NF, whatever Zydis says */
+        return true;
+    }
+    switch (zi->meta.exception_class) {
     case ZYDIS_EXCEPTION_CLASS_E1NF:
     case ZYDIS_EXCEPTION_CLASS_E2NF:
     case ZYDIS_EXCEPTION_CLASS_E3NF:
@@ -62,7 +66,7 @@ static unsigned bytes_per_bit(const ZydisDecodedInstruction *zi, const ZydisDeco
 static void set_opmask(struct sys_insn *in, const ZydisDecodedInstruction *zi,
                        const ZydisDecodedOperand *ops, const ZydisDecodedOperand *mem)
 {
-    if (zi->raw.evex.aaa == 0 || ignores_mask(zi->meta.exception_class)) {
+    if (zi->raw.evex.aaa == 0 || ignores_mask(zi)) {
         return;
     }
     in->mask_is_k = true;

@@ -160,6 +160,9 @@ static void set_address(struct sys_insn *in, const ZydisDecodedInstruction *zi,
     }
     in->vsib = op->mem.type == ZYDIS_MEMOP_TYPE_VSIB;
     in->base = gpr_of(op->mem.base);
+    if (zi->raw.sib.offset && zi->raw.modrm.mod == 0 && zi->raw.sib.base == 5) {
+        in->base = X86_NONE; /* (Zydis 4.0 sees one with VEX.B) */
+    }
     in->rip_relative = op->mem.base == ZYDIS_REGISTER_RIP || op->mem.base == ZYDIS_REGISTER_EIP;
     if (in->rip_relative) {
         uint64_t target = in->ip + in->len + (uint64_t)in->disp;

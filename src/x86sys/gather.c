@@ -182,15 +182,20 @@ static struct gather decode(const struct sys_insn *in)
 bool sys_op_gather(struct sys_cpu *cpu, const struct sys_insn *in)
 {
     struct gather g = decode(in);
+    bool moved = false;
     sys_vec_save(cpu);
     mark_used(cpu, (1u << PART_YMM | 2u | (g.evex ? 7u << PART_OPMASK : 0)) & cpu->xsave_mask);
     for (unsigned n = 0; n < g.elements; n++) {
         if (is_selected(cpu, &g, n)) {
             if (!move_element(cpu, in, &g, n)) {
+                if (moved && g.evex && !g.scatter) { /* as CPUs do */
+                    clear_from(cpu, g.data, g.bytes);
+                }
                 return false;
             }
-            deselect(cpu, &g, n);
+            moved = true;
         }
+        deselect(cpu, &g, n);
     }
     if (g.evex) {
         memset(opmask(cpu, g.mask), 0, 8);

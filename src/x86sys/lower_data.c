@@ -212,7 +212,7 @@ void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
     }
     struct sys_access_plan plan = {
         .size = in->mem_size,
-        .access = in->mem_access | (in->seg == SYS_SS ? (uint32_t)SYS_SLOW_STACK : 0),
+        .access = sys_operand_access(in, in->mem_access),
         .again = again,
         .address = address_again,
     };

@@ -85,7 +85,7 @@ static void lower_bit_string(struct sys_translation *t, const struct sys_insn *i
 {
     struct sys_access_plan plan = {
         .size = in->mem_size,
-        .access = in->mem_access | (in->seg == SYS_SS ? (uint32_t)SYS_SLOW_STACK : 0),
+        .access = sys_operand_access(in, in->mem_access),
         .again = emit_bit_test,
         .address = emit_bit_address,
     };
@@ -112,7 +112,8 @@ static void emit_table_address(struct sys_translation *t, const struct sys_insn 
 static void lower_xlat(struct sys_translation *t, const struct sys_insn *in)
 {
     static const uint8_t load[] = {0x41, 0x8a, 0x45, 0}; /* mov al, [r13] */
-    struct sys_access_plan plan = {.size = 1, .access = SYS_READ, .address = emit_table_address};
+    struct sys_access_plan plan = {
+        .size = 1, .access = sys_operand_access(in, SYS_READ), .address = emit_table_address};
     emit_table_address(t, in, 0);
     sys_emit_access(t, in, &plan);
     emit_bytes(&t->e, load, sizeof(load));

@@ -138,7 +138,8 @@ static void push_reg(struct sys_translation *t, const struct sys_insn *in, uint8
 
 static void push_mem(struct sys_translation *t, const struct sys_insn *in)
 {
-    const struct sys_access_plan plan = {.size = in->op_size, .access = SYS_READ};
+    const struct sys_access_plan plan = {.size = in->op_size,
+                                         .access = sys_operand_access(in, SYS_READ)};
     sys_emit_operand_address(t, in);
     sys_emit_access(t, in, &plan);
     emit_at_s0(t, in->op_size, false, SYS_HOST_S1);
@@ -172,7 +173,7 @@ static void pop_reg(struct sys_translation *t, const struct sys_insn *in, uint8_
 static void pop_mem(struct sys_translation *t, const struct sys_insn *in)
 {
     const struct sys_access_plan plan = {.size = in->op_size,
-                                         .access = SYS_WRITE,
+                                         .access = sys_operand_access(in, SYS_WRITE),
                                          .again = store_pushed,
                                          .arg = push_arg(0, in->op_size, FROM_KEPT)};
     sys_stack_top(t, in, in->op_size);

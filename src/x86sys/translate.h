@@ -111,6 +111,12 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
 /* Where the access is complete, right behind it: the bounced write resumes here. */
 void sys_emit_access_done(struct sys_translation *t);
 
+/* For plans on the memory operand: what its segment adds to the access. */
+static inline uint32_t sys_operand_access(const struct sys_insn *in, uint32_t access)
+{
+    return access | (in->seg == SYS_SS ? (uint32_t)SYS_SLOW_STACK : 0);
+}
+
 /* What C does first on the slow path: the linear address in *addr (from an offset,
  * with SYS_SLOW_SEGMENT), canonical. False: exception raised. */
 bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access);

@@ -66,6 +66,19 @@ static bool bad_branch(const struct diff_result *native, const struct diff_resul
            !canonical(engine->rip);
 }
 
+/* The system engine looks at a memory operand first: before the x87 reports what is
+ * pending, and before XRSTOR wants it aligned. */
+static bool other_fault_first(const struct diff_case *c, const struct diff_result *native,
+                              const struct diff_result *engine)
+{
+    if (native->outcome != OUTCOME_FAULT || engine->outcome != OUTCOME_FAULT ||
+        native->rip != engine->rip) {
+        return false;
+    }
+    return (c->x87 && native->signo == SIGFPE && engine->signo != SIGFPE) ||
+           (c->wide && general_protection(native) && engine->signo == SIGBUS);
+}
+
 static uint64_t flags_of(const struct diff_result *r)
 {
     return (r->rflags & COMPARED_FLAGS) | FIXED_FLAGS;
@@ -75,7 +88,7 @@ bool results_equal(const struct diff_case *c, struct diff_result *native,
                    struct diff_result *engine)
 {
     if (bad_stack_fault(native) || bad_stack_fault(engine) || bad_branch(native, engine) ||
-        bad_offset(c, native, engine)) {
+        bad_offset(c, native, engine) || other_fault_first(c, native, engine)) {
         return true;
     }
     if (c->far_return && native->outcome == OUTCOME_FAULT && engine->outcome == OUTCOME_FAULT &&

@@ -74,7 +74,8 @@ struct diff_case {
     bool no_memory;       /* memory and vector state are not compared */
     bool x87;             /* FIP, FDP and FOP are not compared */
     bool segments;        /* loads segment registers */
-    bool wide;            /* state-saving operands: which of their bytes faults is up to the CPU */
+    bool wide;            /* state-saving and masked operands: which of their bytes faults is up to
+                             the CPU */
     bool far_return;      /* RETF or IRET: which fault comes first is not compared */
     uint64_t memory_seed; /* content of the arenas */
     uint32_t state_count;

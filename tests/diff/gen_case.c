@@ -186,7 +186,11 @@ static void describe(struct diff_case *c, const struct insn *in)
     c->x87 |= touches_x87(in);
     c->segments |= loads_segment(in);
     for (unsigned k = 0; k < in->zi.operand_count; k++) {
-        c->wide |= in->ops[k].type == ZYDIS_OPERAND_TYPE_MEMORY && in->ops[k].size > 64 * 8;
+        c->wide |= in->ops[k].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+                   (in->ops[k].size > 64 * 8 || in->ops[k].size == 28 * 8 ||
+                    in->ops[k].size == 14 * 8 || in->zi.avx.mask.mode > ZYDIS_MASK_MODE_DISABLED ||
+                    in->zi.meta.exception_class == ZYDIS_EXCEPTION_CLASS_AVX6 ||
+                    in->zi.meta.exception_class == ZYDIS_EXCEPTION_CLASS_AVX12);
     }
     c->far_return |= in->zi.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && in->zi.opcode >= 0xca &&
                      in->zi.opcode <= 0xcf && in->form->encoding == FORM_LEGACY;

@@ -104,6 +104,8 @@ void xsave_normalise(uint8_t *img, bool mask_x87_pointers)
         memset(img + 42 + 16 * i, 0, 6);
     }
     memset(img + 416, 0, 160);
+    memcpy(img + 512, &(uint64_t){GUEST_COMPONENTS},
+           8); /* so that doing it again changes nothing */
     /* Gaps between the components. */
     size_t at = 576;
     while (at < layout.size) {

@@ -49,9 +49,20 @@ static bool is_comparable(const struct sys_insn *in)
     case ZYDIS_MNEMONIC_CLZERO:
     case ZYDIS_MNEMONIC_SYSENTER:
     case ZYDIS_MNEMONIC_SYSEXIT:
+    case ZYDIS_MNEMONIC_LAR:
+    case ZYDIS_MNEMONIC_LSL:
     case ZYDIS_MNEMONIC_LSS:
+    case ZYDIS_MNEMONIC_SMSW:
+    case ZYDIS_MNEMONIC_VERR:
+    case ZYDIS_MNEMONIC_VERW:
         return false;
     default:
+        if (in->cls == SYS_INSN_NOP && in->opcode == 0x0d && in->modrm >= 0xc0) {
+            return false; /* no prefetch, without memory: #UD on some */
+        }
+        if (in->mask != SYS_MASK_NONE && in->mem_aligned) {
+            return false; /* whether an address is checked from which nothing is selected */
+        }
         return !(in->mnemonic == ZYDIS_MNEMONIC_MOV && in->cls == SYS_INSN_C && in->map == 0);
     }
 }
@@ -59,6 +70,7 @@ static bool is_comparable(const struct sys_insn *in)
 static void look_at(const struct diff_case *c)
 {
     uint64_t undefined = 0;
+    bool jumps = false;
     undefined_flags = 0;
     incomparable = false;
     for (unsigned i = 0; i < c->insn_count; i++) {
@@ -68,7 +80,9 @@ static void look_at(const struct diff_case *c)
                        c->code_len - at) == 0) {
             incomparable |= !is_comparable(&in);
             incomparable |= in.cls != SYS_INSN_C && in.flags_read & undefined;
-            undefined = (undefined & ~(uint64_t)in.flags_written) | in.flags_undefined;
+            jumps |= in.cls != SYS_INSN_DATA && in.cls != SYS_INSN_LEA && in.cls != SYS_INSN_NOP;
+            undefined = jumps ? undefined : undefined & ~(uint64_t)in.flags_written;
+            undefined |= in.flags_undefined;
             undefined_flags |= in.flags_undefined;
         }
     }
