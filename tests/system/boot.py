@@ -33,7 +33,7 @@ INIT_SHELL = "exec setsid cttyhack sh\n"
 
 def start(options, flavour, cpus, script, *more, append=""):
     image = options.work / "initramfs"
-    guests.initramfs(image, script)
+    guests.initramfs(image, script, architecture=guests.KERNELS[flavour][1])
     return Machine(options.mortise, "-m", "512", "-smp", cpus, "-no-reboot", "-kernel",
                    guests.kernel(flavour), "-initrd", image, "-append",
                    f"console=ttyS0 panic=-1 {append}".strip(), *more, log=options.log)

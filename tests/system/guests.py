@@ -32,6 +32,23 @@ def run(*command, **more):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **more).stdout
 
 
+@functools.cache
+def apt_options(architecture):
+    """For apt: package lists of another architecture have a place of their own."""
+    if architecture == "amd64":
+        return ()
+    lists = CACHE / f"lists-{architecture}"
+    options = ("-o", f"APT::Architecture={architecture}", "-o", f"APT::Architectures={architecture}",
+               "-o", f"Dir::State::lists={lists}/", "-o", f"Dir::Cache::pkgcache={lists}/pkgcache.bin",
+               "-o", f"Dir::Cache::srcpkgcache={lists}/srcpkgcache.bin")
+    if not lists.is_dir():
+        (lists / "partial").mkdir(parents=True)
+        # Sources that do not have the architecture make it fail, and do not matter.
+        subprocess.run(("apt-get", "-q", *options, "update"), check=False, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    return options
+
+
 def download(package, architecture="amd64"):
     """The package's files, unpacked: a directory."""
     where = CACHE / f"{package}_{architecture}"
@@ -41,8 +58,8 @@ def download(package, architecture="amd64"):
     work = CACHE / f".{package}.{os.getpid()}"
     work.mkdir(parents=True)
     try:
-        name = package if architecture == "amd64" else f"{package}:{architecture}"
-        run("apt-get", "-q", "download", name, cwd=work, stderr=subprocess.STDOUT)
+        run("apt-get", "-q", *apt_options(architecture), "download", package, cwd=work,
+            stderr=subprocess.STDOUT)
         debs = list(work.glob("*.deb"))
         run("dpkg-deb", "-x", str(debs[0]), str(work / "files"))
         (work / "files").rename(where)
@@ -57,9 +74,8 @@ def download(package, architecture="amd64"):
 def kernel(flavour="amd64"):
     """The path of a kernel (bzImage) of Debian's."""
     meta, architecture, pattern = KERNELS[flavour]
-    name = meta if architecture == "amd64" else f"{meta}:{architecture}"
     try:
-        text = run("apt-cache", "depends", name)
+        text = run("apt-cache", *apt_options(architecture), "depends", meta)
     except (OSError, subprocess.CalledProcessError) as e:
         raise Missing(f"{meta}: {e}") from e
     found = re.search(pattern, text)
@@ -71,7 +87,9 @@ def kernel(flavour="amd64"):
     return images[0]
 
 
-def busybox():
+def busybox(architecture="amd64"):
+    if architecture != "amd64":
+        return next(iter(sorted(download("busybox-static", architecture).glob("**/bin/busybox"))))
     path = shutil.which("busybox")
     if not path:
         raise Missing("busybox (package busybox-static)")
@@ -92,14 +110,14 @@ def cpio(entries):
     return bytes(out)
 
 
-def initramfs(path, script, files=()):
+def initramfs(path, script, files=(), architecture="amd64"):
     """Writes an initial RAM disk whose /init is a busybox shell that runs
     `script` with /dev, /proc and /sys mounted. `files`: more (name, mode, data)."""
     init = "#!/bin/busybox sh\n/bin/busybox --install -s /bin\nexport PATH=/bin\n" \
            "mount -t devtmpfs none /dev\nmount -t proc none /proc\nmount -t sysfs none /sys\n" + script
     directory = stat.S_IFDIR | 0o755
     entries = [(d, directory, b"") for d in ("bin", "dev", "proc", "sys", "tmp", "root", "mnt")]
-    entries += [("bin/busybox", stat.S_IFREG | 0o755, busybox().read_bytes()),
+    entries += [("bin/busybox", stat.S_IFREG | 0o755, busybox(architecture).read_bytes()),
                 ("init", stat.S_IFREG | 0o755, init.encode())]
     entries += [(name, stat.S_IFREG | mode, data) for name, mode, data in files]
     pathlib.Path(path).write_bytes(gzip.compress(cpio(entries), 1))
