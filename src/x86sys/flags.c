@@ -42,9 +42,10 @@ void sys_flags_restore(struct sys_translation *t)
     t->flags_aside = false;
 }
 
-static bool leaves_block(const struct sys_insn *in)
+static bool leaves_block(const struct sys_translation *t, const struct sys_insn *in)
 {
-    return in->cls == SYS_INSN_JCC || in->cls == SYS_INSN_LOOP || sys_insn_ends_tb(in);
+    return in->cls == SYS_INSN_JCC || in->cls == SYS_INSN_LOOP ||
+           (sys_insn_ends_tb(in) && !sys_system_is_inline(t, in));
 }
 
 void sys_flags_analyse(struct sys_translation *t)
@@ -54,7 +55,7 @@ void sys_flags_analyse(struct sys_translation *t)
     t->live_in[t->insn_count] = true;
     for (unsigned i = t->insn_count; i-- > 0;) {
         const struct sys_insn *in = &t->insns[i];
-        if (leaves_block(in)) {
+        if (leaves_block(t, in)) {
             live = SYS_RF_ARITH;
         } else {
             live = (live & ~in->flags_written) | in->flags_read;

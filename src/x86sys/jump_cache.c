@@ -14,6 +14,7 @@
 #include "exec/tb.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
+#include "x86sys/walk.h"
 
 static unsigned index_of(uint64_t pc)
 {
@@ -28,7 +29,7 @@ static uint64_t no_pc(unsigned index)
 static unsigned page_bit(uint64_t linear)
 {
     uint64_t page = linear >> GUEST_PAGE_BITS;
-    return (page ^ page >> 9) & 511;
+    return (page ^ page >> 12) % (64 * SYS_JUMP_PAGE_WORDS);
 }
 
 static void note_page(struct sys_jump_cache *jc, uint64_t linear)
@@ -37,18 +38,58 @@ static void note_page(struct sys_jump_cache *jc, uint64_t linear)
     jc->pages[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
-static void empty(struct sys_jump_table *table)
+static bool is_global(const struct sys_jump_table *table, unsigned i)
 {
-    if (table->filled <= SYS_JUMP_NOTED) {
-        for (unsigned i = 0; i < table->filled; i++) {
-            table->e[table->noted[i]].pc = no_pc(table->noted[i]);
-        }
-    } else {
-        for (unsigned i = 0; i < SYS_JUMP_ENTRIES; i++) {
-            table->e[i].pc = no_pc(i);
-        }
+    return table->global[i / 64] >> i % 64 & 1;
+}
+
+static void set_global(struct sys_jump_table *table, unsigned i, bool global)
+{
+    uint64_t bit = UINT64_C(1) << i % 64;
+    table->global[i / 64] = (table->global[i / 64] & ~bit) | (global ? bit : 0);
+    table->any_global |= global;
+}
+
+static void empty_if_not_global(struct sys_jump_table *table, unsigned i)
+{
+    if (!is_global(table, i)) {
+        table->e[i].pc = no_pc(i);
+    }
+}
+
+static void empty_others(struct sys_jump_table *table)
+{
+    bool all = table->filled > SYS_JUMP_NOTED;
+    unsigned n = all ? SYS_JUMP_ENTRIES : table->filled;
+    for (unsigned i = 0; i < n; i++) {
+        empty_if_not_global(table, all ? i : table->noted[i]);
     }
     table->filled = 0;
+}
+
+static void empty(struct sys_jump_table *table)
+{
+    if (table->any_global) {
+        for (unsigned w = 0; w < SYS_JUMP_ENTRIES / 64; w++) {
+            table->global[w] = 0;
+        }
+        table->any_global = false;
+        table->filled = SYS_JUMP_NOTED + 1;
+    }
+    empty_others(table);
+}
+
+/* Whether the TB's code lies in a global page, as the fetch that has just found it
+ * saw. One that lies on two pages is taken for one that does not. */
+static bool lies_in_global(const struct sys_cpu *cpu, const struct tb *tb)
+{
+    unsigned mmu = (cpu->mode & SYS_MODE_MMU) >> SYS_MODE_MMU_SHIFT;
+    uint64_t page = tb->pc & ~(GUEST_PAGE_SIZE - 1);
+    const struct sys_tlb_entry *e =
+        &cpu->tlb.code[mmu][page >> GUEST_PAGE_BITS & (SYS_TLB_CODE_ENTRIES - 1)];
+    return (tb->pc & ~page) + tb->size <= GUEST_PAGE_SIZE &&
+           atomic_load_explicit(&e->read, memory_order_relaxed) == page &&
+           atomic_load_explicit(&e->ram, memory_order_relaxed) & SYS_PAGE_GLOBAL;
 }
 
 void sys_jump_cache_init(struct sys_cpu *cpu)
@@ -74,8 +115,15 @@ void sys_jump_cache_flush(struct sys_cpu *cpu)
     for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
         empty(&cpu->jump.table[t]);
     }
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < SYS_JUMP_PAGE_WORDS; i++) {
         cpu->jump.pages[i] = 0;
+    }
+}
+
+void sys_jump_cache_flush_non_global(struct sys_cpu *cpu)
+{
+    for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
+        empty_others(&cpu->jump.table[t]);
     }
 }
 
@@ -132,10 +180,14 @@ void sys_jump_cache_set(struct sys_cpu *cpu, struct tb *tb)
     }
     note_page(jc, tb->pc);
     note_page(jc, tb->pc + tb->size - 1);
-    if (table->filled < SYS_JUMP_NOTED) {
-        table->noted[table->filled] = (uint16_t)i;
+    bool global = lies_in_global(cpu, tb);
+    set_global(table, i, global);
+    if (!global) {
+        if (table->filled < SYS_JUMP_NOTED) {
+            table->noted[table->filled] = (uint16_t)i;
+        }
+        table->filled += table->filled <= SYS_JUMP_NOTED;
     }
-    table->filled += table->filled <= SYS_JUMP_NOTED;
     table->e[i].pc = tb->pc;
     atomic_store_explicit(&table->e[i].host, tb->checked, memory_order_seq_cst);
     if (atomic_load_explicit(&tb->invalid, memory_order_seq_cst)) {

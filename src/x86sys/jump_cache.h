@@ -25,18 +25,24 @@ struct sys_jump {
     _Atomic(uintptr_t) host; /* tb->checked, or the miss stub; others store the latter */
 };
 
-#define SYS_JUMP_NOTED 512
+#define SYS_JUMP_NOTED      512
+#define SYS_JUMP_PAGE_WORDS 64
 struct sys_jump_table {
     uint32_t mode;   /* enum sys_mode of its entries */
-    uint32_t filled; /* how often an entry was filled since it was empty; up to NOTED + 1 */
-    uint16_t noted[SYS_JUMP_NOTED]; /* which, so that to empty it costs no more than that */
+    bool any_global; /* some entry may be global */
+    /* Entries of global pages outlive a switch of address spaces. */
+    uint64_t global[SYS_JUMP_ENTRIES / 64];
+    /* How often another one was filled since they were last emptied, up to NOTED + 1,
+     * and which, so that to empty them it costs no more than that. */
+    uint32_t filled;
+    uint16_t noted[SYS_JUMP_NOTED];
     struct sys_jump e[SYS_JUMP_ENTRIES];
 };
 
 struct sys_jump_cache {
-    uint32_t next;     /* table to be given up next */
-    atomic_bool stale; /* the code cache was flushed: all entries are to go */
-    uint64_t pages[8]; /* bit: a hash of the linear pages that entries come from */
+    uint32_t next;                       /* table to be given up next */
+    atomic_bool stale;                   /* the code cache was flushed: all entries are to go */
+    uint64_t pages[SYS_JUMP_PAGE_WORDS]; /* bit: a hash of the linear pages of entries */
     struct sys_jump_table table[SYS_JUMP_TABLES];
 };
 
@@ -46,6 +52,7 @@ void sys_jump_cache_init(struct sys_cpu *cpu);
 /* Mappings have changed: all of them, or of the 4 KiB page of `linear` only (for
  * a large page flush all). vCPU's thread. */
 void sys_jump_cache_flush(struct sys_cpu *cpu);
+void sys_jump_cache_flush_non_global(struct sys_cpu *cpu);
 void sys_jump_cache_flush_page(struct sys_cpu *cpu, uint64_t linear);
 
 /* Makes the table of cpu->mode the one that generated code uses. */

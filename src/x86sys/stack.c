@@ -128,6 +128,12 @@ void sys_stack_push_imm(struct sys_translation *t, const struct sys_insn *in, un
     push(t, in, push_arg(0, size, FROM_IMM));
 }
 
+/* Pushes cpu->kept_value. */
+void sys_stack_push_kept(struct sys_translation *t, const struct sys_insn *in, unsigned size)
+{
+    push(t, in, push_arg(0, size, FROM_KEPT));
+}
+
 static void push_reg(struct sys_translation *t, const struct sys_insn *in, uint8_t guest)
 {
     uint8_t host = sys_host_reg(guest);
@@ -145,7 +151,7 @@ static void push_mem(struct sys_translation *t, const struct sys_insn *in)
     emit_at_s0(t, in->op_size, false, SYS_HOST_S1);
     sys_emit_access_done(t);
     emit_store_state(&t->e, offsetof(struct sys_cpu, kept_value), SYS_HOST_S1);
-    push(t, in, push_arg(0, in->op_size, FROM_KEPT));
+    sys_stack_push_kept(t, in, in->op_size);
 }
 
 /* POP of the stack pointer itself does not count it up. */

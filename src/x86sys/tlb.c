@@ -174,7 +174,7 @@ void sys_tlb_flush_non_global(struct sys_cpu *cpu)
     const struct choice others = {.global = false};
 
     clear_chosen(&cpu->tlb, &others);
-    sys_jump_cache_flush(cpu);
+    sys_jump_cache_flush_non_global(cpu);
 }
 
 static void clear_if_tagged(struct sys_tlb_entry *e, unsigned index, uint64_t tag)

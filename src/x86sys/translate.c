@@ -107,8 +107,11 @@ static bool beyond_limit(const struct sys_translation *t, const struct sys_insn 
            in->ip + in->len - 1 > t->cpu->seg[SYS_CS].limit;
 }
 
-static bool ends_block(const struct sys_insn *in)
+static bool ends_block(const struct sys_translation *t, const struct sys_insn *in)
 {
+    if (sys_system_is_inline(t, in)) {
+        return false;
+    }
     return sys_insn_ends_tb(in) || in->cls == SYS_INSN_STRING ||
            (in->cls == SYS_INSN_STACK && sys_stack_is_c(in));
 }
@@ -148,7 +151,8 @@ static bool decode_block(struct sys_translation *t, struct source *s, unsigned m
         at += in->len;
         branches += in->cls == SYS_INSN_JCC || in->cls == SYS_INSN_LOOP;
         uint64_t next = sys_insn_next_ip(in);
-        if (ends_block(in) || branches >= SYS_TB_MAX_EXITS - 2 || next != ip + in->len) {
+        if (ends_block(t, in) || (t->insn_count > 1 && sys_is_inline_sti(t, in - 1)) ||
+            branches >= SYS_TB_MAX_EXITS - 2 || next != ip + in->len) {
             break;
         }
         ip = next;
@@ -336,6 +340,10 @@ static void lower_insn(struct sys_translation *t, const struct sys_insn *in)
         sys_emit_raise(t, in, in->fault);
         return;
     }
+    if (sys_system_is_inline(t, in)) {
+        sys_lower_system(t, in);
+        return;
+    }
     switch ((enum sys_insn_class)in->cls) {
     case SYS_INSN_DATA:
     case SYS_INSN_LEA:
@@ -371,7 +379,7 @@ static void lower_body(struct sys_translation *t)
         t->flags_aside = t->flags_aside && t->flags_live;
         lower_insn(t, &t->insns[i]);
     }
-    if (!ends_block(last)) {
+    if (!ends_block(t, last)) {
         t->flags_aside = t->flags_aside && t->live_in[t->insn_count];
         t->flags_live = true;
         sys_emit_exit(t, -1, sys_insn_next_ip(last));

@@ -186,6 +186,13 @@ void sys_stack_top(struct sys_translation *t, const struct sys_insn *in, unsigne
 void sys_stack_add(struct sys_translation *t, int bytes);
 /* Pushes the immediate, or a call's return address. */
 void sys_stack_push_imm(struct sys_translation *t, const struct sys_insn *in, unsigned size);
+void sys_stack_push_kept(struct sys_translation *t, const struct sys_insn *in, unsigned size);
+
+/* System instructions in line (lower_system.c): whether it is one, and its code. */
+bool sys_system_is_inline(const struct sys_translation *t, const struct sys_insn *in);
+bool sys_is_inline_sti(const struct sys_translation *t, const struct sys_insn *in);
+void sys_lower_system(struct sys_translation *t, const struct sys_insn *in);
+
 /* Whether the instruction is left to C by sys_lower_stack. */
 bool sys_stack_is_c(const struct sys_insn *in);
 
