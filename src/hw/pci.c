@@ -362,7 +362,7 @@ void pci_bus_init(struct pci_bus *bus, struct machine *m, bool express)
 
 void pci_bus_cleanup(struct pci_bus *bus)
 {
-    for (unsigned i = 0; i < 256; i++) {
+    for (unsigned i = 256; i-- > 0;) { /* bridges, which lines lead to, last */
         struct pci_device *d = bus->device[i];
 
         if (d) {

@@ -102,15 +102,12 @@ static void isa_reset(struct pci_device *d)
     update_routes(of_isa(d));
 }
 
-/* Function 0 goes first: the struct goes with function 3, if that came to be. */
+/* Function 0 goes last, and the struct with it. */
 static void isa_free(struct pci_device *d)
 {
     struct piix3 *p = of_isa(d);
 
     bql_assert_locked();
-    if (p->pm.bus) {
-        return;
-    }
     if (p->acpi) {
         acpi_pm_free(p->acpi);
     }
@@ -146,19 +143,9 @@ static void pm_reset(struct pci_device *d)
     pm_update(p);
 }
 
-static void pm_free(struct pci_device *d)
-{
-    struct piix3 *p = of_pm(d);
-
-    bql_assert_locked();
-    acpi_pm_free(p->acpi);
-    free(p);
-}
-
 static const struct pci_device_ops isa_ops = {
     .config_written = isa_written, .reset = isa_reset, .free = isa_free};
-static const struct pci_device_ops pm_ops = {
-    .config_written = pm_written, .reset = pm_reset, .free = pm_free};
+static const struct pci_device_ops pm_ops = {.config_written = pm_written, .reset = pm_reset};
 
 static int pm_init(struct piix3 *p, struct pci_bus *bus, struct irq smi, struct error *err)
     REQUIRES(bql)
