@@ -347,8 +347,8 @@ static void check_class(const struct flow *flow, const struct order_graph *graph
     for (guint i = 0; i < graph->edges->len; i++) {
         const struct order_edge *edge = g_ptr_array_index(graph->edges, i);
 
-        if (edge->from != class || edge->to != class || edge->trylock || edge->gates->len > 0 ||
-            !order_conflict(flow, class, edge->from_mode, edge->to_mode)) {
+        if (edge->from != class || edge->to != class || edge->trylock || edge->dying ||
+            edge->gates->len > 0 || !order_conflict(flow, class, edge->from_mode, edge->to_mode)) {
             continue;
         }
         if (edge->first) {
@@ -371,7 +371,7 @@ static void check_class(const struct flow *flow, const struct order_graph *graph
 
 static bool may_block(const struct order_edge *edge)
 {
-    return !edge->trylock && edge->direct && edge->from != edge->to;
+    return !edge->trylock && !edge->dying && edge->direct && edge->from != edge->to;
 }
 
 void check_order(struct program *program, const struct order_graph *graph,

@@ -69,7 +69,7 @@ static bool mark_takes(const struct pfunction *start, bool *needed)
     for (guint i = 0; takes && i < takes->len; i++) {
         const struct take *take = takes->pdata[i];
 
-        if (take->class && !take->trylock && !take->grace) {
+        if (take->class && !take->trylock && !take->grace && !take->dying) {
             needed[take->class->number] = true;
         }
     }
@@ -88,8 +88,9 @@ static void mark_onwards(const struct waits *w, const struct kept_wait *wait, bo
         for (guint i = 0; i < w->graph->edges->len; i++) {
             const struct order_edge *edge = w->graph->edges->pdata[i];
 
-            if (!edge->trylock && needed[edge->from->number] && !needed[edge->to->number] &&
-                edge->lone_thread != waiter && !g_ptr_array_find(wait->held, edge->from, NULL)) {
+            if (!edge->trylock && !edge->dying && needed[edge->from->number] &&
+                !needed[edge->to->number] && edge->lone_thread != waiter &&
+                !g_ptr_array_find(wait->held, edge->from, NULL)) {
                 needed[edge->to->number] = changed = true;
             }
         }

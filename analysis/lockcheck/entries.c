@@ -522,7 +522,8 @@ void entries_reach(struct entries *entries, struct phases *phases)
             for (guint c = 0; c < function->calls->len; c++) {
                 const struct pcall *call = function->calls->pdata[c];
 
-                if (call->slot && call->targets->len > through_pointers) {
+                if ((call->slot && call->targets->len > through_pointers) ||
+                    (call->fatal && !entries->program->annotated)) {
                     continue;
                 }
                 if (main && phase_at(phases, function, call->event) != PHASE_THREADED &&

@@ -84,6 +84,7 @@ struct order_edge {
     enum rule_mode from_mode, to_mode;
     bool direct;          /* no lock that was taken in between tells of it too */
     bool trylock;         /* the second cannot wait: no deadlock by itself */
+    bool dying;           /* only in calls that never come back: nobody lives to wait for them */
     const char *relation; /* from == to: how the second is found from the first; "" is unknown */
     const char *first, *second; /* from == to, both globals: what they are called */
     GPtrArray *gates;           /* of struct lock_class: held exclusively whenever this happens */

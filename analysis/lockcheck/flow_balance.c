@@ -31,6 +31,7 @@ static void way_free(struct way *way)
     clear_array(&way->locks);
     clear_array(&way->touched);
     clear_array(&way->conditions);
+    clear_array(&way->answers);
     g_free(way);
 }
 
@@ -80,6 +81,7 @@ static struct way *way_of(const struct flow_state *state, const struct ir_block 
     way->locks = g_array_new(FALSE, TRUE, sizeof(struct exit_lock));
     way->touched = g_array_new(FALSE, FALSE, sizeof(struct place *));
     way->conditions = g_array_new(FALSE, FALSE, sizeof(struct fact));
+    way->answers = g_array_new(FALSE, FALSE, sizeof(struct out_store));
     way->loc = block->loc;
     way->range = state_range(state, state_term(state, block->value));
     way->coarse = state->coarse;
@@ -93,6 +95,7 @@ static struct way *way_of(const struct flow_state *state, const struct ir_block 
         lock.taken = l->held.loc;
         lock.from = l->from;
         lock.exported = !l->place->private;
+        lock.place_is_global = l->place->root == PLACE_GLOBAL && l->place->depth == 0;
         lock.element = is_element(l->place);
         add_lock(way, &lock);
     }
@@ -104,6 +107,7 @@ static struct way *way_of(const struct flow_state *state, const struct ir_block 
             lock.loc = gone->loc;
             lock.from = gone->from;
             lock.exported = true;
+            lock.place_is_global = gone->place->root == PLACE_GLOBAL && gone->place->depth == 0;
             lock.element = is_element(gone->place);
             add_lock(way, &lock);
         }
@@ -117,6 +121,14 @@ static struct way *way_of(const struct flow_state *state, const struct ir_block 
 
         if (!f->term->private) {
             g_array_append_vals(way->conditions, f, 1);
+        }
+    }
+    for (guint i = 0; state->env && i < state->env->len; i++) {
+        const struct binding *b = &g_array_index(state->env, struct binding, i);
+        struct out_store answer = {b->place, b->term};
+
+        if (b->term->kind == TERM_INT && !b->place->private && place_is_memory(b->place)) {
+            g_array_append_val(way->answers, answer);
         }
     }
     (void)function;
@@ -150,6 +162,18 @@ bool way_touched(const struct way *way, const struct place *place)
     return false;
 }
 
+static const struct term *answer_at(const struct way *way, const struct place *place)
+{
+    for (guint i = 0; i < way->answers->len; i++) {
+        const struct out_store *answer = &g_array_index(way->answers, struct out_store, i);
+
+        if (answer->place == place) {
+            return answer->term;
+        }
+    }
+    return NULL;
+}
+
 static void merge_ways(struct way *way, const struct way *other)
 {
     range_join(&way->range, &other->range);
@@ -167,6 +191,15 @@ static void merge_ways(struct way *way, const struct way *other)
             i++;
         } else {
             g_array_remove_index_fast(way->conditions, i);
+        }
+    }
+    for (guint i = 0; i < way->answers->len;) {
+        const struct out_store *answer = &g_array_index(way->answers, struct out_store, i);
+
+        if (answer_at(other, answer->place) == answer->term) {
+            i++;
+        } else {
+            g_array_remove_index_fast(way->answers, i);
         }
     }
     for (guint i = 0; i < other->touched->len; i++) {
@@ -316,6 +349,8 @@ void exits_finish(struct flow *flow, struct exits *exits, struct findings *findi
     if (exits->ff->contract == CONTRACT_ANNOTATED) {
         promises_check(flow, exits, findings);
         matters = false;
+    } else if (matters && promises_check_required(flow, exits, findings)) {
+        matters = false;
     }
     if (!matters) {
         exits_free(exits);
@@ -365,6 +400,49 @@ static struct verdict count_ways(const struct exits *exits, const struct place *
         }
     }
     return verdict;
+}
+
+/* Whether all that the function does to a lock of the whole program is to take
+ * it (or to drop it, with -1) on some of its ways. */
+static bool is_half(const struct exits *exits, const struct exit_lock *lock)
+{
+    const struct verdict verdict = count_ways(exits, lock->place);
+    unsigned with = lock->delta > 0 ? verdict.plus : verdict.minus;
+
+    for (guint w = 0; w < exits->ways->len; w++) {
+        if (way_touched(g_ptr_array_index(exits->ways, w), lock->place)) {
+            return false;
+        }
+    }
+    return lock->place_is_global && verdict.none > 0 &&
+           with + verdict.none == verdict.plus + verdict.minus + verdict.none;
+}
+
+/* "if (threaded) lock();" here and "if (threaded) unlock();" in another
+ * function: both halves are there, and the condition is not followed. */
+static bool has_other_half(const struct flow *flow, const struct exits *exits,
+                           const struct exit_lock *lock)
+{
+    if (!is_half(exits, lock)) {
+        return false;
+    }
+    for (guint e = 0; e < flow->exits->len; e++) {
+        const struct exits *other = g_ptr_array_index(flow->exits, e);
+
+        for (guint w = 0; w < other->ways->len; w++) {
+            const struct way *way = g_ptr_array_index(other->ways, w);
+
+            for (guint i = 0; i < way->locks->len; i++) {
+                const struct exit_lock *half = &g_array_index(way->locks, struct exit_lock, i);
+
+                if (half->class == lock->class && half->delta == -lock->delta &&
+                    is_half(other, half)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
 }
 
 /* Classes that some function releases for its callers. */
@@ -454,6 +532,61 @@ static bool keeps(const struct way *way, const struct exit_lock *lock)
     return false;
 }
 
+/* Whether a flag was found set, or found clear; in between it is not known. */
+static bool found_as(const struct way *way, const struct place *flag, bool set)
+{
+    for (guint i = 0; i < way->conditions->len; i++) {
+        const struct fact *f = &g_array_index(way->conditions, struct fact, i);
+
+        if (f->term->kind == TERM_VALUE && f->term->place == flag) {
+            return set ? !range_has(&f->range, 0) : f->range.lo == 0 && f->range.hi == 0;
+        }
+    }
+    return false;
+}
+
+/* Whether the flag tells for the lock's class: set by each way that keeps it,
+ * and found set by each that drops one of before. */
+static bool is_flag(const struct exits *exits, const struct place *flag,
+                    const struct lock_class *class)
+{
+    bool kept = false, dropped = false;
+
+    for (guint w = 0; w < exits->ways->len; w++) {
+        const struct way *way = g_ptr_array_index(exits->ways, w);
+
+        for (guint i = 0; i < way->locks->len; i++) {
+            const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
+            const struct term *answer = answer_at(way, flag);
+
+            if (lock->class != class) {
+                continue;
+            }
+            if (lock->delta > 0 ? !answer || answer->number == 0 : !found_as(way, flag, true)) {
+                return false;
+            }
+            kept |= lock->delta > 0;
+            dropped |= lock->delta < 0;
+        }
+    }
+    return kept && dropped;
+}
+
+/* "it->locked": the function goes on where it stopped the last time. */
+static bool is_told_by_flag(const struct exits *exits, const struct lock_class *class)
+{
+    for (guint w = 0; w < exits->ways->len; w++) {
+        const struct way *way = g_ptr_array_index(exits->ways, w);
+
+        for (guint i = 0; i < way->answers->len; i++) {
+            if (is_flag(exits, g_array_index(way->answers, struct out_store, i).place, class)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Whether a way out with the lock is meant, as seen beside all others. */
 static bool meant(const struct exits *exits, const struct way *way, const struct exit_lock *lock,
                   GHashTable *counterparts)
@@ -463,7 +596,8 @@ static bool meant(const struct exits *exits, const struct way *way, const struct
     bool pair = g_hash_table_contains(counterparts, lock->class);
     bool told_apart = true, untouched = true, success = true;
 
-    if (is_used(ff, lock->class) || two_in_one(exits, way, lock)) {
+    if (is_used(ff, lock->class) || two_in_one(exits, way, lock) ||
+        is_told_by_flag(exits, lock->class)) {
         return true;
     }
     if (!lock->exported && !(ff->function->ir->returns_pointer && pair)) {
@@ -612,7 +746,8 @@ static bool judge_release(struct exits *exits, const struct way *way, const stru
     return false;
 }
 
-static bool judge(struct exits *exits, GHashTable *counterparts, struct findings *findings)
+static bool judge(const struct flow *flow, struct exits *exits, GHashTable *counterparts,
+                  struct findings *findings)
 {
     bool leaks = false;
 
@@ -623,7 +758,7 @@ static bool judge(struct exits *exits, GHashTable *counterparts, struct findings
             const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
 
             if (lock->delta < 0 || (exits->ff->bulk && lock->element) ||
-                meant(exits, way, lock, counterparts)) {
+                meant(exits, way, lock, counterparts) || has_other_half(flow, exits, lock)) {
                 continue;
             }
             leaks = true;
@@ -639,7 +774,8 @@ static bool judge(struct exits *exits, GHashTable *counterparts, struct findings
             const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
 
             if (lock->delta < 0 && !exits->ff->root && !exits->ff->fork &&
-                !two_in_one(exits, way, lock) && !(exits->ff->bulk && lock->element)) {
+                !two_in_one(exits, way, lock) && !is_told_by_flag(exits, lock->class) &&
+                !has_other_half(flow, exits, lock) && !(exits->ff->bulk && lock->element)) {
                 (void)judge_release(exits, way, lock, leaks, findings);
             }
         }
@@ -746,7 +882,7 @@ void report_balance(struct flow *flow, struct findings *findings)
                 }
             }
             if (through == (round == 1) && !callee_leaks(flow, exits)) {
-                exits->reported = judge(exits, counterparts, findings);
+                exits->reported = judge(flow, exits, counterparts, findings);
             }
         }
     }

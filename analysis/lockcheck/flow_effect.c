@@ -309,6 +309,9 @@ static bool bind_premises(const struct bind *bind, struct premise *premises)
 
 static void bind_takes(const struct bind *bind, const struct summary *summary)
 {
+    const struct pcall *call = program_call(bind->walk->program, bind->event);
+    bool fatal = call && call->fatal;
+
     for (guint i = 0; bind->notes && i < summary->takes->len; i++) {
         const struct take *from = g_ptr_array_index(summary->takes, i);
         struct take *take = g_new(struct take, 1);
@@ -323,6 +326,7 @@ static void bind_takes(const struct bind *bind, const struct summary *summary)
         for (unsigned w = 0; w < G_N_ELEMENTS(take->without); w++) {
             take->without[w] = bind_lock(bind, from->without[w]);
         }
+        take->dying |= fatal;
         take->loc = bind->event->loc;
         take->function = bind->walk->function;
         take->callee = bind->target ? bind->target->ir->name : "the function pointer";

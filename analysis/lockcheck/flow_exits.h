@@ -14,6 +14,7 @@ struct exit_lock {
     struct ir_loc loc, taken;
     struct pfunction *from;
     bool exported; /* callers have a name for it */
+    bool place_is_global;
     bool element; /* of an array, or named by what is not known */
 };
 
@@ -21,6 +22,7 @@ struct way {
     GArray *locks;      /* of struct exit_lock */
     GArray *touched;    /* of struct place *: taken and dropped */
     GArray *conditions; /* of struct fact */
+    GArray *answers;    /* of struct out_store: numbers left where callers can find them */
     struct range range;
     struct ir_loc loc;
     bool coarse;
@@ -43,6 +45,9 @@ void exits_report_leak(struct findings *findings, const struct flow_function *ff
 
 /* flow_promise.c: what the ways out do against what the contract says. */
 void promises_check(struct flow *flow, const struct exits *exits, struct findings *findings);
+/* What callers hold by contract is still held; true if that is not so. */
+bool promises_check_required(struct flow *flow, const struct exits *exits,
+                             struct findings *findings);
 
 /* flow_proxy.c: the function takes or releases `capability`, which is no
  * object, by way of `lock`; NULL: in a way that is not followed. */

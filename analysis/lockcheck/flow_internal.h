@@ -23,6 +23,7 @@ struct take {
     bool trylock;
     bool retake; /* the caller held it, and it was dropped before */
     bool under;  /* a lock that the function took is held then */
+    bool dying;  /* in a call that never comes back */
     bool grace;  /* no lock is taken: waits for a grace period, that is for readers */
     struct premise premises[PREMISES];
     const struct place *without[2]; /* caller's locks that are dropped at this point */
@@ -226,6 +227,9 @@ void summary_note(struct walk *walk, const struct flow_state *state, const struc
 /* lock_class.c */
 const struct lock_class *class_of_place(struct flow *flow, const struct place *place,
                                         const struct ir_function *function);
+/* Makes one up for the lock that a parameter points to, of its type alone. */
+bool class_of_given(struct flow *flow, const struct place *place,
+                    const struct ir_function *function, struct lock_class *class);
 const struct place *place_strip(struct flow *flow, const struct place *place);
 void classes_free(struct flow *flow);
 /* Mutexes that are made recursive when they are initialised. */

@@ -230,3 +230,44 @@ void promises_check(struct flow *flow, const struct exits *exits, struct finding
     }
     g_ptr_array_unref(p.items);
 }
+
+static bool is_required(const struct promises *p, const struct place *place)
+{
+    for (guint i = 0; i < p->items->len; i++) {
+        const struct contract_item *item = g_ptr_array_index(p->items, i);
+
+        if (contract_is_requirement(item->kind) && place_of_path(p->flow, item->path) == place) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool promises_check_required(struct flow *flow, const struct exits *exits,
+                             struct findings *findings)
+{
+    const struct pfunction *function = exits->ff->function;
+    struct promises p = {
+        .flow = flow, .items = contract_items(flow->program, function->annotations, function->ir)};
+    bool found = false;
+
+    for (guint w = 0; w < exits->ways->len; w++) {
+        const struct way *way = g_ptr_array_index(exits->ways, w);
+
+        for (guint i = 0; i < way->locks->len && !way->coarse; i++) {
+            const struct exit_lock *lock = &g_array_index(way->locks, struct exit_lock, i);
+
+            if (lock->delta < 0 && is_required(&p, lock->place)) {
+                struct finding *finding = findings_add(
+                    findings, CHECK_BALANCE, SEVERITY_ERROR, way->loc, function->ir->symbol,
+                    "%s returns without '%s', which its callers hold by contract",
+                    function->ir->name, lock->text);
+
+                finding_note(finding, lock->loc, "'%s' is released here", lock->text);
+                found = true;
+            }
+        }
+    }
+    g_ptr_array_unref(p.items);
+    return found;
+}

@@ -181,6 +181,36 @@ static bool said_before(struct flow *flow, const struct flow_lock *l, const stru
     return said;
 }
 
+/* False if it has been said of the two before. */
+static bool say_once(struct flow *flow, const char *what, const char *first, const char *second)
+{
+    if (!flow->said) {
+        flow->said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    }
+    return g_hash_table_add(flow->said, g_strdup_printf("%s %s %s", what, first, second));
+}
+
+/* What hangs while the program ends anyway, by a chain of calls that nobody
+ * follows for long: a note, and one for a lock. */
+static void report_dying(const struct flow_state *state, const struct ir_event *event,
+                         const struct flow_lock *l, const struct take *take,
+                         struct findings *findings)
+{
+    char *text = place_text(l->place, state->walk->function->ir);
+    struct finding *finding;
+
+    if (say_once(state->walk->flow, "dying", "", l->held.class->name)) {
+        finding = findings_add(findings, CHECK_SELF_DEADLOCK, SEVERITY_NOTE, event->loc,
+                               state->walk->function->ir->symbol,
+                               "'%s' may be taken while this thread holds it, by what is to end "
+                               "the program",
+                               text);
+        finding_note(finding, l->held.loc, "'%s' is taken here first", text);
+        note_take_chain(finding, take, state->walk->function->ir);
+    }
+    g_free(text);
+}
+
 static void report_again(const struct flow_state *state, const struct ir_event *event,
                          const struct flow_lock *l, const struct take *take,
                          struct findings *findings)
@@ -188,9 +218,14 @@ static void report_again(const struct flow_state *state, const struct ir_event *
     struct flow *flow = state->walk->flow;
     const struct lock_class *class = l->held.class;
     struct finding *finding;
+    struct lock_class given;
     bool reading = take->mode == RULE_SHARED && l->held.mode == RULE_SHARED;
     char *text;
 
+    if (!class && l->held.entry &&
+        class_of_given(flow, l->place, state->walk->function->ir, &given)) {
+        class = &given;
+    }
     if (!class || class->recursion == LOCK_RECURSIVE || class->role || class->rcu || l->bulk ||
         take->trylock || take->grace || take->retake || take->without[0] == l->place ||
         take->without[1] == l->place || reads_again(l, take)) {
@@ -199,6 +234,10 @@ static void report_again(const struct flow_state *state, const struct ir_event *
     /* In a callee that the same callers reach, it is they who hold it. */
     if (class->keyed && l->place->root == PLACE_GLOBAL && l->place->depth == 0 && class->variable &&
         !class->variable->type.array) {
+        return;
+    }
+    if (take->dying) {
+        report_dying(state, event, l, take, findings);
         return;
     }
     if (said_before(flow, l, take)) {
@@ -306,7 +345,7 @@ static void report_release(const struct flow_state *state, const struct ir_event
                            struct findings *findings)
 {
     const struct walk *walk = state->walk;
-    const struct flow_lock *l = state_find_lock(trial, gone->place, gone->mode);
+    const struct flow_lock *l = state_lock_of_release(trial, gone);
     guint before = trial->released ? trial->released->len : 0;
     struct finding *finding;
     char *text;
@@ -328,6 +367,14 @@ static void report_release(const struct flow_state *state, const struct ir_event
         return;
     }
     if (walk->ff->bulk && gone->place->opaque) {
+        return;
+    }
+    /* An element by number, and by the counter of the loop. */
+    char *where = g_strdup_printf("%s:%u:%u", event->loc.file, event->loc.line, event->loc.column);
+    bool news = !gone->class || say_once(walk->flow, "release", where, gone->class->name);
+
+    g_free(where);
+    if (!news) {
         return;
     }
     text = place_text(gone->place, walk->function->ir);
@@ -354,33 +401,47 @@ static void report_release(const struct flow_state *state, const struct ir_event
     g_free(text);
 }
 
-/* A handler runs in the middle of what its own thread does. */
+static bool interrupts(const struct take *take)
+{
+    return !take->trylock && !take->grace && !take->dying && take->class && !take->class->role &&
+           !take->class->rcu && take->class->recursion != LOCK_RECURSIVE;
+}
+
+/* A handler runs in the middle of what its own thread does. The lock that is
+ * nearest is shown with its way. */
 static void report_signal(const struct flow_state *state, const struct ir_event *event,
                           const struct effect *effect, struct findings *findings)
 {
+    const char *handler = state->walk->function->ir->symbol;
     struct finding *finding = NULL;
+    const struct take *nearest = NULL;
+    char *text;
 
     for (guint i = 0; i < effect->takes->len; i++) {
         const struct take *take = g_ptr_array_index(effect->takes, i);
-        char *text;
 
-        if (take->trylock || take->grace || !take->class || take->class->role || take->class->rcu ||
-            take->class->recursion == LOCK_RECURSIVE) {
-            continue;
+        if (interrupts(take) && (!nearest || take->length < nearest->length)) {
+            nearest = take;
         }
-        text = take->place ? place_text(take->place, state->walk->function->ir)
-                           : g_strdup(take->class->name);
-        if (!finding) {
-            finding = findings_add(findings, CHECK_SELF_DEADLOCK, SEVERITY_ERROR, event->loc,
-                                   state->walk->function->ir->symbol,
-                                   "the signal handler %s takes '%s', which the thread that it "
-                                   "interrupts may hold",
-                                   state->walk->function->ir->name, text);
-            note_take_chain(finding, take, NULL);
-        } else {
-            finding_note(finding, take->loc, "'%s' is taken by way of this as well", text);
+    }
+    if (!nearest || !say_once(state->walk->flow, "signal", handler, nearest->class->name)) {
+        return;
+    }
+    text = nearest->place ? place_text(nearest->place, state->walk->function->ir)
+                          : g_strdup(nearest->class->name);
+    finding = findings_add(findings, CHECK_SELF_DEADLOCK, SEVERITY_ERROR, event->loc, handler,
+                           "the signal handler %s takes '%s', which the thread that it "
+                           "interrupts may hold",
+                           state->walk->function->ir->name, text);
+    note_take_chain(finding, nearest, NULL);
+    g_free(text);
+    for (guint i = 0; i < effect->takes->len; i++) {
+        const struct take *take = g_ptr_array_index(effect->takes, i);
+
+        if (interrupts(take) && say_once(state->walk->flow, "signal", handler, take->class->name)) {
+            finding_note(finding, take->loc, "'%s' is taken by way of this as well",
+                         take->class->name);
         }
-        g_free(text);
     }
 }
 

@@ -312,6 +312,7 @@ void state_age(struct flow_state *state, uint32_t number)
     for (unsigned n = 0; n < G_N_ELEMENTS(lists); n++) {
         for (guint i = 0; lists[n] && i < lists[n]->len;) {
             if (place_mentions(g_array_index(lists[n], struct gone, i).place, number, false)) {
+                state->walk->ff->bulk |= lists[n] == state->released;
                 g_array_remove_index(lists[n], i);
             } else {
                 i++;

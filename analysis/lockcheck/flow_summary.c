@@ -20,7 +20,8 @@ static guint take_hash(gconstpointer key)
     uintptr_t sum = (uintptr_t)take->place * 31 + (uintptr_t)take->class;
 
     sum = sum * 31 + (uintptr_t)take->without[0] + (uintptr_t)take->mode * 8 +
-          (uintptr_t)take->trylock * 4 + (uintptr_t)take->retake * 2 + take->grace;
+          (uintptr_t)take->trylock * 4 + (uintptr_t)take->retake * 2 + take->grace +
+          (uintptr_t)take->dying * 16;
     return (guint)(sum ^ (sum >> 32));
 }
 
@@ -30,7 +31,8 @@ static gboolean take_equal(gconstpointer left, gconstpointer right)
 
     return a->place == b->place && a->class == b->class && a->mode == b->mode &&
            a->trylock == b->trylock && a->under == b->under && a->retake == b->retake &&
-           a->grace == b->grace && a->without[0] == b->without[0] && a->without[1] == b->without[1];
+           a->dying == b->dying && a->grace == b->grace && a->without[0] == b->without[0] &&
+           a->without[1] == b->without[1];
 }
 
 struct summary *summary_new(void)
@@ -141,6 +143,15 @@ struct take *summary_add_take(struct flow *flow, struct summary *summary, const 
         wanted.without[0] = wanted.without[1] = NULL;
     }
     added = g_hash_table_lookup(summary->take_index, &wanted);
+    if (!added && wanted.dying) {
+        /* Where a function takes it anyway, that it does so in the end as well
+         * tells nothing more. */
+        wanted.dying = false;
+        if (g_hash_table_contains(summary->take_index, &wanted)) {
+            return NULL;
+        }
+        wanted.dying = true;
+    }
     if (added) {
         join_premises(flow, added->premises, wanted.premises);
         return NULL;
@@ -164,8 +175,7 @@ struct wait *summary_add_wait(struct flow *flow, struct summary *summary, const 
 
         if (other->thread == wait->thread && other->place == wait->place &&
             other->class == wait->class && other->held == wait->held &&
-            other->condition == wait->condition &&
-            other->without[0] == wait->without[0]) {
+            other->condition == wait->condition && other->without[0] == wait->without[0]) {
             join_premises(flow, other->premises, wait->premises);
             return NULL;
         }
@@ -354,6 +364,20 @@ static void out_locks(struct flow *flow, const struct flow_state *state, const s
     }
 }
 
+static bool is_pointee(const struct place *place)
+{
+    return place->depth == 1 && place->root == PLACE_PARAM && place->step == IR_STEP_DEREF;
+}
+
+/* Where a caller finds out how it went: "*done", "state->locked". */
+static bool is_answer(const struct place *place)
+{
+    if (place->depth == 2 && place->step == IR_STEP_FIELD) {
+        place = place->parent;
+    }
+    return is_pointee(place);
+}
+
 static void out_knowledge(struct flow *flow, const struct flow_state *state, struct out *out)
 {
     for (guint i = 0; state->facts && i < state->facts->len; i++) {
@@ -366,12 +390,10 @@ static void out_knowledge(struct flow *flow, const struct flow_state *state, str
     for (guint i = 0; state->env && i < state->env->len; i++) {
         const struct binding *b = &g_array_index(state->env, struct binding, i);
         const struct place *p = b->place;
-        bool pointee =
-            p->parent && !p->parent->parent && p->root == PLACE_PARAM && p->step == IR_STEP_DEREF;
         bool pointer = b->term->kind == TERM_ADDRESS || b->term->kind == TERM_VALUE;
+        bool told = pointer ? is_pointee(p) : b->term->kind == TERM_INT && is_answer(p);
 
-        if (pointee && pointer && !b->term->private &&
-            (!out->stores || out->stores->len < STORES_MAX)) {
+        if (told && !b->term->private && (!out->stores || out->stores->len < STORES_MAX)) {
             struct out_store store = {.place = p, .term = b->term};
 
             append(&out->stores, &store, sizeof store);
@@ -522,10 +544,28 @@ static int delta_of(const struct out *out, const struct place *place)
     return gone_find(out->released, place) ? -1 : 0;
 }
 
+/* Whether they leave different numbers in some place. */
+static bool answer_differently(const struct out *a, const struct out *b)
+{
+    for (guint i = 0; a->stores && i < a->stores->len; i++) {
+        const struct out_store *x = &g_array_index(a->stores, struct out_store, i);
+
+        for (guint k = 0; b->stores && k < b->stores->len; k++) {
+            const struct out_store *y = &g_array_index(b->stores, struct out_store, k);
+
+            if (x->place == y->place && x->term->kind == TERM_INT && y->term->kind == TERM_INT &&
+                x->term != y->term) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Whether a caller can know by which of the two the function has left. */
 static bool told_apart(const struct out *a, const struct out *b)
 {
-    if (range_disjoint(&a->range, &b->range)) {
+    if (range_disjoint(&a->range, &b->range) || answer_differently(a, b)) {
         return true;
     }
     /* Each returns another object. */
@@ -614,11 +654,32 @@ static void group_outs(GPtrArray *outs, bool by_result)
     }
 }
 
+/* One object or another of a class, as it was found. */
+static bool takes_alike(const struct out *a, const struct out *b, const struct place *place)
+{
+    const struct lock_class *class = NULL;
+
+    for (guint i = 0; a->acquired && i < a->acquired->len; i++) {
+        const struct flow_lock *l = &g_array_index(a->acquired, struct flow_lock, i);
+
+        class = l->place == place ? l->held.class : class;
+    }
+    for (guint i = 0; class && b->acquired && i < b->acquired->len; i++) {
+        if (g_array_index(b->acquired, struct flow_lock, i).held.class == class) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool ambiguous(const GPtrArray *outs, const struct out *out, const struct place *place)
 {
     for (guint i = 0; i < outs->len; i++) {
         const struct out *other = g_ptr_array_index(outs, i);
 
+        if (takes_alike(out, other, place)) {
+            continue;
+        }
         if (delta_of(other, place) != delta_of(out, place) && !told_apart(out, other)) {
             return true;
         }
@@ -750,6 +811,26 @@ static uint64_t signature(const struct summary *summary)
     return sum;
 }
 
+/* A loop over all of an array: callers are told nothing of single elements. */
+static void forget_elements(GPtrArray *outs)
+{
+    for (guint o = 0; o < outs->len; o++) {
+        struct out *out = g_ptr_array_index(outs, o);
+
+        for (guint i = out->acquired ? out->acquired->len : 0; i > 0; i--) {
+            if (g_array_index(out->acquired, struct flow_lock, i - 1).place->step ==
+                IR_STEP_INDEX) {
+                g_array_remove_index(out->acquired, i - 1);
+            }
+        }
+        for (guint i = out->released ? out->released->len : 0; i > 0; i--) {
+            if (g_array_index(out->released, struct gone, i - 1).place->step == IR_STEP_INDEX) {
+                g_array_remove_index(out->released, i - 1);
+            }
+        }
+    }
+}
+
 bool summary_compute(struct flow *flow, struct flow_function *ff)
 {
     struct summary *made = summary_new(), *old = ff->summary;
@@ -781,6 +862,9 @@ bool summary_compute(struct flow *flow, struct flow_function *ff)
         made->outs = g_ptr_array_ref(old->outs);
         made->signature = old->signature;
     } else {
+        if (ff->bulk) {
+            forget_elements(made->outs);
+        }
         simplify(made);
         made->signature = signature(made);
     }

@@ -258,6 +258,12 @@ static bool memory_matters(const struct flow_state *state, const struct place *p
     return name && g_hash_table_contains((GHashTable *)names, name);
 }
 
+/* "*done = true": callers look at it, whoever does here. */
+static bool is_out_parameter(const struct place *place)
+{
+    return place->depth == 1 && place->step == IR_STEP_DEREF && place->root == PLACE_PARAM;
+}
+
 static bool endless(const struct term *term)
 {
     if (term->kind == TERM_OFFSET) {
@@ -277,7 +283,9 @@ static void set(struct flow_state *state, const struct ir_event *event)
     }
     bool alias = term && (term->kind == TERM_ADDRESS || term->kind == TERM_VALUE);
 
-    if (place_is_memory(place) && !alias && !memory_matters(state, place)) {
+    bool answer = term && term->kind == TERM_INT && is_out_parameter(place);
+
+    if (place_is_memory(place) && !alias && !answer && !memory_matters(state, place)) {
         return;
     }
     if (!term || endless(term)) {

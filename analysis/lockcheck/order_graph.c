@@ -41,7 +41,7 @@ static guint edge_hash(gconstpointer key)
     const struct order_edge *e = key;
 
     return (e->from->number * 31 + e->to->number) * 31 + (guint)e->from_mode * 8 +
-           (guint)e->to_mode * 2 + e->trylock + g_direct_hash(e->relation);
+           (guint)e->to_mode * 2 + e->trylock + e->dying * 64u + g_direct_hash(e->relation);
 }
 
 static gboolean edge_equal(gconstpointer left, gconstpointer right)
@@ -49,7 +49,8 @@ static gboolean edge_equal(gconstpointer left, gconstpointer right)
     const struct order_edge *a = left, *b = right;
 
     return a->from == b->from && a->to == b->to && a->from_mode == b->from_mode &&
-           a->to_mode == b->to_mode && a->trylock == b->trylock && a->relation == b->relation;
+           a->to_mode == b->to_mode && a->trylock == b->trylock && a->dying == b->dying &&
+           a->relation == b->relation;
 }
 
 static void step_free(void *data)
@@ -240,6 +241,7 @@ static void add_edge(struct builder *builder, const struct flow_state *state,
     wanted.from_mode = held->held.mode;
     wanted.to_mode = take->mode;
     wanted.trylock = take->trylock;
+    wanted.dying = take->dying;
     if (wanted.from == wanted.to) {
         wanted.relation = order_relation(state, held->place, take->place);
         name_instances(&wanted, held->place, take->place);

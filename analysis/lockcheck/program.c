@@ -438,6 +438,7 @@ struct program *program_new(GPtrArray *units, const struct rules *rules)
     }
     program_resolve_slots(program);
     link_callers(program);
+    program_find_fatal(program);
     return program;
 }
 

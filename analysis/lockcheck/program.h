@@ -45,6 +45,7 @@ struct pcall {
     GPtrArray *callbacks; /* of struct pfunction: what the callee calls before it returns, by
                              RULE_CALLBACK */
     bool unresolved;      /* indirect, and nothing known can be called */
+    bool fatal;           /* never comes back: the program ends there, or an error unwinds */
 };
 
 struct program_index; /* what program*.c need to answer questions */

@@ -22,6 +22,8 @@ struct pfunction *program_linked(const struct program *program, uint32_t unit, c
 
 /* Follows function pointers; fills pcall.targets, slots, pfunction.stored. */
 void program_resolve_slots(struct program *program);
+/* Fills pcall.fatal. */
+void program_find_fatal(struct program *program);
 void slot_graph_free(struct slot_graph *graph);
 
 #endif

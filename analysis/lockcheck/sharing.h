@@ -20,6 +20,7 @@ struct toucher {
 struct locked_access {
     const struct pfunction *function;
     struct ir_loc loc;
+    bool writes;
     GPtrArray *held; /* of struct lock_class; owned */
 };
 

@@ -85,9 +85,10 @@ static void access_clear(void *data)
 /* Takes `held` over. A place that several states or callers reach counts once,
  * with what is held in all of them. */
 static void note_access(struct usage *usage, const struct pfunction *function, struct ir_loc loc,
-                        GPtrArray *held)
+                        bool writes, GPtrArray *held)
 {
-    struct locked_access access = {.function = function, .loc = loc, .held = held};
+    struct locked_access access = {
+        .function = function, .loc = loc, .held = held, .writes = writes};
 
     if (!usage->locks) {
         usage->locks = g_hash_table_new(NULL, NULL);
@@ -101,6 +102,7 @@ static void note_access(struct usage *usage, const struct pfunction *function, s
             break;
         }
         if (old->loc.line == loc.line) {
+            old->writes |= writes;
             intersect(&old->held, held);
             g_ptr_array_unref(held);
             return;
@@ -142,7 +144,7 @@ static void visit_access(struct locksets *l, const struct pfunction *function,
     }
     usage = g_hash_table_lookup(l->sharing->usages, variable);
     if (is_candidate(usage) && entries_of(l->sharing->entries, function) && !sets_up(function)) {
-        note_access(usage, function, event->loc, held_now(l, function, state));
+        note_access(usage, function, event->loc, writes, held_now(l, function, state));
     }
 }
 
@@ -240,15 +242,35 @@ static guint count_without(const struct locksets *l, const struct usage *usage,
     return count;
 }
 
+/* Whether the lock is surely meant for it: it is written under the lock, and
+ * not by one function alone, which may have the lock for something else. */
+static bool is_meant(const struct usage *usage, const struct lock_class *class)
+{
+    const struct pfunction *first = NULL;
+    bool written = false, several = false;
+
+    for (guint i = 0; i < usage->seen->len; i++) {
+        const struct locked_access *access = &g_array_index(usage->seen, struct locked_access, i);
+
+        if (contains(access->held, class)) {
+            written |= access->writes;
+            several |= first && first != access->function;
+            first = first ? first : access->function;
+        }
+    }
+    return written && several;
+}
+
 static void report_forgotten(struct locksets *l, const struct usage *usage,
                              const struct lock_class *class)
 {
     guint without = count_without(l, usage, class);
     char *name = sharing_name(usage);
-    struct finding *finding =
-        findings_add(l->sharing->findings, CHECK_SHARING, SEVERITY_WARNING, usage->variable->loc,
-                     NULL, "%s is touched by several threads, with %s held at %u of %u places",
-                     name, class->name, usage->seen->len - without, usage->seen->len);
+    struct finding *finding = findings_add(
+        l->sharing->findings, CHECK_SHARING,
+        is_meant(usage, class) ? SEVERITY_WARNING : SEVERITY_NOTE, usage->variable->loc, NULL,
+        "%s is touched by several threads, with %s held at %u of %u places", name, class->name,
+        usage->seen->len - without, usage->seen->len);
 
     for (guint i = 0, told = 0; i < usage->seen->len && told < 4; i++) {
         const struct locked_access *access = &g_array_index(usage->seen, struct locked_access, i);
