@@ -241,6 +241,9 @@ bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t
     }
     if (!(cpu->mode & SYS_MODE_CODE64)) {
         *addr = (uint32_t)*addr;
+        if (cpu->mode & SYS_MODE_FLAT && *addr + size - 1 > UINT32_MAX) {
+            return sys_raise_error(cpu, seg == SYS_SS ? SYS_SSF : SYS_GP, 0);
+        }
         return true;
     }
     return sys_linear(cpu, seg, *addr, size, access & (SYS_READ | SYS_WRITE), addr);

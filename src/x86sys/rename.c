@@ -139,7 +139,7 @@ static bool is_sized_0f(const struct sys_insn *in)
     case 0xc7: /* RDRAND, RDSEED */
         return in->modrm >= 0xc0;
     default:
-        return false;
+        return op >= 0xc8 && op <= 0xcf; /* BSWAP: gives 0 with 16 bits */
     }
 }
 
