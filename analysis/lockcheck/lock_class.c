@@ -179,6 +179,21 @@ static void class_from_type(struct flow *flow, struct lock_class *class, const s
     }
 }
 
+bool class_of_given(struct flow *flow, const struct place *place,
+                    const struct ir_function *function, struct lock_class *class)
+{
+    const struct ir_variable *param;
+
+    if (place->depth != 1 || place->step != IR_STEP_DEREF || place->root != PLACE_PARAM ||
+        place->parent->number >= function->params->len) {
+        return false;
+    }
+    param = g_ptr_array_index(function->params, place->parent->number);
+    *class = (struct lock_class){.name = param->name};
+    class_from_type(flow, class, &param->type, 0);
+    return param->type.pointers == 1;
+}
+
 /* Takes `key` over. */
 static struct lock_class *class_new(struct flow *flow, char *key, const char *name,
                                     const struct ir_variable *variable)
