@@ -109,7 +109,7 @@ static bool beyond_limit(const struct sys_translation *t, const struct sys_insn 
 
 static bool ends_block(const struct sys_translation *t, const struct sys_insn *in)
 {
-    if (sys_system_is_inline(t, in)) {
+    if (sys_system_is_inline(t, in) || sys_string_is_inline(t, in)) {
         return false;
     }
     return sys_insn_ends_tb(in) || in->cls == SYS_INSN_STRING ||

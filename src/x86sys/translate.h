@@ -193,6 +193,9 @@ bool sys_system_is_inline(const struct sys_translation *t, const struct sys_insn
 bool sys_is_inline_sti(const struct sys_translation *t, const struct sys_insn *in);
 void sys_lower_system(struct sys_translation *t, const struct sys_insn *in);
 
+/* Whether a string instruction runs in line, if its checks pass (string.c). */
+bool sys_string_is_inline(const struct sys_translation *t, const struct sys_insn *in);
+
 /* Whether the instruction is left to C by sys_lower_stack. */
 bool sys_stack_is_c(const struct sys_insn *in);
 
