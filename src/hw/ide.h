@@ -1,0 +1,28 @@
+/* IDE: the PIIX3's function at 00:01.1 with two channels of two drives each, disks and
+ * CD-ROM drives, by programmed I/O and bus master DMA. */
+#ifndef MORTISE_HW_IDE_H
+#define MORTISE_HW_IDE_H
+
+#include "hw/disk.h"
+#include "hw/pci.h"
+
+#define IDE_DRIVES 4 /* primary master and slave, secondary master and slave */
+
+struct ide_drive {
+    struct disk *disk; /* NULL: no drive, or one without a disc if it is a CD-ROM drive */
+    bool cd;
+    const char *serial; /* at most 20 characters; NULL: one is made up */
+};
+
+struct ide;
+
+/* Takes the disks over when it succeeds. Interrupts 14 and 15 of the machine. Freed
+ * with the bus. */
+NODISCARD int ide_new(struct pci_bus *bus, int devfn, const struct ide_drive drives[IDE_DRIVES],
+                      struct ide **out, struct error *err) REQUIRES(bql);
+
+/* Puts another disc into a CD-ROM drive (NULL: takes it out); takes it over. */
+NODISCARD int ide_change_disc(struct ide *ide, unsigned drive, struct disk *disk, struct error *err)
+    REQUIRES(bql);
+
+#endif

@@ -1,0 +1,122 @@
+/* What the files of the IDE controller share. All state is under the BQL. */
+#ifndef MORTISE_HW_IDE_INTERNAL_H
+#define MORTISE_HW_IDE_INTERNAL_H
+
+#include "hw/ide.h"
+
+#define IDE_BUFFER   65536u
+#define ATAPI_SECTOR 2048u
+#define IDE_SERIAL   20
+
+enum ide_status {
+    IDE_ERR = 0x01,
+    IDE_DRQ = 0x08,
+    IDE_SEEK = 0x10,
+    IDE_FAULT = 0x20,
+    IDE_READY = 0x40,
+    IDE_BUSY = 0x80
+};
+enum ide_error { IDE_ABORTED = 0x04, IDE_ID_NOT_FOUND = 0x10, IDE_UNCORRECTABLE = 0x40 };
+
+/* What the data register is connected to. */
+enum ide_phase {
+    IDE_IDLE,
+    IDE_PIO_READ,  /* sectors to the host, more to come if `left` */
+    IDE_PIO_WRITE, /* sectors from the host */
+    IDE_PACKET,    /* a command packet from the host */
+    IDE_PACKET_IN, /* an answer to the host */
+    IDE_DMA_READ,  /* waits for the bus master */
+    IDE_DMA_WRITE,
+    IDE_DMA_PACKET, /* an answer in the buffer, or sectors of a disc */
+};
+
+/* Registers that a 48-bit command reads twice: the value and the one before it. */
+struct ide_reg {
+    uint8_t now, before;
+};
+
+struct ide_unit {
+    struct ide_channel *channel;
+    struct disk *disk;
+    bool cd, present;
+    char serial[IDE_SERIAL + 1];
+
+    uint8_t error, status;
+    struct ide_reg feature, count, low, mid, high;
+    uint8_t select; /* device register */
+    unsigned multiple;
+
+    enum ide_phase phase;
+    uint64_t lba;      /* of the next sector to be transferred */
+    uint32_t left;     /* sectors */
+    unsigned block;    /* sectors per DRQ */
+    unsigned pos, len; /* in buf */
+    uint8_t buf[IDE_BUFFER];
+
+    /* ATAPI */
+    uint8_t sense_key, sense_code, sense_qualifier;
+    bool locked, disc_changed, packet_dma;
+    uint32_t packet_limit; /* bytes per DRQ */
+    uint32_t answer_len;   /* bytes of an answer in buf; 0 with sectors of a disc */
+    uint32_t answer_done;
+};
+
+struct ide_channel {
+    struct ide *ide;
+    unsigned n;
+    struct memory_region ports, control_port;
+    struct ide_unit unit[2];
+    unsigned selected;
+    uint8_t control; /* device control register */
+    bool irq_pending;
+
+    /* Bus master. */
+    uint8_t bm_command, bm_status;
+    uint32_t bm_table;
+};
+
+struct ide {
+    struct pci_device pci;
+    struct memory_region bm;
+    struct ide_channel channel[2] GUARDED_BY(bql);
+};
+
+/* A place in a table of memory areas (PRD table). */
+struct ide_walk {
+    uint64_t table;
+    uint32_t addr, left; /* of the current area */
+    bool last;
+    unsigned areas;
+};
+
+/* ide.c */
+void ide_raise_irq(struct ide_channel *c) REQUIRES(bql);
+void ide_reset_unit(struct ide_unit *u);
+/* Ends a command. */
+void ide_done(struct ide_unit *u) REQUIRES(bql);
+void ide_fail(struct ide_unit *u, uint8_t error) REQUIRES(bql);
+
+/* ide_ata.c */
+void ide_ata_command(struct ide_unit *u, uint8_t command) REQUIRES(bql);
+/* The block in the buffer has been transferred. */
+void ide_ata_block_done(struct ide_unit *u) REQUIRES(bql);
+void ide_ata_dma(struct ide_unit *u) REQUIRES(bql);
+void ide_set_signature(struct ide_unit *u);
+
+/* ide_identify.c: 512 bytes into the buffer. */
+void ide_identify(struct ide_unit *u);
+
+/* ide_atapi.c */
+void ide_atapi_packet(struct ide_unit *u) REQUIRES(bql);
+void ide_atapi_block_done(struct ide_unit *u) REQUIRES(bql);
+void ide_atapi_dma(struct ide_unit *u) REQUIRES(bql);
+
+/* ide_dma.c. Starts a waiting transfer if the bus master has been started. */
+void ide_dma_try(struct ide_channel *c) REQUIRES(bql);
+struct ide_walk ide_dma_begin(const struct ide_channel *c) REQUIRES(bql);
+/* Moves up to len bytes between buf and the areas; returns how many could be. */
+uint32_t ide_dma_move(struct ide_channel *c, struct ide_walk *w, uint8_t *buf, uint32_t len,
+                      bool to_memory) REQUIRES(bql);
+void ide_dma_init(struct ide *ide) REQUIRES(bql);
+
+#endif
