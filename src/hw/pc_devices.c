@@ -52,7 +52,6 @@ int pc_make_interrupts(struct pc *pc, struct error *err)
         return rc;
     }
     lapic_set_pic(pc->lapics, pc->pic);
-    lapic_set_on_eoi(pc->lapics, ioapic_eoi, pc->ioapic);
     for (unsigned n = 0; n < 16; n++) {
         m->isa_irq[n] = (struct irq){.set = set_isa_irq, .opaque = pc, .n = n};
     }
