@@ -52,6 +52,7 @@ static bool is_comparable(const struct sys_insn *in)
     case ZYDIS_MNEMONIC_LAR:
     case ZYDIS_MNEMONIC_LSL:
     case ZYDIS_MNEMONIC_LSS:
+    case ZYDIS_MNEMONIC_MASKMOVQ: /* may leave MMX state even if it faults */
     case ZYDIS_MNEMONIC_SMSW:
     case ZYDIS_MNEMONIC_VERR:
     case ZYDIS_MNEMONIC_VERW:
