@@ -16,7 +16,7 @@ struct cpu;
 struct sys_cpu;
 struct tb;
 
-#define SYS_JUMP_BITS    12
+#define SYS_JUMP_BITS    14
 #define SYS_JUMP_ENTRIES (1u << SYS_JUMP_BITS)
 #define SYS_JUMP_TABLES  4
 
