@@ -135,19 +135,23 @@ void address_space_free(struct address_space *as) REQUIRES(bql);
 void address_space_set_listener(struct address_space *as, void (*changed)(void *opaque),
                                 void *opaque) REQUIRES(bql);
 
-/* Accesses, from any thread, devices' DMA included; the caller holds the BQL or
- * not (a region that wants it is entered with it either way), and is in no RCU
- * read section unless it holds the BQL. vCPUs call sys_device_load and _store. `size` for ld/st is
- * 1, 2, 4, 8, little-endian; the aligned ones in RAM are atomic. Unassigned
- * memory reads as all ones. */
+/* Accesses of CPUs, to memory and devices: size is 1, 2, 4, 8, little-endian; the
+ * aligned ones in RAM are atomic. Unassigned memory reads as all ones. A device
+ * that wants the BQL is called with it, so the caller has no lock and is in no read
+ * section. */
+enum memory_result address_space_load(struct address_space *as, uint64_t addr, unsigned size,
+                                      uint64_t *value) EXCLUDES(bql) MAY_BLOCK;
+enum memory_result address_space_store(struct address_space *as, uint64_t addr, unsigned size,
+                                       uint64_t value) EXCLUDES(bql) MAY_BLOCK;
+
+/* Accesses of devices (DMA), monitors and loaders, from any thread, with the BQL or
+ * a device's own lock or none: to memory only. A device is never entered through
+ * another one's DMA, nor through its own: MEMORY_ERROR, and reads give all ones, as
+ * where nothing is. */
 enum memory_result address_space_read(struct address_space *as, uint64_t addr, void *buf,
                                       uint64_t len);
 enum memory_result address_space_write(struct address_space *as, uint64_t addr, const void *buf,
                                        uint64_t len);
-enum memory_result address_space_load(struct address_space *as, uint64_t addr, unsigned size,
-                                      uint64_t *value);
-enum memory_result address_space_store(struct address_space *as, uint64_t addr, unsigned size,
-                                       uint64_t value);
 /* Whether [addr, addr+len) can be accessed: all of it RAM, or devices that take it. */
 bool address_space_valid(struct address_space *as, uint64_t addr, uint64_t len, bool write);
 

@@ -147,7 +147,7 @@ static enum next_step store_with_bql(struct address_space *as, uint64_t addr, un
 }
 
 static enum next_step load_once(struct address_space *as, uint64_t addr, unsigned size,
-                                uint64_t *value, enum memory_result *result)
+                                uint64_t *value, enum memory_result *result) EXCLUDES(bql)
 {
     enum next_step next;
 
@@ -157,10 +157,6 @@ static enum next_step load_once(struct address_space *as, uint64_t addr, unsigne
     if (next != WITH_BQL) {
         return next;
     }
-    if (bql_is_mine) {
-        bql_assert_locked();
-        return load_with_bql(as, addr, size, value, result);
-    }
     bql_lock();
     next = load_with_bql(as, addr, size, value, result);
     bql_unlock();
@@ -168,7 +164,7 @@ static enum next_step load_once(struct address_space *as, uint64_t addr, unsigne
 }
 
 static enum next_step store_once(struct address_space *as, uint64_t addr, unsigned size,
-                                 uint64_t value, enum memory_result *result)
+                                 uint64_t value, enum memory_result *result) EXCLUDES(bql)
 {
     enum next_step next = DONE;
 
@@ -181,10 +177,6 @@ static enum next_step store_once(struct address_space *as, uint64_t addr, unsign
     rcu_read_unlock();
     if (next != WITH_BQL) {
         return next;
-    }
-    if (bql_is_mine) {
-        bql_assert_locked();
-        return store_with_bql(as, addr, size, value, result);
     }
     bql_lock();
     next = store_with_bql(as, addr, size, value, result);
@@ -248,15 +240,16 @@ static uint8_t *direct(struct target t, uint64_t addr, uint64_t *len, bool write
     return t.r->host + (addr - t.r->first);
 }
 
-/* The largest natural access at addr within len bytes. */
-static unsigned natural_size(uint64_t addr, uint64_t len)
+/* The result for a place that is no memory. */
+static enum memory_result not_memory(struct target t)
 {
-    unsigned size = 8;
+    return t.r ? MEMORY_ERROR : MEMORY_UNASSIGNED;
+}
 
-    while (size > len || addr % size) {
-        size /= 2;
-    }
-    return size;
+/* How much of len bytes lies within what is at addr. */
+static uint64_t within(struct target t, uint64_t addr, uint64_t len)
+{
+    return t.last - addr < len - 1 ? t.last - addr + 1 : len;
 }
 
 enum memory_result address_space_read(struct address_space *as, uint64_t addr, void *buf,
@@ -269,18 +262,16 @@ enum memory_result address_space_read(struct address_space *as, uint64_t addr, v
         uint64_t n = len;
 
         rcu_read_lock();
-        const uint8_t *host = direct(find(as, addr), addr, &n, false);
+        struct target t = find(as, addr);
+        const uint8_t *host = direct(t, addr, &n, false);
         if (host) {
             memcpy(to, host, n);
+        } else {
+            n = within(t, addr, len);
+            memset(to, 0xff, n);
+            result = worse(result, not_memory(t));
         }
         rcu_read_unlock();
-        if (!host) {
-            uint64_t value;
-
-            n = natural_size(addr, len);
-            result = worse(result, address_space_load(as, addr, (unsigned)n, &value));
-            memcpy(to, &value, n);
-        }
         to += n;
         addr += n;
         len -= n;
@@ -303,15 +294,11 @@ enum memory_result address_space_write(struct address_space *as, uint64_t addr, 
         if (host) {
             memcpy(host, from, n);
             memory_ram_written(t.r->ram_addr + (addr - t.r->first), n);
+        } else {
+            n = within(t, addr, len);
+            result = worse(result, t.r && t.r->drops ? MEMORY_OK : not_memory(t));
         }
         rcu_read_unlock();
-        if (!host) {
-            uint64_t value = 0;
-
-            n = natural_size(addr, len);
-            memcpy(&value, from, n);
-            result = worse(result, address_space_store(as, addr, (unsigned)n, value));
-        }
         from += n;
         addr += n;
         len -= n;

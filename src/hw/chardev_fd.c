@@ -13,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "aio/bh.h"
 #include "aio/main_loop.h"
 #include "hw/chardev_internal.h"
 
@@ -161,7 +162,7 @@ static void update_watches(struct chardev_fd *c)
     c->watching_out = out;
     if (rc == -EPERM && in && !shared) { /* a file as input is always readable */
         c->watching_in = false;
-        on_readable(c);
+        aio_bh_schedule(c->read_bh);
     }
 }
 
@@ -205,6 +206,7 @@ static void fd_free(struct chardev *base)
         aio_clear_fd_handler(main_loop_iohandler_context(), c->listener);
         (void)close(c->listener);
     }
+    aio_bh_delete(c->read_bh);
     if (c->restore_tty) {
         restore_terminal();
     }
@@ -229,6 +231,7 @@ struct chardev_fd *chardev_fd_new(const char *label, struct error *err)
         return NULL;
     }
     c->in = c->out = c->listener = -1;
+    c->read_bh = aio_bh_new(main_loop_iohandler_context(), on_readable, c);
     return c;
 }
 

@@ -6,6 +6,7 @@
 
 #define CHARDEV_BUFFER 16384
 
+struct aio_bh;
 struct chardev;
 
 /* A kind. Each may be NULL. */
@@ -28,7 +29,8 @@ struct chardev_fd {
     struct chardev c;
     int in GUARDED_BY(bql);
     int out GUARDED_BY(bql);
-    bool out_always_ready GUARDED_BY(bql); /* a file: written at once */
+    bool out_always_ready GUARDED_BY(bql);       /* a file: written at once */
+    struct aio_bh *read_bh IMMUTABLE_AFTER_INIT; /* reads on where nothing can be waited for */
     bool watching_in GUARDED_BY(bql);
     bool watching_out GUARDED_BY(bql);
     bool restore_tty GUARDED_BY(bql);

@@ -7,8 +7,6 @@
 LOCK_CLASS_DEFINE(bql_class, RANK_BQL);
 struct mutex bql = MUTEX_INIT(&bql_class);
 
-_Thread_local bool bql_is_mine;
-
 bool bql_locked(void)
 {
 #ifdef MORTISE_LOCKDEP

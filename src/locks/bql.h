@@ -9,25 +9,8 @@
 
 extern struct mutex bql;
 
-/* Whether this thread is between its bql_lock and its bql_unlock, in every build.
- * Only for exec/memory_access.c, which is entered from both sides: devices' DMA
- * has the lock, a vCPU has not. */
-extern _Thread_local bool bql_is_mine;
-
-#define bql_lock()   bql_lock_at(LOCK_SITE)
-#define bql_unlock() bql_unlock_at(LOCK_SITE)
-
-static inline void bql_lock_at(const char *site) ACQUIRE(bql)
-{
-    mutex_lock_at(&bql, site);
-    bql_is_mine = true;
-}
-
-static inline void bql_unlock_at(const char *site) RELEASE(bql)
-{
-    bql_is_mine = false;
-    mutex_unlock_at(&bql, site);
-}
+#define bql_lock()   mutex_lock_at(&bql, LOCK_SITE)
+#define bql_unlock() mutex_unlock_at(&bql, LOCK_SITE)
 
 /* Whether the calling thread holds it, if it was taken by bql_lock in a build
  * with lockdep; elsewhere, whether anybody does. */

@@ -21,7 +21,7 @@ static bool find_page(struct sys_cpu *cpu, uint64_t linear, struct code_page *pa
     struct sys_page found;
 
     if (atomic_load_explicit(&e->read, memory_order_relaxed) != (linear & ~(GUEST_PAGE_SIZE - 1))) {
-        if (!sys_walk(cpu, linear, SYS_FETCH, mmu, &found, error)) {
+        if (!sys_walk_cached(cpu, linear, SYS_FETCH, mmu, &found, error)) {
             return false;
         }
         struct memory_page mem = address_space_page(sys_memory_space(cpu), found.phys);
@@ -58,7 +58,7 @@ bool sys_fetch_ram(struct sys_cpu *cpu, uint64_t linear, uint64_t *ram)
     return ok;
 }
 
-/* Bytes of one page; 0 if it can't be fetched. */
+/* Bytes of one page; 0 if it can't be fetched, or is a device's. */
 static uint32_t fetch_page(struct sys_cpu *cpu, uint64_t linear, uint8_t *to, uint32_t n,
                            bool raise, struct code_page *page)
 {
@@ -71,10 +71,7 @@ static uint32_t fetch_page(struct sys_cpu *cpu, uint64_t linear, uint8_t *to, ui
         sys_copy(to, page->host + linear % GUEST_PAGE_SIZE, n);
     }
     rcu_read_unlock();
-    if (ok && !page->host) {
-        sys_phys_load(cpu, page->phys | linear % GUEST_PAGE_SIZE, to, n);
-    }
-    return ok ? n : 0;
+    return ok && page->host ? n : 0;
 }
 
 uint32_t sys_fetch(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t len, uint64_t *ram)
@@ -86,18 +83,36 @@ uint32_t sys_fetch(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t len
         uint64_t at = linear + done;
         uint64_t left = GUEST_PAGE_SIZE - at % GUEST_PAGE_SIZE;
         uint32_t n = left < len - done ? (uint32_t)left : len - done;
-        struct code_page page;
+        struct code_page page = {.ram = SYS_NO_RAM};
 
         if (!(cpu->efer & SYS_EFER_LMA)) {
             at &= UINT32_MAX;
         }
-        if (fetch_page(cpu, at, to + done, n, done == 0, &page) == 0) {
-            break;
-        }
+        bool there = fetch_page(cpu, at, to + done, n, done == 0, &page);
         if (done == 0) {
             *ram = page.host ? page.ram | linear % GUEST_PAGE_SIZE : SYS_NO_RAM;
+        }
+        if (!there) {
+            break;
         }
         done += n;
     }
     return done;
+}
+
+uint32_t sys_fetch_device(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t len)
+{
+    uint64_t left = GUEST_PAGE_SIZE - linear % GUEST_PAGE_SIZE;
+    uint32_t n = left < len ? (uint32_t)left : len;
+    struct code_page page;
+
+    rcu_read_lock();
+    sys_tlb_sync(cpu);
+    bool ok = find_or_raise(cpu, linear, &page);
+    rcu_read_unlock();
+    if (!ok || page.host) {
+        return 0;
+    }
+    sys_phys_load(cpu, page.phys | linear % GUEST_PAGE_SIZE, buf, n);
+    return n;
 }

@@ -276,7 +276,7 @@ static bool translate(struct sys_cpu *cpu, struct round *r)
         cpu_process_work(&cpu->cpu);
         return true;
     }
-    return deliver(cpu, r);
+    return why == -EAGAIN || deliver(cpu, r);
 }
 
 /* Inside. */

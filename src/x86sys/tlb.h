@@ -52,6 +52,24 @@ struct sys_tlb_entry {
 
 #define SYS_TLB_CODE_ENTRIES 64
 
+/* Page walks that are remembered: see tlb_walks.c. */
+#define SYS_TLB_WALK_WAYS 4
+#define SYS_TLB_WALK_SETS 2048 /* at most; a power of two */
+#define SYS_PCIDS         4096
+struct sys_tlb_walk_set {
+    uint64_t key[SYS_TLB_WALK_WAYS];   /* linear page, and number of the address space */
+    uint64_t value[SYS_TLB_WALK_WAYS]; /* generation, physical page, rights; 0: empty */
+};
+struct sys_tlb_walks {
+    uint64_t generation; /* in bits 63..52 */
+    uint32_t sets;       /* in use */
+    uint32_t turnover;   /* entries thrown out since it has had this size */
+    uint16_t number;     /* of the current address space; 0: see number_of */
+    uint16_t last_number;
+    uint16_t number_of[SYS_PCIDS]; /* 0: nothing is known of the PCID */
+    _Alignas(64) struct sys_tlb_walk_set set[SYS_TLB_WALK_SETS];
+};
+
 struct sys_tlb {
     struct sys_tlb_entry e[SYS_MMU_MODES][SYS_TLB_ENTRIES];
     /* The same for fetches by the translator and the interpreter of system
@@ -63,6 +81,7 @@ struct sys_tlb {
     /* Bit n: pages of large ones have come from a GiB whose number is n modulo 64. */
     uint64_t large;
     _Atomic(uint32_t) use;
+    struct sys_tlb_walks walks;
 };
 
 /* Around generated code: see the top. By the vCPU's thread. */
@@ -145,12 +164,14 @@ void *sys_mem_host(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t
 void sys_mem_host_written(struct sys_cpu *cpu, uint64_t linear, uint32_t size);
 
 /* Copies up to len bytes of code at linear; returns how many there are before
- * the first page that can't be fetched (then, if 0 is returned, a #PF is in
- * cpu->exception). *ram: the RAM address of the first byte, or SYS_NO_RAM if it
- * does not lie in RAM or ROM (then the bytes are read once and must not be kept). */
+ * the first page that can't be fetched or is a device's. If 0 is returned, a #PF is
+ * in cpu->exception, or *ram is SYS_NO_RAM: a device. *ram is otherwise the RAM
+ * address of the first byte. */
 #define SYS_NO_RAM UINT64_MAX
-/* sys_fetch and sys_fetch_ram: not from devices with the mmap_lock held. */
 uint32_t sys_fetch(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t len, uint64_t *ram);
+/* The same from a device, within a page: read once, not to be kept. No lock held.
+ * 0: #PF, or it is no device's any more. */
+uint32_t sys_fetch_device(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t len);
 /* The RAM address of the code at linear, for looking TBs up; false: #PF raised. */
 bool sys_fetch_ram(struct sys_cpu *cpu, uint64_t linear, uint64_t *ram);
 
@@ -188,6 +209,10 @@ void sys_tlb_init(struct sys_cpu *cpu);
  * PG, CR4.PSE, PAE, PGE, SMEP, SMAP, PKE, LA57, EFER.NXE, PKRU, SMM. */
 void sys_tlb_flush(struct sys_cpu *cpu);
 void sys_tlb_flush_non_global(struct sys_cpu *cpu);
+/* CR3 has been loaded: keep: what is known of its PCID is still good. */
+void sys_tlb_switch(struct sys_cpu *cpu, bool keep);
+/* What is known of a PCID, the current one or another, but for global pages. */
+void sys_tlb_flush_pcid(struct sys_cpu *cpu, uint32_t pcid);
 void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear);
 
 /* The listener for cpu->memory and cpu->smram: all vCPUs get SYS_INT_TLB. */

@@ -96,7 +96,7 @@ static bool find_source(struct sys_translation *t, struct source *s)
     }
     s->device = s->ram == SYS_NO_RAM;
     if (s->device) {
-        s->have = sys_fetch(t->cpu, t->linear, s->buf, 15, &s->ram);
+        s->have = sys_fetch_device(t->cpu, t->linear, s->buf, 15);
     }
     return true;
 }
@@ -521,6 +521,10 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
     if (!find_source(&t, &s)) {
         return NULL;
     }
+    if (s.device && s.have == 0) { /* the memory map has changed since */
+        *why = cpu->exception.vector == SYS_NO_EXCEPTION ? -EAGAIN : -EFAULT;
+        return NULL;
+    }
     mmap_lock();
     bool fault = false;
     struct tb *tb = s.device ? NULL : sys_tb_find(cpu, &fault); /* somebody else was faster */
@@ -535,5 +539,8 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
         }
     }
     mmap_unlock();
+    if (!tb && *why == -EFAULT && cpu->exception.vector == SYS_NO_EXCEPTION) {
+        *why = -EAGAIN; /* memory has become a device's */
+    }
     return tb;
 }

@@ -98,30 +98,44 @@ UNUSED static void test_advance(int64_t ns, int64_t step)
     }
 }
 
+/* As a CPU, which has not got the BQL that the tests hold otherwise. */
+UNUSED static void test_cpu_store(struct address_space *as, uint64_t addr, unsigned size,
+                                  uint64_t value) NO_THREAD_SAFETY_ANALYSIS
+{
+    bql_unlock();
+    (void)address_space_store(as, addr, size, value);
+    bql_lock();
+}
+
+UNUSED static uint64_t test_cpu_load(struct address_space *as, uint64_t addr, unsigned size)
+    NO_THREAD_SAFETY_ANALYSIS
+{
+    uint64_t value = 0;
+
+    bql_unlock();
+    (void)address_space_load(as, addr, size, &value);
+    bql_lock();
+    return value;
+}
+
 UNUSED static void test_out(uint16_t port, unsigned size, uint64_t value)
 {
-    (void)address_space_store(machine.io_as, port, size, value);
+    test_cpu_store(machine.io_as, port, size, value);
 }
 
 UNUSED static uint64_t test_in(uint16_t port, unsigned size)
 {
-    uint64_t value = 0;
-
-    (void)address_space_load(machine.io_as, port, size, &value);
-    return value;
+    return test_cpu_load(machine.io_as, port, size);
 }
 
 UNUSED static void test_store(uint64_t addr, unsigned size, uint64_t value)
 {
-    (void)address_space_store(machine.memory_as, addr, size, value);
+    test_cpu_store(machine.memory_as, addr, size, value);
 }
 
 UNUSED static uint64_t test_load(uint64_t addr, unsigned size)
 {
-    uint64_t value = 0;
-
-    (void)address_space_load(machine.memory_as, addr, size, &value);
-    return value;
+    return test_cpu_load(machine.memory_as, addr, size);
 }
 
 /* Per test: recorded things are forgotten. */

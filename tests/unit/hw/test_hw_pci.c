@@ -234,9 +234,9 @@ static void test_smram_is_seen_by_smm_alone_unless_open(void **state)
     test_store(0xa8000, 4, 0x99);
     config_write(0, 0x72, 1, 0x0a);
     assert_int_equal(test_load(0xa8000, 4), 0xffffffff);
-    (void)address_space_load(machine.smram_as, 0xa8000, 4, &value);
+    value = test_cpu_load(machine.smram_as, 0xa8000, 4);
     assert_int_equal(value, 0x99);
-    (void)address_space_load(machine.smram_as, 0x2000, 4, &value);
+    value = test_cpu_load(machine.smram_as, 0x2000, 4);
     assert_int_equal(value, test_load(0x2000, 4));
     config_write(0, 0x72, 1, 0x1a);
     config_write(0, 0x72, 1, 0x4a); /* locked */
