@@ -1,0 +1,270 @@
+/* The VGA: text, planes, 256 colours, linear modes; what is on the screen. */
+#include "hw_test.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "hw/i440fx.h"
+#include "hw/vga.h"
+
+#define FRAME 0xe0000000u
+#define MMIO  0xe1000000u
+#define VGA   PCI_DEVFN(2, 0)
+#define SIZE  (1u << 20)
+
+static struct i440fx *host;
+static struct vga *vga;
+
+static void config_write(unsigned devfn, unsigned reg, unsigned size, uint32_t value)
+{
+    test_out(0xcf8, 4, 0x80000000 | devfn << 8 | (reg & 0xfc));
+    test_out((uint16_t)(0xcfc + reg % 4), size, value);
+}
+
+static int setup(void **state)
+{
+    struct error err = {""};
+    (void)state;
+
+    bql_assert_locked();
+    test_forget();
+    assert_int_equal(memory_region_init_ram(&machine.ram, "ram", 1 << 20, &err), 0);
+    memory_region_add(&machine.memory, 0, &machine.ram, 0);
+    assert_int_equal(i440fx_new(&machine, NULL, &host, &err), 0);
+    assert_int_equal(vga_new(machine.pci, VGA, SIZE, &vga, &err), 0);
+    config_write(VGA, 0x10, 4, FRAME);
+    config_write(VGA, 0x18, 4, MMIO);
+    config_write(VGA, 4, 2, 3);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    i440fx_free(host);
+    memory_region_destroy(&machine.ram);
+    return 0;
+}
+
+static void indexed(uint16_t port, uint8_t index, uint8_t value)
+{
+    test_out(port, 2, (unsigned)(index | value << 8));
+}
+
+static void palette(void)
+{
+    (void)test_in(0x3da, 1);
+    for (unsigned n = 0; n < 16; n++) {
+        test_out(0x3c0, 1, n);
+        test_out(0x3c0, 1, n);
+    }
+    test_out(0x3c0, 1, 0x20);
+    test_out(0x3c8, 1, 0);
+    for (unsigned n = 0; n < 256; n++) {
+        test_out(0x3c9, 1, n & 63);
+        test_out(0x3c9, 1, 0);
+        test_out(0x3c9, 1, n >> 2);
+    }
+}
+
+static void text_mode(void)
+{
+    palette();
+    indexed(0x3c4, 4, 2);
+    indexed(0x3c4, 2, 3);
+    indexed(0x3ce, 5, 0x10);
+    indexed(0x3ce, 6, 0x0e);
+    indexed(0x3d4, 1, 79);
+    indexed(0x3d4, 7, 0x1f);
+    indexed(0x3d4, 9, 15);
+    indexed(0x3d4, 0x12, 0x8f);
+    indexed(0x3d4, 0x13, 40);
+}
+
+static void test_text_is_written_and_seen(void **state)
+{
+    struct vga_image image;
+    char text[4000];
+    struct error err;
+    (void)state;
+
+    bql_assert_locked();
+    text_mode();
+    for (unsigned i = 0; i < 5; i++) {
+        test_store(0xb8000 + 160 + 2 * i, 2, (unsigned)("hello"[i]) | 0x0700);
+    }
+    assert_int_equal(test_load(0xb8000 + 160, 2), 'h' | 0x700);
+    assert_int_equal(test_load(0xa0000, 1), 0xff); /* not shown there */
+    assert_true(vga_text(vga, text, sizeof(text)));
+    assert_memory_equal(text + 81, "hello ", 6);
+    indexed(0x3c4, 4, 6); /* a glyph: plane 2 */
+    indexed(0x3c4, 2, 4);
+    indexed(0x3ce, 5, 0);
+    indexed(0x3ce, 6, 4);
+    indexed(0x3ce, 8, 0xff);
+    test_store(0xa0000 + 'h' * 32, 1, 0x80);
+    text_mode();
+    assert_int_equal(vga_screen(vga, &image, &err), 0);
+    assert_int_equal(image.width, 640);
+    assert_int_equal(image.height, 400);
+    assert_int_equal(image.pixels[16 * 640], 7 << 18 | 1 << 2);
+    assert_int_equal(image.pixels[16 * 640 + 1], 0);
+    free(image.pixels);
+}
+
+static void test_planes_are_combined_by_write_modes(void **state)
+{
+    (void)state;
+    indexed(0x3ce, 6, 5);
+    indexed(0x3c4, 4, 6);
+    indexed(0x3c4, 2, 0xf);
+    indexed(0x3ce, 8, 0xff);
+    indexed(0x3ce, 5, 2);
+    test_store(0xa0000, 1, 5);
+    indexed(0x3ce, 4, 0);
+    assert_int_equal(test_load(0xa0000, 1), 0xff);
+    indexed(0x3ce, 4, 1);
+    assert_int_equal(test_load(0xa0000, 1), 0);
+    indexed(0x3ce, 5, 8); /* read mode 1: where the colour is 5 */
+    indexed(0x3ce, 2, 5);
+    indexed(0x3ce, 7, 0xf);
+    assert_int_equal(test_load(0xa0000, 1), 0xff);
+    indexed(0x3ce, 2, 4);
+    assert_int_equal(test_load(0xa0000, 1), 0);
+    indexed(0x3ce, 5, 1); /* copy the latches */
+    test_store(0xa0001, 1, 0);
+    indexed(0x3ce, 5, 0);
+    indexed(0x3ce, 4, 2);
+    assert_int_equal(test_load(0xa0001, 1), 0xff);
+    indexed(0x3ce, 3, 0x18); /* exclusive or, of half the bits */
+    indexed(0x3ce, 8, 0x0f);
+    (void)test_load(0xa0001, 1);
+    test_store(0xa0001, 1, 0xff);
+    assert_int_equal(test_load(0xa0001, 1), 0xf0);
+    indexed(0x3ce, 3, 0);
+    indexed(0x3ce, 5, 3); /* set/reset where the byte says */
+    indexed(0x3ce, 0, 4);
+    indexed(0x3ce, 8, 0xff);
+    (void)test_load(0xa0002, 1);
+    test_store(0xa0002, 1, 0x3c);
+    indexed(0x3ce, 5, 0);
+    assert_int_equal(test_load(0xa0002, 1), 0x3c);
+}
+
+static void vbe(unsigned reg, unsigned value)
+{
+    test_out(0x1ce, 2, reg);
+    test_out(0x1cf, 2, value);
+}
+
+static unsigned vbe_get(unsigned reg)
+{
+    test_out(0x1ce, 2, reg);
+    return (unsigned)test_in(0x1cf, 2);
+}
+
+static void test_linear_mode_shows_the_frame_buffer(void **state)
+{
+    struct vga_image image;
+    struct error err;
+    (void)state;
+
+    bql_assert_locked();
+    assert_int_equal(vbe_get(0), 0xb0c5);
+    assert_int_equal(vbe_get(10), SIZE / 65536);
+    vbe(4, 0);
+    vbe(1, 320);
+    vbe(2, 200);
+    vbe(3, 32);
+    vbe(4, 0x41);
+    test_store(FRAME + (5 * 320 + 7) * 4, 4, 0x00abcdef);
+    assert_int_equal(vga_screen(vga, &image, &err), 0);
+    assert_int_equal(image.width, 320);
+    assert_int_equal(image.pixels[5 * 320 + 7], 0xabcdef);
+    free(image.pixels);
+    vbe(5, 1);
+    assert_int_equal(vbe_get(5), 1);
+    test_store(0xa0000, 1, 0x55);
+    assert_int_equal(test_load(FRAME + 0x10000, 1), 0x55);
+    vbe(9, 10);
+    assert_int_equal(test_load(MMIO + 0x500 + 18, 2), 10);
+    vbe(4, 3); /* what is possible */
+    assert_int_equal(vbe_get(3), 32);
+}
+
+static void test_mode_that_does_not_fit_is_cut(void **state)
+{
+    struct vga_image image;
+    struct error err;
+    (void)state;
+
+    bql_assert_locked();
+    vbe(1, 0xffff);
+    vbe(2, 0xffff);
+    vbe(3, 24);
+    vbe(4, 0x41);
+    assert_true(vbe_get(1) * vbe_get(2) * 3 <= SIZE);
+    for (unsigned reg = 0; reg < 12; reg++) {
+        vbe(reg, 0xffff);
+    }
+    vbe(4, 0);
+    vbe(4, 0x41);
+    assert_int_equal(vga_screen(vga, &image, &err), 0);
+    free(image.pixels);
+}
+
+static void test_random_registers_are_survived(void **state)
+{
+    uint64_t r = 88172645463325252;
+    char text[20000];
+    (void)state;
+
+    bql_assert_locked();
+    for (unsigned i = 0; i < 300000; i++) {
+        r ^= r << 13;
+        r ^= r >> 7;
+        r ^= r << 17;
+        switch (r >> 60 & 7) {
+        case 0:
+            vbe(r >> 8 & 15, r >> 16 & 0xffff);
+            break;
+        case 1:
+        case 2:
+            test_store(0xa0000 + (r >> 8) % 0x20000, 1u << (r >> 32) % 4, r);
+            break;
+        case 3:
+            (void)test_load(0xa0000 + (r >> 8) % 0x20000, 1);
+            break;
+        case 4:
+            test_store(MMIO + (r >> 8) % 0x1000, 1u << (r >> 32) % 3, r);
+            break;
+        default:
+            test_out((uint16_t)(0x3b0 + (r >> 8) % 0x30), 1, r >> 16 & 0xff);
+            break;
+        }
+        if (i % 5000 == 0) {
+            struct vga_image image;
+            struct error err;
+
+            if (vga_screen(vga, &image, &err) == 0) {
+                free(image.pixels);
+            }
+            (void)vga_text(vga, text, sizeof(text));
+        }
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_text_is_written_and_seen),
+        TEST(test_planes_are_combined_by_write_modes),
+        TEST(test_linear_mode_shows_the_frame_buffer),
+        TEST(test_mode_that_does_not_fit_is_cut),
+        TEST(test_random_registers_are_survived),
+    };
+
+    return cmocka_run_group_tests(tests, test_machine_up, test_machine_down);
+}
