@@ -17,6 +17,16 @@ const struct fact *state_fact(const struct flow_state *state, const struct term 
     return NULL;
 }
 
+void state_forget_fact(struct flow_state *state, const struct term *term)
+{
+    const struct fact *f = state_fact(state, term);
+
+    if (f) {
+        g_array_remove_index_fast(state->facts,
+                                  (guint)(f - (const struct fact *)(void *)state->facts->data));
+    }
+}
+
 struct range state_range(const struct flow_state *state, const struct term *term)
 {
     struct range range = range_any;

@@ -70,10 +70,48 @@ void state_leave_join(struct flow_state *state, uint32_t point)
     g_clear_pointer(&numbers, g_array_unref);
 }
 
+static const struct fact *fact_of(const struct flow_state *state, const struct term *term)
+{
+    return term ? state_fact(state, term) : NULL;
+}
+
+static bool same_range(const struct range *a, const struct range *b)
+{
+    if (a->lo != b->lo || a->hi != b->hi || a->ne_count != b->ne_count) {
+        return false;
+    }
+    for (int i = 0; i < a->ne_count; i++) {
+        if (range_has(b, a->ne[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the value of the point was known to be holds for `theirs` as well, or
+ * is given up. */
+static bool join_known(struct flow_state *into, const struct term *value,
+                       const struct range *theirs)
+{
+    struct range joined = state_range(into, value), before = joined;
+
+    range_join(&joined, theirs);
+    if (!fact_of(into, value) || same_range(&joined, &before)) {
+        return false;
+    }
+    state_forget_fact(into, value);
+    if (into->joins <= JOINS_MAX) {
+        (void)state_assume_range(into, value, &joined);
+    }
+    return true;
+}
+
 static bool join_value(struct flow_state *into, const struct flow_state *from,
                        const struct place *place, uint32_t point)
 {
     const struct term *mine = state_value(into, place), *theirs = state_value(from, place);
+    struct range mine_range = state_range(into, mine), theirs_range = state_range(from, theirs);
+    const struct term *value;
     uint32_t number;
 
     if (mine == theirs) {
@@ -81,9 +119,11 @@ static bool join_value(struct flow_state *into, const struct flow_state *from,
     }
     number = join_number(into->walk, point, place);
     if (is_joined(mine) && mine->place->number == number) {
-        return false;
+        return join_known(into, mine, &theirs_range);
     }
-    (void)state_unknown(into, place, number);
+    value = state_unknown(into, place, number);
+    range_join(&mine_range, &theirs_range);
+    (void)state_assume_range(into, value, &mine_range);
     return true;
 }
 
@@ -107,20 +147,19 @@ static bool join_values(struct flow_state *into, const struct flow_state *from, 
     return changed;
 }
 
-static bool same_range(const struct range *a, const struct range *b)
+static bool is_of_point(const struct flow_state *state, const struct term *term, uint32_t point)
 {
-    if (a->lo != b->lo || a->hi != b->hi || a->ne_count != b->ne_count) {
-        return false;
-    }
-    for (int i = 0; i < a->ne_count; i++) {
-        if (range_has(b, a->ne[i])) {
-            return false;
+    for (guint i = 0; is_joined(term) && state->env && i < state->env->len; i++) {
+        const struct binding *b = &g_array_index(state->env, struct binding, i);
+
+        if (b->term == term && join_number(state->walk, point, b->place) == term->place->number) {
+            return true;
         }
     }
-    return true;
+    return false;
 }
 
-static bool join_facts(struct flow_state *into, const struct flow_state *from)
+static bool join_facts(struct flow_state *into, const struct flow_state *from, uint32_t point)
 {
     bool changed = false;
 
@@ -129,7 +168,8 @@ static bool join_facts(struct flow_state *into, const struct flow_state *from)
         struct range theirs = state_range(from, f->term), joined = f->range;
 
         range_join(&joined, &theirs);
-        if (same_range(&joined, &f->range)) {
+        /* Values of the point are joined with what the others have instead. */
+        if (is_of_point(into, f->term, point) || same_range(&joined, &f->range)) {
             i++;
             continue;
         }
@@ -147,7 +187,7 @@ static bool join_facts(struct flow_state *into, const struct flow_state *from)
 bool state_join(struct flow_state *into, const struct flow_state *from, uint32_t point)
 {
     /* Facts first: a value that changes takes what was known of it along. */
-    bool changed = join_facts(into, from);
+    bool changed = join_facts(into, from, point);
 
     changed |= join_values(into, from, point);
     if (from->coarse && !into->coarse) {

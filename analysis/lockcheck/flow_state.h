@@ -103,6 +103,7 @@ bool state_assume_range(struct flow_state *state, const struct term *term,
                         const struct range *range);
 /* Others may have changed what is in memory. */
 void state_forget_memory(struct flow_state *state, bool kept_too, const GHashTable *names);
+void state_forget_fact(struct flow_state *state, const struct term *term);
 /* The present opaque value `number` is that of an earlier round from now on. */
 void state_age(struct flow_state *state, uint32_t number);
 /* `into` knows what both know, at a point of the function; both hold the same
