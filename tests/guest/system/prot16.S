@@ -128,12 +128,12 @@ on_gp:
 1:  mov %sp, %bx
     mov $0x10, %dx
     mov %dx, %ds
-    addr32 mov RESULTS + 0x100, %edx
-    addr32 mov %cx, (%edx)
+    mov RESULTS + 0x100, %edx
+    mov %cx, (%edx)
     mov %ss:(%bx), %cx
-    addr32 mov %cx, 2(%edx)
+    mov %cx, 2(%edx)
     addl $4, %edx
-    addr32 mov %edx, RESULTS + 0x100
+    mov %edx, RESULTS + 0x100
     mov %ss:2(%bx), %bp         # HLT ends it
     cmpb $0xf4, %cs:(%bp)
     je 2f

@@ -68,7 +68,7 @@ program:
     mov %ax, %es:0              # 0x88000
     mov %gs, %ax
     mov %ax, %es:2
-    addr32 mov %esi, %es:4
+    mov %esi, %es:4
     push $7
     pop %cx                     # SS: 6000
     call 1f
@@ -85,9 +85,9 @@ program:
     int $0x21
     mov 0xffff, %ax             # a word across the limit
     mov $0x12345, %ebp
-    addr32 mov (%ebp), %al      # beyond the limit, and of SS
+    mov (%ebp), %al      # beyond the limit, and of SS
     mov $0x100, %bx
-    addr32 mov %es:(%ebx), %al  # fine
+    mov %es:(%ebx), %al  # fine
     mov %ss, %ax
     mov %ax, %es:12
     mov %cr0, %eax              # privileged
