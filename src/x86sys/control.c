@@ -77,11 +77,10 @@ bool sys_cr3_set(struct sys_cpu *cpu, uint64_t value)
     } else if (pae_paging(cpu, cpu->cr0, cpu->cr4) && !sys_pdpte_load(cpu, value)) {
         return false;
     }
-    /* The TLB has no tags for PCIDs: it keeps nothing for a switch away and back. */
     bool same = value == cpu->cr3;
     cpu->cr3 = value;
     if (!keep || !same) {
-        sys_tlb_flush_non_global(cpu);
+        sys_tlb_switch(cpu, keep);
     }
     return true;
 }

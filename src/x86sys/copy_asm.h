@@ -1,4 +1,4 @@
-/* Copies that use no vector register, as memcpy of the C library does: guest vector
+/* Copies that use no vector register, as memcpy of the C library may: guest vector
  * state may be live. They are instructions, lest the compiler make calls of
  * memcpy of them; and single ones for sizes of 1, 2, 4 and 8, so that a naturally
  * aligned access to guest memory is one access for other CPUs. */
@@ -41,6 +41,11 @@ static inline void sys_copy(void *dst, const void *src, size_t n)
         __asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
         break;
     }
+}
+
+static inline void sys_zero(void *dst, size_t n)
+{
+    __asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(0) : "memory");
 }
 
 #endif

@@ -1,5 +1,4 @@
-/* INVLPG, INVPCID, and the cache instructions, which have nothing to do here. The
- * TLB holds translations of the current PCID only, so others have none to lose. */
+/* INVLPG, INVPCID, and the cache instructions, which have nothing to do here. */
 #include <string.h>
 
 #include "x86sys/operand.h"
@@ -61,8 +60,11 @@ bool sys_op_invpcid(struct sys_cpu *cpu, const struct sys_insn *in)
         sys_tlb_flush_page(cpu, d.linear);
     } else if (type == 2) {
         sys_tlb_flush(cpu);
-    } else if (type == 3 || (type == 1 && current)) {
+    } else if (type == 3) {
         sys_tlb_flush_non_global(cpu);
+    } else {
+        /* Of another PCID one address is not told from the rest. */
+        sys_tlb_flush_pcid(cpu, (uint32_t)d.pcid);
     }
     return true;
 }

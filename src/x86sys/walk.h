@@ -46,6 +46,18 @@ uint32_t sys_page_denied(const struct sys_cpu *cpu, uint32_t rights, uint32_t ac
 bool sys_walk(struct sys_cpu *cpu, uint64_t linear, uint32_t access, enum sys_mmu mmu,
               struct sys_page *page, uint32_t *error) REQUIRES_SHARED(rcu_cap);
 
+/* The same, by way of what earlier walks have found (tlb_walks.c). */
+bool sys_walk_cached(struct sys_cpu *cpu, uint64_t linear, uint32_t access, enum sys_mmu mmu,
+                     struct sys_page *page, uint32_t *error) REQUIRES_SHARED(rcu_cap);
+/* For tlb.c: forgets all; all but global pages; one page of this address space and
+ * the global one there; a PCID; changes over to the PCID of CR3. */
+void sys_walks_init(struct sys_cpu *cpu);
+void sys_walks_flush(struct sys_cpu *cpu);
+void sys_walks_flush_non_global(struct sys_cpu *cpu);
+void sys_walks_flush_page(struct sys_cpu *cpu, uint64_t linear);
+void sys_walks_forget_pcid(struct sys_cpu *cpu, uint32_t pcid);
+void sys_walks_switch(struct sys_cpu *cpu, bool keep);
+
 /* Physical memory as the CPU sees it now (SMM). */
 static inline struct address_space *sys_memory_space(const struct sys_cpu *cpu)
 {

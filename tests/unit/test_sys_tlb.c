@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "exec/exclusive.h"
 #include "exec/guest_ops.h"
@@ -352,6 +353,139 @@ static void test_flushing_one_address_forgets_all_of_its_large_page(void **state
     assert_false(writes(SYS_MMU_KERNEL, USER_PAGE + 0x5000));
 }
 
+/* Where the address leads now: RAM address of the page. */
+static uint64_t leads_to(uint64_t linear)
+{
+    bool commit;
+
+    return (uint64_t)(begin(linear & ~UINT64_C(0xfff), 1, SYS_READ, &commit) - ram_at(0));
+}
+
+/* Loads CR3 with another PCID, and the first one again. */
+static void switch_away_and_back(uint64_t other, bool keep)
+{
+    fx->cpu->cr3 = TABLE(0) | other;
+    sys_tlb_switch(fx->cpu, keep);
+    fx->cpu->cr3 = TABLE(0) | 1;
+    sys_tlb_switch(fx->cpu, keep);
+}
+
+static void test_an_address_space_is_remembered_by_its_pcid(void **state)
+{
+    (void)state;
+    fx->cpu->cr4 |= SYS_CR4_PCIDE;
+    fx->cpu->cr3 = TABLE(0) | 1;
+    map(USER_PAGE, PAGE | ALL);
+    assert_int_equal(leads_to(USER_PAGE), PAGE);
+    map(USER_PAGE, (PAGE + 0x1000) | ALL); /* unknown to the TLB as long as it is not told */
+    switch_away_and_back(2, true);
+    assert_false(reads(SYS_MMU_KERNEL, USER_PAGE));
+    assert_int_equal(leads_to(USER_PAGE), PAGE);
+    fx->cpu->cr3 = TABLE(0) | 2;
+    sys_tlb_switch(fx->cpu, true);
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000); /* of another space nothing serves */
+    switch_away_and_back(2, false);
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000);
+}
+
+static void test_a_pcid_is_forgotten_from_elsewhere(void **state)
+{
+    (void)state;
+    fx->cpu->cr4 |= SYS_CR4_PCIDE;
+    fx->cpu->cr3 = TABLE(0) | 1;
+    map(USER_PAGE, PAGE | ALL);
+    assert_int_equal(leads_to(USER_PAGE), PAGE);
+    fx->cpu->cr3 = TABLE(0) | 2;
+    sys_tlb_switch(fx->cpu, true);
+    sys_tlb_flush_pcid(fx->cpu, 1);
+    map(USER_PAGE, (PAGE + 0x1000) | ALL);
+    switch_away_and_back(2, true);
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000);
+    map(USER_PAGE, (PAGE + 0x2000) | ALL);
+    sys_tlb_flush_pcid(fx->cpu, 1); /* the current one */
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x2000);
+}
+
+static void test_a_flushed_page_is_walked_again(void **state)
+{
+    (void)state;
+    for (unsigned global = 0; global < 2; global++) {
+        map(USER_PAGE, PAGE | ALL | (global ? G : 0));
+        assert_int_equal(leads_to(USER_PAGE), PAGE);
+        map(USER_PAGE, (PAGE + 0x1000) | ALL);
+        sys_tlb_flush_page(fx->cpu, USER_PAGE);
+        assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000);
+        sys_tlb_flush_page(fx->cpu, USER_PAGE);
+    }
+}
+
+static void test_global_pages_stay_over_all_switches(void **state)
+{
+    (void)state;
+    fx->cpu->cr4 |= SYS_CR4_PCIDE;
+    fx->cpu->cr3 = TABLE(0) | 1;
+    map(USER_PAGE, PAGE | ALL | G);
+    uint64_t other = USER_PAGE + UINT64_C(1024) * 4096; /* takes its place in the first table */
+    entry_put(entry_at(other, 2), TABLE(6) | ALL);
+    entry_put(TABLE(6) + (other >> 12 & 511) * 8, (PAGE + 0x7000) | ALL);
+    assert_int_equal(leads_to(USER_PAGE), PAGE);
+    assert_int_equal(leads_to(other), PAGE + 0x7000);
+    map(USER_PAGE, (PAGE + 0x1000) | ALL);
+    sys_tlb_flush_non_global(fx->cpu);
+    switch_away_and_back(5, false);
+    assert_int_equal(leads_to(USER_PAGE), PAGE);
+    sys_tlb_flush(fx->cpu);
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000);
+}
+
+static void test_rights_that_tables_have_gained_need_no_flush(void **state)
+{
+    bool commit;
+
+    (void)state;
+    set_mmu(SYS_MMU_USER);
+    map(USER_PAGE, PAGE | P | U);
+    begin(USER_PAGE, 1, SYS_READ, &commit);
+    map(USER_PAGE, PAGE | ALL);
+    begin(USER_PAGE, 1, SYS_WRITE, &commit);
+    assert_true(entry_get(entry_at(USER_PAGE, 3)) & D);
+}
+
+static void test_numbers_of_address_spaces_may_run_out(void **state)
+{
+    (void)state;
+    fx->cpu->cr3 = TABLE(0);
+    for (unsigned i = 0; i < 10000; i++) {
+        map(USER_PAGE, (PAGE + i % 16 * 0x1000) | ALL);
+        sys_tlb_switch(fx->cpu, false);
+        assert_int_equal(leads_to(USER_PAGE), PAGE + i % 16 * 0x1000);
+    }
+    for (unsigned i = 0; i < 5000; i++) {
+        map(USER_PAGE, (PAGE + i % 16 * 0x1000) | ALL | G);
+        sys_tlb_flush(fx->cpu);
+        assert_int_equal(leads_to(USER_PAGE), PAGE + i % 16 * 0x1000);
+    }
+}
+
+/* More pages than all tables together hold, several times over. */
+static void test_a_large_working_set_is_walked_rightly(void **state)
+{
+    (void)state;
+    map(USER_PAGE, 0);
+    for (unsigned i = 0; i < 512; i++) {
+        entry_put(entry_at(USER_PAGE, 2) + 8 * i, TABLE(3) | ALL);
+    }
+    for (unsigned i = 0; i < 512; i++) {
+        entry_put(TABLE(3) + 8 * i, (PAGE + i * 0x1000) | ALL);
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint64_t n = 0; n < 60000; n++) {
+            assert_int_equal(leads_to(USER_PAGE + n * 4096), PAGE + n % 512 * 0x1000);
+        }
+    }
+    assert_true(fx->cpu->tlb.walks.sets > 128);
+}
+
 static void test_a_new_memory_map_is_seen_by_the_next_access(void **state) NO_THREAD_SAFETY_ANALYSIS
 {
     bool commit;
@@ -393,8 +527,10 @@ static void test_code_is_fetched_across_pages_as_far_as_it_goes(void **state)
     expect_fault(sys_fetch_ram(fx->cpu, USER_PAGE + 0x2004, &ram), USER_PAGE + 0x2004,
                  SYS_PF_PRESENT | SYS_PF_FETCH);
     map(USER_PAGE + 0x3000, DEVICE | ALL);
-    assert_int_equal(sys_fetch(fx->cpu, USER_PAGE + 0x3008, buf, 8, &ram), 8);
+    assert_int_equal(sys_fetch(fx->cpu, USER_PAGE + 0x3008, buf, 8, &ram), 0);
     assert_true(ram == SYS_NO_RAM);
+    assert_int_equal(fx->cpu->exception.vector, SYS_NO_EXCEPTION);
+    assert_int_equal(sys_fetch_device(fx->cpu, USER_PAGE + 0x3008, buf, 8), 8);
     assert_memory_equal(buf, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
 }
 
@@ -417,7 +553,7 @@ static void test_physical_memory_is_ram_only(void **state)
 #ifdef MORTISE_SANITIZE
 #define ROUNDS 300
 #else
-#define ROUNDS 20000
+#define ROUNDS 2000
 #endif
 static atomic_bool stop_storing;
 static atomic_uint stores, refused;
@@ -429,7 +565,7 @@ static void store_like_generated_code(struct sys_cpu *cpu)
     _Atomic(uint64_t) *counter = (_Atomic(uint64_t) *)(void *)ram_at(PAGE);
 
     if (atomic_load_explicit(&e->write, memory_order_relaxed) == USER_PAGE) {
-        for (volatile unsigned spin = 0; spin < 20; spin++) {
+        for (volatile unsigned spin = 0; spin < 1000; spin++) {
         }
         atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
                               memory_order_relaxed);
@@ -474,8 +610,7 @@ static void protect_and_watch(void)
     mmap_lock();
     sys_tlb_protect_ram(ram);
     uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
-    for (volatile unsigned spin = 0; spin < 300; spin++) {
-    }
+    usleep(50); /* lets one run that was about to store */
     uint64_t after = atomic_load_explicit(counter, memory_order_relaxed);
     memory_ram_set_code(ram, false);
     mmap_unlock();
@@ -524,6 +659,13 @@ int main(void)
         TEST(test_a_fault_on_the_second_page_leaves_the_first_alone),
         TEST(test_flushes_forget_what_they_should),
         TEST(test_flushing_one_address_forgets_all_of_its_large_page),
+        TEST(test_an_address_space_is_remembered_by_its_pcid),
+        TEST(test_a_pcid_is_forgotten_from_elsewhere),
+        TEST(test_a_flushed_page_is_walked_again),
+        TEST(test_global_pages_stay_over_all_switches),
+        TEST(test_rights_that_tables_have_gained_need_no_flush),
+        TEST(test_numbers_of_address_spaces_may_run_out),
+        TEST(test_a_large_working_set_is_walked_rightly),
         TEST(test_a_new_memory_map_is_seen_by_the_next_access),
         TEST(test_code_is_fetched_across_pages_as_far_as_it_goes),
         TEST(test_physical_memory_is_ram_only),
