@@ -112,9 +112,12 @@ static enum memory_result write_all(const struct view_range *r, uint64_t offset,
     return result;
 }
 
-enum memory_result memory_device_read(const struct view_range *r, uint64_t addr, unsigned size,
+/* Of the range they keep a copy: a callback that moves regions makes a new view, and
+ * with the BQL alone the old one may be freed before the callback is back. */
+enum memory_result memory_device_read(const struct view_range *where, uint64_t addr, unsigned size,
                                       uint64_t *value)
 {
+    const struct view_range range = *where, *r = &range;
     const struct entered here = {.opaque = r->mr->opaque, .outer = innermost};
     enum memory_result result;
 
@@ -128,9 +131,10 @@ enum memory_result memory_device_read(const struct view_range *r, uint64_t addr,
     return result;
 }
 
-enum memory_result memory_device_write(const struct view_range *r, uint64_t addr, unsigned size,
+enum memory_result memory_device_write(const struct view_range *where, uint64_t addr, unsigned size,
                                        uint64_t value)
 {
+    const struct view_range range = *where, *r = &range;
     const struct entered here = {.opaque = r->mr->opaque, .outer = innermost};
     enum memory_result result;
 

@@ -58,9 +58,9 @@ static inline uint64_t memory_region_last(const struct memory_region *mr) REQUIR
 
 /* memory_dispatch.c: one access within the range, to the device's callbacks. The
  * caller holds the BQL, or an RCU read section if the region is lockless. */
-enum memory_result memory_device_read(const struct view_range *r, uint64_t addr, unsigned size,
+enum memory_result memory_device_read(const struct view_range *where, uint64_t addr, unsigned size,
                                       uint64_t *value);
-enum memory_result memory_device_write(const struct view_range *r, uint64_t addr, unsigned size,
+enum memory_result memory_device_write(const struct view_range *where, uint64_t addr, unsigned size,
                                        uint64_t value);
 /* Whether an event notifier takes the write, and has been told. */
 bool memory_notify(const struct view_range *r, uint64_t addr, unsigned size, uint64_t value)
