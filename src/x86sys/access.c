@@ -9,6 +9,7 @@
 
 #include "exec/tb.h"
 #include "x86sys/copy_asm.h"
+#include "x86sys/emulate.h"
 
 /* An access of up to a page, resolved. */
 struct resolved {
@@ -30,7 +31,7 @@ static uint32_t head_of(uint64_t linear, uint32_t size)
 static bool resolve_page(struct sys_cpu *cpu, uint64_t linear, uint32_t access, struct resolved *r,
                          unsigned n, uint32_t *error) REQUIRES_SHARED(rcu_cap)
 {
-    if (!sys_walk_cached(cpu, linear, access, r->mmu, &r->page[n], error)) {
+    if (!sys_walk(cpu, linear, access, r->mmu, &r->page[n], error)) {
         return false;
     }
     r->phys[n] = r->page[n].phys | linear % GUEST_PAGE_SIZE;
@@ -68,8 +69,18 @@ static bool resolve_or_raise(struct sys_cpu *cpu, uint64_t linear, uint32_t size
     uint64_t fault;
     uint32_t error;
 
-    return resolve(cpu, linear, size, access, r, &fault, &error) ||
-           sys_raise_page_fault(cpu, fault, error);
+    if (!resolve(cpu, linear, size, access, r, &fault, &error)) {
+        return sys_raise_page_fault(cpu, fault, error);
+    }
+    return true;
+}
+
+/* An access that will be made: a breakpoint may be on it. */
+static void note_access(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access)
+{
+    if (cpu->mode & SYS_MODE_DEBUG && !(access & (SYS_IMPLICIT | SYS_FETCH))) {
+        sys_debug_check(cpu, linear, size, access);
+    }
 }
 
 /* Whether the access can be made in host memory as one: on one page of RAM, or on
@@ -135,6 +146,9 @@ uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, 
         host = begin_in_ram(cpu, linear, size, access, &r, commit);
     }
     rcu_read_unlock();
+    if (ok) {
+        note_access(cpu, linear, size, access);
+    }
     if (!ok || host) {
         return host;
     }
@@ -214,6 +228,7 @@ bool sys_mem_read(struct sys_cpu *cpu, uint64_t linear, void *buf, uint32_t size
     if (!resolve_and_fill(cpu, linear, size, access, &r)) {
         return false;
     }
+    note_access(cpu, linear, size, access);
     sys_phys_load(cpu, r.phys[0], buf, r.head);
     if (r.head < size) {
         sys_phys_load(cpu, r.phys[1], (uint8_t *)buf + r.head, size - r.head);
@@ -243,6 +258,7 @@ bool sys_mem_write(struct sys_cpu *cpu, uint64_t linear, const void *buf, uint32
     if (!resolve_and_fill(cpu, linear, size, access, &r)) {
         return false;
     }
+    note_access(cpu, linear, size, access);
     sys_phys_store(cpu, r.phys[0], buf, r.head);
     if (r.head < size) {
         sys_phys_store(cpu, r.phys[1], (const uint8_t *)buf + r.head, size - r.head);
@@ -273,7 +289,7 @@ void *sys_mem_host(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t
     const struct sys_tlb_entry *e = hit(cpu, linear, size, access);
     if (e) {
         host = hit_host(e, linear);
-    } else if (head_of(linear, size) == size &&
+    } else if (head_of(linear, size) == size && !sys_debug_watches(cpu, linear) &&
                resolve(cpu, linear, size, access, &r, &fault, &error) && in_ram(&r, size, access) &&
                (sys_tlb_fill(cpu, r.mmu, linear, &r.page[0], &r.mem[0]) || !(access & SYS_WRITE))) {
         host = r.mem[0].host + linear % GUEST_PAGE_SIZE;

@@ -52,6 +52,15 @@ static uint64_t hits(const struct sys_cpu *cpu, uint64_t linear, uint32_t size, 
     return found;
 }
 
+bool sys_debug_watches(const struct sys_cpu *cpu, uint64_t linear)
+{
+    const uint64_t page = 4096;
+    if (!(cpu->mode & SYS_MODE_DEBUG)) {
+        return false;
+    }
+    return hits(cpu, linear & ~(page - 1), (uint32_t)page, SYS_READ | SYS_WRITE) != 0;
+}
+
 bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access)
 {
     if (!(access & SYS_FETCH)) {
@@ -59,8 +68,6 @@ bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32
         return true;
     }
     if (cpu->rflags & X86_RF) {
-        /* For this one instruction; if it faults, the image has it again. */
-        cpu->rflags &= ~(uint64_t)X86_RF;
         return true;
     }
     uint64_t found = hits(cpu, linear, 1, SYS_FETCH);
@@ -69,6 +76,10 @@ bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32
 
 bool sys_debug_after(struct sys_cpu *cpu, uint32_t mode_before)
 {
+    if (!cpu->rf_loaded) {
+        cpu->rflags &= ~(uint64_t)X86_RF;
+    }
+    cpu->rf_loaded = false;
     if (cpu->no_step) {
         cpu->no_step = false;
         return true;

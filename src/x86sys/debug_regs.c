@@ -26,9 +26,14 @@ static bool dr_set(struct sys_cpu *cpu, unsigned n, uint64_t value)
     } else if (n == 7) {
         value = (value | DR7_FIXED) & ~DR7_ZERO;
     }
+    /* What is watched is kept out of the TLB. */
+    uint32_t before = cpu->mode;
     cpu->dr[n] = value;
     if (n == 7) {
         sys_mode_update(cpu);
+    }
+    if (n != 6 && (before | cpu->mode) & SYS_MODE_DEBUG) {
+        sys_tlb_flush(cpu);
     }
     return true;
 }

@@ -73,6 +73,7 @@ bool sys_event_deliver(struct sys_cpu *cpu, const struct sys_event *ev)
 bool sys_deliver_exception(struct sys_cpu *cpu)
 {
     struct sys_exception ex = cpu->exception;
+    cpu->debug_hits = 0; /* of an instruction that did not come to its end */
     leave_traces(cpu, &ex);
     for (;;) {
         cpu->exception.vector = SYS_NO_EXCEPTION;

@@ -46,9 +46,12 @@ bool sys_operand(struct sys_cpu *cpu, const struct sys_insn *in, uint32_t size, 
 
 /* Debug, in modes SYS_MODE_DEBUG and SYS_MODE_TF, where a TB has one instruction.
  * Before it: whether DR0..3 have a breakpoint on it (SYS_FETCH, size 1): raises
- * #DB, with rip at it. For each access of it, once it is known to succeed: notes
+ * #DB, with rip at it, unless RF is set. For each access of it, once it is known to succeed: notes
  * a hit, returns true. */
 bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access);
+/* Whether a breakpoint on data lies in the page of `linear`: accesses to it do not go
+ * through the TLB. Who changes DR0..3 or DR7 flushes it. */
+bool sys_debug_watches(const struct sys_cpu *cpu, uint64_t linear);
 /* Behind it, when it has succeeded: clears RF, raises the #DB that TF or a noted hit
  * wants (false). mode_before: cpu->mode as the instruction began. */
 bool sys_debug_after(struct sys_cpu *cpu, uint32_t mode_before);

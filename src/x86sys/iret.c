@@ -171,6 +171,7 @@ enum sys_result sys_insn_iret(struct sys_cpu *cpu, const struct sys_insn *in)
 {
     unsigned size = sys_far_size(in);
     bool good;
+    bool debugged = (cpu->mode & (SYS_MODE_TF | SYS_MODE_DEBUG)) != 0;
     /* NMIs are unblocked even if it faults. */
     cpu->nmi_blocked = false;
     if (sys_protected(cpu)) {
@@ -183,5 +184,6 @@ enum sys_result sys_insn_iret(struct sys_cpu *cpu, const struct sys_insn *in)
         good = sys_raise_error(cpu, SYS_GP, 0);
     }
     sys_mode_update(cpu);
+    cpu->rf_loaded = good && debugged;
     return sys_result_of(good);
 }

@@ -220,6 +220,7 @@ struct OWNED_BY(its thread) sys_cpu {
     bool wait_sipi;
     struct sys_exception exception;
     uint64_t debug_hits; /* DR6 bits of data breakpoints that the current instruction has met */
+    bool rf_loaded;      /* the current instruction has loaded RF: it is for the next one */
     bool no_step;        /* the current instruction is not followed by a single-step #DB */
 
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base;

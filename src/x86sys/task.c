@@ -136,6 +136,7 @@ static void load_state(struct sys_cpu *cpu, const struct format *f, const struct
     }
     cpu->shadow = false;
     cpu->halted = false;
+    cpu->rf_loaded = (cpu->mode & (SYS_MODE_TF | SYS_MODE_DEBUG)) != 0;
     sys_mode_update(cpu);
 }
 

@@ -6,6 +6,7 @@
 #include "x86sys/walk.h"
 
 #include "exec/tb.h"
+#include "x86sys/emulate.h"
 #include "x86sys/interrupt.h"
 
 static unsigned index_of(uint64_t linear)
@@ -45,6 +46,10 @@ bool sys_tlb_fill(struct sys_cpu *cpu, enum sys_mmu mmu, uint64_t linear,
 
     atomic_store_explicit(used, bits | UINT64_C(1) << i % 64, memory_order_relaxed);
     atomic_store_explicit(&e->write, sys_tlb_no_tag(i), memory_order_relaxed);
+    if (sys_debug_watches(cpu, linear)) {
+        atomic_store_explicit(&e->read, sys_tlb_no_tag(i), memory_order_relaxed);
+        return false;
+    }
     atomic_store_explicit(&e->ram, mem->ram_addr | entry_flags(page), memory_order_relaxed);
     e->host = (uintptr_t)mem->host;
     atomic_store_explicit(&e->read, tag, memory_order_relaxed);
@@ -158,7 +163,6 @@ void sys_tlb_init(struct sys_cpu *cpu)
     }
     cpu->tlb.large = 0;
     atomic_init(&cpu->tlb.use, 0);
-    sys_walks_init(cpu);
 }
 
 void sys_tlb_flush(struct sys_cpu *cpu)
@@ -167,37 +171,15 @@ void sys_tlb_flush(struct sys_cpu *cpu)
 
     clear_chosen(&cpu->tlb, &all);
     cpu->tlb.large = 0;
-    sys_walks_flush(cpu);
     sys_jump_cache_flush(cpu);
 }
 
-/* Of the tables that are looked up first, which know of no address spaces. */
-static void clear_non_global(struct sys_cpu *cpu)
+void sys_tlb_flush_non_global(struct sys_cpu *cpu)
 {
     const struct choice others = {.global = false};
 
     clear_chosen(&cpu->tlb, &others);
     sys_jump_cache_flush_non_global(cpu);
-}
-
-void sys_tlb_flush_non_global(struct sys_cpu *cpu)
-{
-    clear_non_global(cpu);
-    sys_walks_flush_non_global(cpu);
-}
-
-void sys_tlb_switch(struct sys_cpu *cpu, bool keep)
-{
-    clear_non_global(cpu);
-    sys_walks_switch(cpu, keep);
-}
-
-void sys_tlb_flush_pcid(struct sys_cpu *cpu, uint32_t pcid)
-{
-    if (pcid == (cpu->cr4 & SYS_CR4_PCIDE ? cpu->cr3 & 0xfff : 0)) {
-        clear_non_global(cpu);
-    }
-    sys_walks_forget_pcid(cpu, pcid);
 }
 
 static void clear_if_tagged(struct sys_tlb_entry *e, unsigned index, uint64_t tag)
@@ -221,10 +203,8 @@ void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear)
         const struct choice large = {.large = true, .linear = linear};
 
         clear_chosen(&cpu->tlb, &large);
-        sys_walks_flush(cpu);
         sys_jump_cache_flush(cpu);
     } else {
-        sys_walks_flush_page(cpu, linear);
         sys_jump_cache_flush_page(cpu, linear);
     }
 }

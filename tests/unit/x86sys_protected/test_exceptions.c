@@ -420,6 +420,8 @@ static void test_breakpoints(void **state)
     kit_assert_exception(SYS_EXCEPTION, SYS_DB, 0);
     kit_cpu->rflags |= X86_RF;
     assert_true(sys_debug_check(kit_cpu, KIT_CODE, 1, SYS_FETCH));
+    assert_true(sys_debug_check(kit_cpu, KIT_CODE, 1, SYS_FETCH));
+    assert_true(sys_debug_after(kit_cpu, kit_cpu->mode));
     assert_false(kit_cpu->rflags & X86_RF);
 
     assert_true(sys_debug_check(kit_cpu, KIT_DATA + 4, 4, SYS_READ));
