@@ -31,7 +31,7 @@ static uint32_t head_of(uint64_t linear, uint32_t size)
 static bool resolve_page(struct sys_cpu *cpu, uint64_t linear, uint32_t access, struct resolved *r,
                          unsigned n, uint32_t *error) REQUIRES_SHARED(rcu_cap)
 {
-    if (!sys_walk(cpu, linear, access, r->mmu, &r->page[n], error)) {
+    if (!sys_walk_cached(cpu, linear, access, r->mmu, &r->page[n], error)) {
         return false;
     }
     r->phys[n] = r->page[n].phys | linear % GUEST_PAGE_SIZE;

@@ -163,6 +163,7 @@ void sys_tlb_init(struct sys_cpu *cpu)
     }
     cpu->tlb.large = 0;
     atomic_init(&cpu->tlb.use, 0);
+    sys_walks_init(cpu);
 }
 
 void sys_tlb_flush(struct sys_cpu *cpu)
@@ -171,15 +172,37 @@ void sys_tlb_flush(struct sys_cpu *cpu)
 
     clear_chosen(&cpu->tlb, &all);
     cpu->tlb.large = 0;
+    sys_walks_flush(cpu);
     sys_jump_cache_flush(cpu);
 }
 
-void sys_tlb_flush_non_global(struct sys_cpu *cpu)
+/* Of the tables that are looked up first, which know of no address spaces. */
+static void clear_non_global(struct sys_cpu *cpu)
 {
     const struct choice others = {.global = false};
 
     clear_chosen(&cpu->tlb, &others);
     sys_jump_cache_flush_non_global(cpu);
+}
+
+void sys_tlb_flush_non_global(struct sys_cpu *cpu)
+{
+    clear_non_global(cpu);
+    sys_walks_flush_non_global(cpu);
+}
+
+void sys_tlb_switch(struct sys_cpu *cpu, bool keep)
+{
+    clear_non_global(cpu);
+    sys_walks_switch(cpu, keep);
+}
+
+void sys_tlb_flush_pcid(struct sys_cpu *cpu, uint32_t pcid)
+{
+    if (pcid == (cpu->cr4 & SYS_CR4_PCIDE ? cpu->cr3 & 0xfff : 0)) {
+        clear_non_global(cpu);
+    }
+    sys_walks_forget_pcid(cpu, pcid);
 }
 
 static void clear_if_tagged(struct sys_tlb_entry *e, unsigned index, uint64_t tag)
@@ -203,8 +226,10 @@ void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear)
         const struct choice large = {.large = true, .linear = linear};
 
         clear_chosen(&cpu->tlb, &large);
+        sys_walks_flush(cpu);
         sys_jump_cache_flush(cpu);
     } else {
+        sys_walks_flush_page(cpu, linear);
         sys_jump_cache_flush_page(cpu, linear);
     }
 }
