@@ -88,19 +88,24 @@ static bool matches(const struct memory_notifier *n, uint64_t offset, unsigned s
            (!n->match || (n->value & memory_mask(size)) == value);
 }
 
+static void notify(int fd)
+    BLOCKING_OK("a counter that has not been read after 2^64 notifications, and no sooner")
+{
+    const uint64_t one = 1;
+    ssize_t ignored = write(fd, &one, sizeof(one));
+
+    (void)ignored;
+}
+
 bool memory_notify(const struct view_range *r, uint64_t addr, unsigned size, uint64_t value)
 {
     const struct memory_notifiers *all = rcu_dereference(r->mr->notifiers);
     uint64_t offset = r->offset + (addr - r->first);
-    const uint64_t one = 1;
     bool found = false;
 
     for (size_t i = 0; all && i < all->count; i++) {
         if (matches(&all->each[i], offset, size, value & memory_mask(size))) {
-            /* It can fail only for an overflow of the counter, with which whoever
-             * listens is awake anyhow. */
-            ssize_t ignored = write(all->each[i].eventfd, &one, sizeof(one));
-            (void)ignored;
+            notify(all->each[i].eventfd);
             found = true;
         }
     }

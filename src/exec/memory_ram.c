@@ -36,7 +36,7 @@ struct ram_block {
 struct ram_table {
     struct rcu_head rcu;
     size_t count IMMUTABLE_AFTER_INIT;
-    struct ram_block *block[];
+    struct ram_block *block[] IMMUTABLE_AFTER_INIT;
 };
 
 LOCK_CLASS_DEFINE(ram_table_class, RANK_LEAF);

@@ -245,8 +245,8 @@ void chardev_fd_start(struct chardev_fd *c, int in, int out)
 }
 
 /* The terminal as it was: given back at the end, whatever end that is. */
-static struct termios saved_terminal OWNED_BY(main_loop);
-static bool terminal_saved OWNED_BY(main_loop);
+static struct termios saved_terminal OWNED_BY(the main thread);
+static bool terminal_saved OWNED_BY(the main thread);
 
 static void restore_terminal(void)
 {
@@ -278,7 +278,7 @@ static void make_terminal_raw(bool signals)
 
 int chardev_stdio_new(const char *label, bool signals, struct chardev **out, struct error *err)
 {
-    static bool taken OWNED_BY(main_loop);
+    static bool taken OWNED_BY(the main thread);
     if (taken) {
         return error_set(err, EBUSY, "%s: standard input and output are taken", label);
     }

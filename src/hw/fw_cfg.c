@@ -18,7 +18,7 @@
 
 enum dma { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
 
-struct item {
+struct OWNED_BY(holder of the bql) item {
     uint8_t *data;
     size_t size;
     void (*written)(void *opaque, const void *data); /* NULL: read-only */

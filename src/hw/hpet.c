@@ -41,7 +41,7 @@ enum reg {
 #define TIMER_CAN_FSB     (1u << 15)
 #define TIMER_WRITABLE    0x7f4eu
 
-struct comparator {
+struct OWNED_BY(holder of the lock of its hpet) comparator {
     struct aio_timer timer;
     uint64_t config; /* with the routes in the upper half */
     uint64_t compare, period;

@@ -21,7 +21,7 @@
 
 enum rw { RW_LATCH, RW_LOW, RW_HIGH, RW_BOTH };
 
-struct channel {
+struct OWNED_BY(holder of the bql) channel {
     uint8_t mode, rw;
     bool bcd, gate;
     bool loaded;    /* a count was written since the mode was */

@@ -23,7 +23,7 @@ enum { MASTER, SLAVE, CHIPS };
 /* Which write to the odd port comes next. */
 enum init_step { INIT_DONE, INIT_ICW2, INIT_ICW3, INIT_ICW4 };
 
-struct chip {
+struct OWNED_BY(holder of the lock of its i8259) chip {
     uint8_t irr, isr, imr;
     uint8_t line; /* input levels */
     uint8_t elcr; /* inputs that are level-triggered */

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct irq {
+#include "base/annotations.h"
+
+struct IMMUTABLE_AFTER_INIT irq {
     void (*set)(void *opaque, unsigned n, bool level); /* NULL: not connected */
     void *opaque;
     unsigned n;

@@ -78,8 +78,8 @@ struct lapic_set {
     struct memory_region region;
     struct i8259 *pic IMMUTABLE_AFTER_INIT;
     struct {
-        void (*fn)(void *opaque, uint8_t vector);
-        void *opaque;
+        void (*fn)(void *opaque, uint8_t vector) IMMUTABLE_AFTER_INIT;
+        void *opaque IMMUTABLE_AFTER_INIT;
     } eoi[LAPIC_EOI_HOOKS] IMMUTABLE_AFTER_INIT;
     unsigned eois IMMUTABLE_AFTER_INIT;
     unsigned capacity IMMUTABLE_AFTER_INIT;

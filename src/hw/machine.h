@@ -18,7 +18,7 @@ struct machine;
 
 enum machine_type { MACHINE_PC, MACHINE_Q35 };
 
-struct machine_config {
+struct IMMUTABLE_AFTER_INIT machine_config {
     enum machine_type type;
     uint64_t ram_size;
     unsigned cpus, sockets, cores, threads;

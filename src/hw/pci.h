@@ -66,7 +66,7 @@ struct pci_device_ops {
     void (*free)(struct pci_device *d);
 };
 
-struct pci_bar {
+struct OWNED_BY(holder of the bql) pci_bar {
     struct memory_region *region; /* NULL: there is none */
     uint64_t size;
     unsigned type;
@@ -74,7 +74,7 @@ struct pci_bar {
     uint64_t addr;
 };
 
-struct msix_entry {
+struct OWNED_BY(holder of the lock of its messages) msix_entry {
     uint64_t addr;
     uint32_t data, control;
 };
@@ -92,8 +92,8 @@ struct pci_messages {
     bool msix GUARDED_BY(&lock), msix_masked GUARDED_BY(&lock);
     unsigned msix_cap IMMUTABLE_AFTER_INIT;
     unsigned msix_count IMMUTABLE_AFTER_INIT;
-    struct msix_entry *msix_entry PT_GUARDED_BY(&lock);
-    uint64_t *msix_pending PT_GUARDED_BY(&lock);
+    struct msix_entry *msix_entry IMMUTABLE_AFTER_INIT PT_GUARDED_BY(&lock);
+    uint64_t *msix_pending IMMUTABLE_AFTER_INIT PT_GUARDED_BY(&lock);
     struct memory_region msix_bar, msix_table, msix_pba;
 };
 

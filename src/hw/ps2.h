@@ -11,19 +11,19 @@
 #define PS2_QUEUE 64
 
 /* Bytes on their way to the controller. What does not fit is lost. */
-struct ps2_queue {
+struct OWNED_BY(holder of the bql) ps2_queue {
     uint8_t byte[PS2_QUEUE];
     unsigned head, count;
 };
 
-struct ps2_keyboard {
+struct OWNED_BY(holder of the bql) ps2_keyboard {
     struct ps2_queue queue;
     uint8_t command; /* whose argument comes next; 0: none */
     uint8_t set;     /* of scan codes: 1 or 2 */
     bool enabled;
 };
 
-struct ps2_mouse {
+struct OWNED_BY(holder of the bql) ps2_mouse {
     struct ps2_queue queue;
     uint8_t command;
     uint8_t rate, resolution, buttons;

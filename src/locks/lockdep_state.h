@@ -64,7 +64,8 @@ void lockdep_order_write(const struct lockdep_held *held, const struct lockdep_h
 /* Reports. want: what the thread is about to do; NULL where it says so in
  * `what`. Returns only if a hook is set. */
 void lockdep_report(struct lockdep_thread *self, const char *kind, const char *what,
-                    const struct lockdep_held *want, const struct lockdep_path *reverse);
+                    const struct lockdep_held *want, const struct lockdep_path *reverse)
+    BLOCKING_OK("a line about a bug, mostly the last one of the process");
 void lockdep_report_after_fork(void);
 
 /* A place in the source, from the top of the tree on. */

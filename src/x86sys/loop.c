@@ -44,12 +44,13 @@ static uintptr_t prepare_entry(struct sys_cpu *cpu, const struct tb *tb)
     return cpu->entry;
 }
 
-/* A jump within a page holds as long as the page is mapped where it was when the
+/* A TB that was not published is neither chained nor cached.
+ * A jump within a page holds as long as the page is mapped where it was when the
  * jumping TB was entered, so the target must lie in that page, wholly. */
 static bool may_chain(const struct tb_exit *exit, const struct tb *to)
 {
     const struct tb *from = exit->from;
-    return from->flags == to->flags && from->cs_base == to->cs_base &&
+    return from->ram != SYS_NO_RAM && from->flags == to->flags && from->cs_base == to->cs_base &&
            exit->pc == to->pc - to->cs_base &&
            from->pc >> GUEST_PAGE_BITS == to->pc >> GUEST_PAGE_BITS &&
            from->ram >> GUEST_PAGE_BITS == to->ram >> GUEST_PAGE_BITS &&
@@ -62,7 +63,7 @@ static void remember(struct sys_cpu *cpu, struct tb *tb)
     struct tb_exit *exit = cpu->last_exit;
     if (exit && may_chain(exit, tb)) {
         tb_chain(exit, tb);
-    } else if (cpu->missed) {
+    } else if (cpu->missed && tb->ram != SYS_NO_RAM) {
         sys_jump_cache_set(cpu, tb);
     }
     cpu->last_exit = NULL;

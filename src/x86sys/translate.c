@@ -479,7 +479,6 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
         .restart_count = (uint16_t)t->point_count,
         .exits = exits,
         .restarts = points,
-        .invalid = !s->publish, /* nobody chains it or caches it */
     };
     code_region_commit(cpu, t->e.len);
     tb_register_host(tb);
