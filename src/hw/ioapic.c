@@ -59,7 +59,7 @@ static void post(struct outbox *out, uint64_t entry)
     };
 }
 
-static void send(struct ioapic *io, const struct outbox *out)
+static void send_to_lapics(struct ioapic *io, const struct outbox *out)
 {
     for (unsigned i = 0; i < out->count; i++) {
         lapic_set_deliver(io->lapics, &out->message[i]);
@@ -105,7 +105,7 @@ void ioapic_set_irq(void *opaque, unsigned n, bool level)
     io->line = level ? io->line | bit : io->line & ~bit;
     consider_level(io, n, &out);
     spinlock_unlock(&io->lock);
-    send(io, &out);
+    send_to_lapics(io, &out);
 }
 
 void ioapic_eoi(void *opaque, uint8_t vector)
@@ -121,7 +121,7 @@ void ioapic_eoi(void *opaque, uint8_t vector)
         }
     }
     spinlock_unlock(&io->lock);
-    send(io, &out);
+    send_to_lapics(io, &out);
 }
 
 static uint32_t read_register(const struct ioapic *io) REQUIRES(&io -> lock)
@@ -193,7 +193,7 @@ static enum memory_result ioapic_write(void *opaque, uint64_t offset, unsigned s
         write_register(io, (uint32_t)value, &out);
     }
     spinlock_unlock(&io->lock);
-    send(io, &out);
+    send_to_lapics(io, &out);
     return MEMORY_OK;
 }
 

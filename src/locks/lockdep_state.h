@@ -59,7 +59,8 @@ void lockdep_graph_learn(const struct lockdep_thread *self, unsigned from,
 void lockdep_graph_after_fork(void);
 
 /* The pair is new to this process: for who has asked for a record. */
-void lockdep_order_write(const struct lockdep_held *held, const struct lockdep_held *want);
+void lockdep_order_write(const struct lockdep_held *held, const struct lockdep_held *want)
+    BLOCKING_OK("a record of a test run");
 
 /* Reports. want: what the thread is about to do; NULL where it says so in
  * `what`. Returns only if a hook is set. */
