@@ -35,7 +35,8 @@ static const struct check_text texts[CHECK_COUNT] = {
          "The lock that is taken here is held on the way here, and its type is not recursive: the\n"
          "thread waits for itself. For a lock taken for reading twice the danger is a writer that\n"
          "comes to wait in between; types that let readers in ahead of writers are known as\n"
-         "read-recursive and not reported.\n"
+         "read-recursive and not reported. What is taken again in a call that never returns, an\n"
+         "error handler that ends the program, is a note.\n"
          "\n"
          "Usually a public function that takes the lock is called from one that has it. Split it\n"
          "into an inner function that requires the lock (LOCKCHECK_REQUIRES) and an outer one "
@@ -177,6 +178,9 @@ static const struct check_text texts[CHECK_COUNT] = {
          "ever. The same goes for joining a thread, or waiting for a grace period, with a lock "
          "that\n"
          "the other side takes. The condition's own mutex must be held at the wait.\n"
+         "\n"
+         "If all threads that may signal the condition are known, a lock that none of them needs,\n"
+         "nor anybody whom they wait for, is not reported.\n"
          "\n"
          "Release the other locks before waiting.\n"},
     [CHECK_KEY_ORDER] =
