@@ -15,6 +15,8 @@
 #include "cli/system_options.h"
 #include "exec/vcpu.h"
 #include "hw/chardev.h"
+#include "hw/device.h"
+#include "hw/drive.h"
 #include "hw/pc.h"
 #include "locks/stats.h"
 #include "x86sys/machine.h"
@@ -118,6 +120,25 @@ static int write_pidfile(const char *path, struct error *err)
     return ok ? 0 : error_set(err, EIO, "-pidfile %s: cannot be written", path);
 }
 
+/* What the command line adds to the machine's own devices. */
+static int add_devices(const struct system_command *c, struct error *err) REQUIRES(bql)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < c->drive_count && rc == 0; i++) {
+        rc = drive_add(c->drive[i], err);
+    }
+    if (rc == 0) {
+        rc = drives_connect(&machine, err);
+    }
+    if (rc == 0 && c->vga) {
+        rc = device_add(&machine, "VGA", err);
+    }
+    for (unsigned i = 0; i < c->device_count && rc == 0; i++) {
+        rc = device_add(&machine, c->device[i], err);
+    }
+    return rc;
+}
+
 /* The machine exists from here to its end. */
 static int run_machine(const struct system_command *c, const struct lines *lines, int *status,
                        struct error *err) REQUIRES(bql, main_loop_role) MAY_BLOCK
@@ -128,7 +149,8 @@ static int run_machine(const struct system_command *c, const struct lines *lines
     if (rc) {
         return rc;
     }
-    if (lines->monitor) {
+    rc = add_devices(c, err);
+    if (rc == 0 && lines->monitor) {
         rc = monitor_new(&machine, lines->monitor, &monitor, err);
     }
     if (rc == 0) {
@@ -139,6 +161,7 @@ static int run_machine(const struct system_command *c, const struct lines *lines
     }
     monitor_free(monitor);
     pc_free(pc);
+    drives_free();
     return rc;
 }
 

@@ -11,6 +11,8 @@
 #include "cli/cli.h"
 #include "cli/system_values.h"
 #include "cli/user_options.h"
+#include "hw/device.h"
+#include "hw/drive.h"
 #include "x86sys/machine.h"
 
 #define DEFAULT_RAM (128UL << 20)
@@ -92,7 +94,7 @@ static const struct description {
     {"-nographic", NULL, OPT_NOGRAPHIC, "serial port and monitor on the terminal (Ctrl-A h)"},
     {"-display", "none", OPT_DISPLAY, "accepted: there is no display"},
     {"-vnc", "none", OPT_VNC, NULL},
-    {"-vga", "none|std", OPT_VGA, NULL},
+    {"-vga", "none|std", OPT_VGA, "a VGA; its screen is not shown"},
     {"-nic", "none", OPT_NIC, NULL},
     {"-net", "none", OPT_NIC, NULL},
     {"-no-reboot", NULL, OPT_NO_REBOOT, "end instead of rebooting"},
@@ -204,6 +206,17 @@ static bool print_and_end(const struct description *d, const char *value)
             log_print_help();
         }
         return help;
+    case OPT_DRIVE:
+        if (help) {
+            drive_help(stdout);
+        }
+        return help;
+    case OPT_DEVICE:
+        help = help || (value && strstr(value, ",help"));
+        if (help) {
+            device_help(stdout, value);
+        }
+        return help;
     case OPT_ACCEL:
         if (help) {
             puts("accelerators:\n  tcg   binary translation (also as dbt)");
@@ -263,6 +276,9 @@ static int apply_device(struct system_command *c, const struct description *d, c
         return add_serial(c, value, err);
     case OPT_PARALLEL:
         return only("-parallel", value, "none", err);
+    case OPT_VGA:
+        c->vga = strcmp(value, "std") == 0;
+        return c->vga ? 0 : only("-vga", value, "none", err);
     case OPT_DISPLAY:
     case OPT_VNC:
     case OPT_NIC:

@@ -31,7 +31,7 @@ struct system_command {
     unsigned device_count;
     char *made[SYSTEM_DRIVES_MAX]; /* to be freed */
     unsigned made_count;
-    bool nographic, nodefaults, paused;
+    bool nographic, nodefaults, paused, vga;
     bool round_robin, one_insn_per_tb;
     uint64_t cache_size;
     const char *name, *pidfile;

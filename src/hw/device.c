@@ -1,0 +1,219 @@
+/* The table of devices that can be asked for. */
+#include "hw/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hw/debug_exit.h"
+#include "hw/drive.h"
+#include "hw/file.h"
+#include "hw/fw_cfg.h"
+#include "hw/vga.h"
+#include "hw/virtio_blk.h"
+#include "hw/virtio_rng.h"
+
+#define VGA_ROM      "/usr/share/seabios/vgabios-stdvga.bin"
+#define VGA_ROM_NAME "vgaroms/vgabios-stdvga.bin"
+#define VGA_ROM_MAX  65536
+
+/* addr=SLOT[.FUNCTION], in hexadecimal; -1: any. */
+static int pci_place(const struct device_props *p, int *devfn, struct error *err)
+{
+    const char *text = device_props_get(p, "addr");
+    unsigned long slot, function = 0;
+    char *end;
+
+    *devfn = -1;
+    if (!text) {
+        return 0;
+    }
+    slot = strtoul(text, &end, 16);
+    if (end != text && *end == '.') {
+        function = strtoul(end + 1, &end, 16);
+    }
+    if (end == text || *end || slot > 31 || function > 7) {
+        return error_set(err, EINVAL, "addr=%s: SLOT or SLOT.FUNCTION expected", text);
+    }
+    *devfn = PCI_DEVFN((int)slot, (int)function);
+    return 0;
+}
+
+static int create_virtio_blk(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    const char *id = device_props_get(p, "drive");
+    struct disk *disk;
+    int devfn, ret = pci_place(p, &devfn, err);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (!id) {
+        return error_set(err, EINVAL, "virtio-blk-pci: drive=ID expected");
+    }
+    ret = drive_take(id, &disk, err);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = virtio_blk_new(m->pci, devfn, disk, device_props_get(p, "serial"), err);
+    if (ret < 0) {
+        disk_close(disk);
+    }
+    return ret;
+}
+
+static int create_virtio_rng(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    int devfn, ret = pci_place(p, &devfn, err);
+
+    return ret < 0 ? ret : virtio_rng_new(m->pci, devfn, err);
+}
+
+/* Firmware finds the code that drives it as a file. Without the package that has it,
+ * the VGA is there all the same. */
+static int add_vga_rom(struct machine *m, struct error *err) REQUIRES(bql)
+{
+    uint8_t *rom;
+    size_t len;
+    int ret;
+
+    if (!m->fw_cfg || access(VGA_ROM, R_OK) < 0) {
+        return 0;
+    }
+    ret = file_read("VGA BIOS", VGA_ROM, VGA_ROM_MAX, &rom, &len, err);
+    if (ret == 0) {
+        ret = fw_cfg_add_file(m->fw_cfg, VGA_ROM_NAME, rom, len, err);
+        free(rom);
+    }
+    return ret;
+}
+
+static int create_vga(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    struct vga *vga;
+    uint64_t mib;
+    int devfn, ret = pci_place(p, &devfn, err);
+
+    if (ret == 0) {
+        ret = device_props_number(p, "vgamem_mb", VGA_MEMORY_DEFAULT >> 20, 256, &mib, err);
+    }
+    if (ret == 0) {
+        ret = vga_new(m->pci, devfn, (uint32_t)mib << 20, &vga, err);
+    }
+    return ret < 0 ? ret : add_vga_rom(m, err);
+}
+
+static int create_debug_exit(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    uint64_t base, size;
+    int ret = device_props_number(p, "iobase", 0x501, UINT16_MAX, &base, err);
+
+    if (ret == 0) {
+        ret = device_props_number(p, "iosize", 2, 4, &size, err);
+    }
+    return ret < 0 ? ret : debug_exit_new(m, (uint16_t)base, (unsigned)size, err);
+}
+
+static const struct device_option blk_options[] = {
+    {"drive", "the -drive (if=none) with this id"},
+    {"serial", "serial number, up to 20 characters"},
+    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
+    {NULL, NULL}};
+static const struct device_option pci_options[] = {
+    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"}, {NULL, NULL}};
+static const struct device_option vga_options[] = {
+    {"vgamem_mb", "memory in MiB, a power of two (16)"},
+    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
+    {NULL, NULL}};
+static const struct device_option exit_options[] = {
+    {"iobase", "first port (0x501)"}, {"iosize", "number of ports, 1 to 4 (2)"}, {NULL, NULL}};
+
+static const struct device_type types[] = {
+    {"virtio-blk-pci", "PCI", "virtio block device", blk_options, create_virtio_blk},
+    {"virtio-rng-pci", "PCI", "virtio entropy device", pci_options, create_virtio_rng},
+    {"VGA", "PCI", "VGA with linear modes", vga_options, create_vga},
+    {"isa-debug-exit", "ISA", "port that ends the process", exit_options, create_debug_exit},
+};
+
+/* QEMU's names without a bus mean the same. */
+static bool is_called(const struct device_type *t, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strcmp(t->name, name) == 0 ||
+           (strncmp(t->name, name, len) == 0 && strcmp(t->name + len, "-pci") == 0);
+}
+
+static const struct device_type *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (name && is_called(&types[i], name)) {
+            return &types[i];
+        }
+    }
+    return NULL;
+}
+
+static int check_names(const struct device_type *t, const struct device_props *p, struct error *err)
+{
+    for (unsigned i = 0; i < p->count; i++) {
+        const struct device_option *o = t->options;
+
+        while (o->name && strcmp(o->name, p->pair[i].name) != 0) {
+            o++;
+        }
+        if (!o->name && strcmp(p->pair[i].name, "id") != 0) {
+            return error_set(err, EINVAL, "-device %s has no property \"%s\"", t->name,
+                             p->pair[i].name);
+        }
+    }
+    return 0;
+}
+
+int device_add(struct machine *m, const char *text, struct error *err)
+{
+    const struct device_type *t;
+    struct device_props p;
+    int ret = device_props_parse(&p, text, err);
+
+    if (ret < 0) {
+        return ret;
+    }
+    t = find(p.first);
+    if (!t) {
+        ret = error_set(err, ENODEV, "-device %s: there is no such device (-device help)", text);
+    } else {
+        ret = check_names(t, &p, err);
+    }
+    if (ret == 0) {
+        ret = t->create(m, &p, err);
+    }
+    device_props_free(&p);
+    return ret;
+}
+
+void device_help(FILE *out, const char *text)
+{
+    const char *comma = strchr(text, ',');
+    char name[64] = "";
+    const struct device_type *t;
+
+    if (comma && (size_t)(comma - text) < sizeof(name)) {
+        memcpy(name, text, (size_t)(comma - text));
+    }
+    t = find(name[0] ? name : NULL);
+    if (t) {
+        for (const struct device_option *o = t->options; o->name; o++) {
+            (void)fprintf(out, "  %-12s %s\n", o->name, o->help);
+        }
+        return;
+    }
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        (void)fprintf(out, "  %-16s %-4s %s\n", types[i].name, types[i].bus, types[i].help);
+    }
+}

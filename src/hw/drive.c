@@ -1,0 +1,226 @@
+/* Drives between the command line and the devices that own them in the end. */
+#include "hw/drive.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/ide.h"
+#include "hw/props.h"
+#include "hw/virtio_blk.h"
+
+#define DRIVES_MAX 32
+#define IDE_DEVFN  PCI_DEVFN(1, 1)
+
+enum interface { IF_IDE, IF_VIRTIO, IF_NONE };
+
+struct drive {
+    char *id, *serial;
+    struct disk *disk; /* NULL: a CD-ROM drive without a disc, or taken */
+    enum interface interface;
+    bool cd;
+    int index; /* -1: any */
+};
+
+static struct drive drives[DRIVES_MAX] GUARDED_BY(bql);
+static unsigned drive_count GUARDED_BY(bql);
+
+void drive_help(FILE *out)
+{
+    (void)fprintf(out, "-drive properties:\n"
+                       "  file=FILE             raw image or block device\n"
+                       "  if=ide|virtio|none    where it is connected; none: by -device drive=ID\n"
+                       "  media=disk|cdrom\n"
+                       "  index=N               place on its interface\n"
+                       "  id=NAME               for -device\n"
+                       "  readonly=on|off\n"
+                       "  serial=TEXT           up to 20 characters\n"
+                       "  format=raw            the only one\n");
+}
+
+static int one_of(const struct device_props *p, const char *name, const char *const *words,
+                  int *which, struct error *err)
+{
+    const char *text = device_props_get(p, name);
+
+    for (*which = 0; text && words[*which]; (*which)++) {
+        if (strcmp(text, words[*which]) == 0) {
+            return 0;
+        }
+    }
+    *which = 0;
+    return text ? error_set(err, EINVAL, "-drive %s=%s is not possible", name, text) : 0;
+}
+
+static int check_names(const struct device_props *p, struct error *err)
+{
+    static const char *const known[] = {"file",     "if",     "media",  "index", "id",
+                                        "readonly", "serial", "format", "cache", "aio",
+                                        "discard",  "bus",    "unit"};
+
+    for (unsigned i = 0; i < p->count; i++) {
+        bool found = false;
+
+        for (unsigned k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+            found = found || strcmp(p->pair[i].name, known[k]) == 0;
+        }
+        if (!found) {
+            return error_set(err, EINVAL, "-drive: there is no property \"%s\"", p->pair[i].name);
+        }
+    }
+    return p->first ? error_set(err, EINVAL, "-drive: \"%s\" is not property=value", p->first) : 0;
+}
+
+static int parse(struct drive *d, const struct device_props *p, bool *read_only, struct error *err)
+{
+    static const char *const interfaces[] = {"ide", "virtio", "none", NULL};
+    static const char *const media[] = {"disk", "cdrom", NULL}, *const formats[] = {"raw", NULL};
+    int which, medium, format, ret = check_names(p, err);
+    uint64_t index;
+
+    if (ret == 0) {
+        ret = one_of(p, "if", interfaces, &which, err);
+    }
+    if (ret == 0) {
+        ret = one_of(p, "media", media, &medium, err);
+    }
+    if (ret == 0) {
+        ret = one_of(p, "format", formats, &format, err);
+    }
+    if (ret == 0) {
+        ret = device_props_number(p, "index", UINT32_MAX, UINT32_MAX, &index, err);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    d->interface = (enum interface)which;
+    d->cd = medium == 1;
+    d->index = index < DRIVES_MAX ? (int)index : -1;
+    return device_props_bool(p, "readonly", d->cd, read_only, err);
+}
+
+static char *copy_of(const char *text)
+{
+    return text ? strdup(text) : NULL;
+}
+
+int drive_add(const char *text, struct error *err)
+{
+    struct drive d = {.disk = NULL};
+    struct device_props p;
+    const char *file;
+    bool read_only;
+    int ret;
+
+    if (drive_count == DRIVES_MAX) {
+        return error_set(err, E2BIG, "more than %d drives", DRIVES_MAX);
+    }
+    ret = device_props_parse(&p, text, err);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = parse(&d, &p, &read_only, err);
+    file = device_props_get(&p, "file");
+    if (ret == 0 && !file && !d.cd) {
+        ret = error_set(err, EINVAL, "-drive %s: file=FILE expected", text);
+    }
+    if (ret == 0 && file) {
+        ret = disk_open(file, read_only, &d.disk, err);
+    }
+    if (ret == 0) {
+        d.id = copy_of(device_props_get(&p, "id"));
+        d.serial = copy_of(device_props_get(&p, "serial"));
+        drives[drive_count++] = d;
+    }
+    device_props_free(&p);
+    return ret;
+}
+
+/* The place of an IDE drive: where it wants to be, else the first free one; CDs begin
+ * at the second channel. */
+static int ide_place(const struct drive *d, const bool *taken)
+{
+    if (d->index >= 0) {
+        return d->index < IDE_DRIVES && !taken[d->index] ? d->index : -1;
+    }
+    for (int n = 0; n < IDE_DRIVES; n++) {
+        int at = d->cd ? (n + 2) % IDE_DRIVES : n;
+
+        if (!taken[at]) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+static int connect_ide(struct machine *m, struct error *err) REQUIRES(bql)
+{
+    struct ide_drive ide_drives[IDE_DRIVES] = {{.disk = NULL}};
+    bool taken[IDE_DRIVES] = {false}, any = false;
+    struct ide *ide;
+    int ret;
+
+    /* Those that name their place come first. */
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; i < drive_count; i++) {
+            struct drive *d = &drives[i];
+            int at;
+
+            if (d->interface != IF_IDE || (d->index >= 0) != (pass == 0)) {
+                continue;
+            }
+            at = ide_place(d, taken);
+            if (at < 0) {
+                return error_set(err, EBUSY, "there is no IDE place for drive %u", i);
+            }
+            taken[at] = any = true;
+            ide_drives[at] = (struct ide_drive){.disk = d->disk, .cd = d->cd, .serial = d->serial};
+        }
+    }
+    ret = any ? ide_new(m->pci, IDE_DEVFN, ide_drives, &ide, err) : 0;
+    for (unsigned i = 0; i < drive_count && ret == 0; i++) {
+        if (drives[i].interface == IF_IDE) {
+            drives[i].disk = NULL;
+        }
+    }
+    return ret;
+}
+
+int drives_connect(struct machine *m, struct error *err)
+{
+    int ret = connect_ide(m, err);
+
+    for (unsigned i = 0; i < drive_count && ret == 0; i++) {
+        struct drive *d = &drives[i];
+
+        if (d->interface == IF_VIRTIO && d->disk) {
+            ret = virtio_blk_new(m->pci, -1, d->disk, d->serial, err);
+            d->disk = ret == 0 ? NULL : d->disk;
+        }
+    }
+    return ret;
+}
+
+int drive_take(const char *id, struct disk **disk, struct error *err)
+{
+    for (unsigned i = 0; i < drive_count; i++) {
+        struct drive *d = &drives[i];
+
+        if (d->id && strcmp(d->id, id) == 0 && d->interface == IF_NONE && d->disk) {
+            *disk = d->disk;
+            d->disk = NULL;
+            return 0;
+        }
+    }
+    return error_set(err, ENOENT, "there is no free drive \"%s\" with if=none", id);
+}
+
+void drives_free(void)
+{
+    for (unsigned i = 0; i < drive_count; i++) {
+        free(drives[i].id);
+        free(drives[i].serial);
+        disk_close(drives[i].disk);
+    }
+    drive_count = 0;
+}

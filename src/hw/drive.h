@@ -1,0 +1,25 @@
+/* Drives of the command line: what -drive, -hda and -cdrom ask for. They are opened
+ * first, then connected to the machine's controllers or taken by a -device. */
+#ifndef MORTISE_HW_DRIVE_H
+#define MORTISE_HW_DRIVE_H
+
+#include <stdio.h>
+
+#include "hw/disk.h"
+#include "hw/machine.h"
+
+/* Opens one: file=F[,if=ide|virtio|none][,media=disk|cdrom][,index=N][,id=NAME]
+ * [,readonly=on][,serial=S][,format=raw]. */
+NODISCARD int drive_add(const char *text, struct error *err) REQUIRES(bql);
+void drive_help(FILE *out);
+
+/* Connects those with an interface to a machine that has a PCI bus. */
+NODISCARD int drives_connect(struct machine *m, struct error *err) REQUIRES(bql);
+
+/* Takes the disk of a drive with if=none away. */
+NODISCARD int drive_take(const char *id, struct disk **disk, struct error *err) REQUIRES(bql);
+
+/* Closes what nobody has taken. */
+void drives_free(void) REQUIRES(bql);
+
+#endif
