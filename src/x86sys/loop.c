@@ -2,8 +2,8 @@
  * TB for CS:RIP, run, see why it came back.
  *
  * The vCPU is inside (exec/exclusive.h) while it looks up, runs and chains, and
- * outside while it translates, executes instructions in C, and delivers exceptions
- * and interrupts, all of which may take locks. A TB found inside is good until
+ * outside while it translates, and delivers exceptions and interrupts, which may
+ * take locks. A TB found inside is good until
  * cpu_exec_end; one made outside is good only if no flush came between.
  *
  * Interrupts: who raises one sets cpu->interrupt, then CPU_EXIT_INTERRUPT. The loop
@@ -27,6 +27,7 @@
 /* Bits that are done with by coming outside and back. */
 #define OWN_REQUESTS (CPU_EXIT_WORK | CPU_EXIT_EXCLUSIVE | CPU_EXIT_RCU)
 
+#define ONE_INSN (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG)
 #define LOG_EACH (LOG_EXEC | LOG_CPU | LOG_NOCHAIN) /* every TB is entered from the loop */
 
 /* As LAHF and SETO would leave the flags in AX. */
@@ -42,6 +43,21 @@ static uintptr_t prepare_entry(struct sys_cpu *cpu, const struct tb *tb)
     cpu->flags = flags_to_ax(cpu->rflags);
     cpu->entry = tb->checked;
     return cpu->entry;
+}
+
+/* The same by the jump cache, if it knows RIP. */
+static uintptr_t prepare_known(struct sys_cpu *cpu)
+{
+    sys_jump_cache_select(cpu);
+    const struct sys_jump *e = &cpu->jump_table[cpu->rip & (SYS_JUMP_ENTRIES - 1)];
+    uintptr_t host = atomic_load_explicit(&e->host, memory_order_relaxed);
+    bool based = !(cpu->mode & SYS_MODE_CODE64) && cpu->seg[SYS_CS].base;
+    if (based || e->pc != cpu->rip || host == sys_stubs.miss) {
+        return 0;
+    }
+    cpu->flags = flags_to_ax(cpu->rflags);
+    cpu->entry = host;
+    return host;
 }
 
 /* A TB that was not published is neither chained nor cached.
@@ -99,6 +115,10 @@ static uintptr_t go_on(struct sys_cpu *cpu)
         forget(cpu);
         return stop_with(cpu, SYS_STOP_NEXT);
     }
+    uintptr_t known = cpu->last_exit ? 0 : prepare_known(cpu);
+    if (known) {
+        return known;
+    }
     bool fault = false;
     struct tb *tb = sys_tb_find(cpu, &fault);
     if (!tb) {
@@ -118,6 +138,38 @@ static void raise_vector(struct sys_cpu *cpu, uint8_t vector)
     }
 }
 
+static enum sys_result execute_insn(struct sys_cpu *cpu, const struct sys_insn *in)
+{
+    if (in->fault != SYS_NO_EXCEPTION) {
+        raise_vector(cpu, in->fault);
+        return SYS_EXCEPTION;
+    }
+    return sys_execute(cpu, in);
+}
+
+static const struct sys_insn *insn_at(uint64_t offset)
+{
+    return (const struct sys_insn *)(void *)code_rw(code_cache_rx_start() + offset);
+}
+
+/* An instruction for C, from within guest code: what it may have to wait for it
+ * waits for outside (inside.h). The TB may be gone afterwards. */
+static uintptr_t execute_inside(struct sys_cpu *cpu, uint64_t offset)
+{
+    const struct sys_insn insn = *insn_at(offset);
+    cpu->slow.settled = true;
+    cpu->rip = insn.ip;
+    enum sys_result r = execute_insn(cpu, &insn);
+    if (r != SYS_DONE) {
+        return stop_with(cpu, r == SYS_EXCEPTION ? SYS_STOP_EXCEPTION : SYS_STOP_NEXT);
+    }
+    if (atomic_load_explicit(&cpu->interrupt, memory_order_acquire) || cpu->mode & SYS_MODE_DEBUG) {
+        return stop_with(cpu, SYS_STOP_NEXT);
+    }
+    cpu->missed = true;
+    return go_on(cpu);
+}
+
 uintptr_t sys_light_exit(struct sys_cpu *cpu, uint64_t arg, uint32_t how)
 {
     sys_take_flags(cpu, cpu->scratch[0], (enum sys_flags_at)(how >> SYS_LEAVE_FLAGS_SHIFT & 0xff));
@@ -133,6 +185,9 @@ uintptr_t sys_light_exit(struct sys_cpu *cpu, uint64_t arg, uint32_t how)
         cpu->missed = true;
         return go_on(cpu);
     case SYS_LEAVE_EXECUTE:
+        if (!(cpu->mode & ONE_INSN) && !log_on(LOG_EACH)) {
+            return execute_inside(cpu, arg);
+        }
         cpu->exit = (uint32_t)arg;
         return stop_with(cpu, SYS_STOP_EXECUTE);
     case SYS_LEAVE_RAISE:
@@ -185,15 +240,7 @@ static bool stepped(struct sys_cpu *cpu, struct round *r, uint32_t mode)
     return true;
 }
 
-static enum sys_result execute_insn(struct sys_cpu *cpu, const struct sys_insn *in)
-{
-    if (in->fault != SYS_NO_EXCEPTION) {
-        raise_vector(cpu, in->fault);
-        return SYS_EXCEPTION;
-    }
-    return sys_execute(cpu, in);
-}
-
+/* In modes of one-instruction blocks. */
 static bool execute(struct sys_cpu *cpu, struct round *r)
 {
     uint32_t mode = cpu->mode;
@@ -296,7 +343,7 @@ static void run(struct sys_cpu *cpu, struct round *r, struct tb *tb) REQUIRES_SH
         if (SYS_C_USES_VECTORS) {
             sys_vec_save(cpu);
         }
-        r->insn = *(const struct sys_insn *)(void *)code_rw(code_cache_rx_start() + cpu->exit);
+        r->insn = *insn_at(cpu->exit);
     }
 }
 
