@@ -33,9 +33,10 @@ def run(*command, **more):
 
 
 @functools.cache
-def apt_options(architecture):
-    """For apt: package lists of another architecture have a place of their own."""
-    if architecture == "amd64":
+def apt_options(architecture, own=False):
+    """For apt: options by which it has package lists of its own, for another
+    architecture, or where the system has none."""
+    if architecture == "amd64" and not own:
         return ()
     lists = CACHE / f"lists-{architecture}"
     options = ("-o", f"APT::Architecture={architecture}", "-o", f"APT::Architectures={architecture}",
@@ -49,6 +50,15 @@ def apt_options(architecture):
     return options
 
 
+def apt(program, architecture, *arguments, **more):
+    """Output of apt-get or apt-cache, with the system's package lists or our own."""
+    try:
+        return run(program, *apt_options(architecture), *arguments, stderr=subprocess.STDOUT, **more)
+    except subprocess.CalledProcessError:
+        return run(program, *apt_options(architecture, own=True), *arguments,
+                   stderr=subprocess.STDOUT, **more)
+
+
 def download(package, architecture="amd64"):
     """The package's files, unpacked: a directory."""
     where = CACHE / f"{package}_{architecture}"
@@ -58,8 +68,7 @@ def download(package, architecture="amd64"):
     work = CACHE / f".{package}.{os.getpid()}"
     work.mkdir(parents=True)
     try:
-        run("apt-get", "-q", *apt_options(architecture), "download", package, cwd=work,
-            stderr=subprocess.STDOUT)
+        apt("apt-get", architecture, "-q", "download", package, cwd=work)
         debs = list(work.glob("*.deb"))
         run("dpkg-deb", "-x", str(debs[0]), str(work / "files"))
         (work / "files").rename(where)
@@ -75,7 +84,7 @@ def kernel(flavour="amd64"):
     """The path of a kernel (bzImage) of Debian's."""
     meta, architecture, pattern = KERNELS[flavour]
     try:
-        text = run("apt-cache", *apt_options(architecture), "depends", meta)
+        text = apt("apt-cache", architecture, "depends", meta)
     except (OSError, subprocess.CalledProcessError) as e:
         raise Missing(f"{meta}: {e}") from e
     found = re.search(pattern, text)
