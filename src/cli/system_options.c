@@ -419,7 +419,7 @@ enum system_verdict system_options_parse(int argc, char **argv, struct system_co
                                                   .acpi = true}};
     for (int i = 1; i < argc; i++) {
         const struct description *d = argv[i][0] == '-' ? find(argv[i]) : NULL;
-        const char *value = NULL;
+        const char *value = "";
         if (!d && argv[i][0] != '-') { /* a bare word is the first disk */
             if (add_ide_drive(command, 0, "disk", argv[i], &err)) {
                 return complain(&err);

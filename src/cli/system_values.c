@@ -138,7 +138,7 @@ static int smp_pair(void *opaque, const char *key, const char *value, struct err
 {
     struct system_command *c = opaque;
     static const char *const known[] = {"cpus", "sockets", "cores", "threads", "maxcpus", NULL};
-    uint64_t n;
+    uint64_t n = 0;
     int rc = value_number("-smp", value, 1, CPUS_MAX, &n, err);
     if (rc) {
         return rc;
@@ -222,7 +222,7 @@ static int accel_pair(void *opaque, const char *key, const char *value, struct e
         return value_bool(key, value, &c->one_insn_per_tb, err);
     }
     if (strcmp(key, "tb-size") == 0) {
-        uint64_t mib;
+        uint64_t mib = 0;
         int rc = value_number("-accel tb-size", value, 1, 2047, &mib, err);
         c->cache_size = rc ? 0 : mib << 20;
         return rc;

@@ -98,7 +98,7 @@ static enum memory_result write_all(const struct view_range *r, uint64_t offset,
     if (!ops->write) {
         return MEMORY_UNASSIGNED;
     }
-    for (unsigned done = 0; done < size;) {
+    for (unsigned done = 0; done < size && done < sizeof(value);) {
         unsigned piece = piece_size(ops, offset + done, size - done);
 
         if (piece < min_size(ops)) {

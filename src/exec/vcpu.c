@@ -10,6 +10,7 @@
  * vCPU that runs when its slice is over, as long as another one could run. */
 #include "exec/vcpu.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,6 +167,7 @@ static unsigned rr_turn(bool *all_end)
  * (vcpu_kick_thread), after the bits that are looked at here. */
 static void rr_sleep(void) MAY_BLOCK
 {
+    assert(vcpus);
     event_reset(&vcpus->cpu->wake);
     for (struct vcpu *v = vcpus; v; v = v->next) {
         if (atomic_load_explicit(&v->cpu->exit_request, memory_order_acquire)) {
@@ -179,6 +181,7 @@ static void *rr_main(void *arg)
 {
     bool end = false;
     (void)arg;
+    assert(vcpus); /* vcpu_add comes first */
     thread_role_enter(&vcpu_role);
     while (!end) {
         if (rr_turn(&end) == 0 && !end) {

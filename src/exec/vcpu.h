@@ -26,7 +26,7 @@ struct vcpu_ops {
 
 /* Before any thread: the ops, and what is called (on a vCPU thread, without the
  * BQL) when a vCPU shuts down. */
-void vcpu_init(const struct vcpu_ops *ops, void (*shutdown)(struct cpu *cpu));
+void vcpu_init(const struct vcpu_ops *table, void (*shutdown)(struct cpu *cpu));
 
 /* Starts the threads of all vCPUs registered with vcpu_add, stopped. */
 NODISCARD int vcpu_add(struct cpu *cpu, struct error *err);

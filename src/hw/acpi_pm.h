@@ -24,7 +24,7 @@ struct acpi_pm_config {
 NODISCARD int acpi_pm_new(struct machine *m, const struct acpi_pm_config *config,
                           struct acpi_pm **out, struct error *err) REQUIRES(bql);
 void acpi_pm_free(struct acpi_pm *pm) REQUIRES(bql);
-void acpi_pm_reset(void *pm) REQUIRES(bql);
+void acpi_pm_reset(void *opaque) REQUIRES(bql);
 
 /* Places the registers at a port, or takes them away. */
 void acpi_pm_map(struct acpi_pm *pm, bool enabled, uint16_t port) REQUIRES(bql);

@@ -37,7 +37,7 @@ struct fw_cfg;
 /* Sets m->fw_cfg. */
 NODISCARD int fw_cfg_new(struct machine *m, struct error *err) REQUIRES(bql);
 void fw_cfg_free(struct fw_cfg *f) REQUIRES(bql);
-void fw_cfg_reset(void *fw_cfg) REQUIRES(bql);
+void fw_cfg_reset(void *opaque) REQUIRES(bql);
 
 /* An item with a number, copied from data; replaces what was there. */
 NODISCARD int fw_cfg_add(struct fw_cfg *f, uint16_t key, const void *data, size_t size,

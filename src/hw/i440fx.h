@@ -14,6 +14,6 @@ NODISCARD int i440fx_new(struct machine *m, struct lapic_set *lapics, struct i44
 /* Frees all devices of the bus. */
 void i440fx_free(struct i440fx *f) REQUIRES(bql);
 /* The host bridge and every device of its bus. */
-void i440fx_reset(void *i440fx) REQUIRES(bql);
+void i440fx_reset(void *opaque) REQUIRES(bql);
 
 #endif

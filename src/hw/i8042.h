@@ -10,7 +10,7 @@ struct i8042;
 /* Interrupts 1 and 12 of m->isa_irq; its reset line resets the machine. */
 NODISCARD int i8042_new(struct machine *m, struct i8042 **out, struct error *err) REQUIRES(bql);
 void i8042_free(struct i8042 *c) REQUIRES(bql);
-void i8042_reset(void *i8042) REQUIRES(bql);
+void i8042_reset(void *opaque) REQUIRES(bql);
 
 /* What the user does; see ps2.h. */
 void i8042_key(struct i8042 *c, unsigned code, bool down) REQUIRES(bql);

@@ -105,7 +105,7 @@ static void offer(struct ide_unit *u, uint32_t len) REQUIRES(bql)
 static bool read_sectors(struct ide_unit *u)
 {
     uint32_t n = u->left < BLOCK_SECTORS ? u->left : BLOCK_SECTORS;
-    struct iovec iov = {.iov_base = u->buf, .iov_len = n * ATAPI_SECTOR};
+    struct iovec iov = {.iov_base = u->buf, .iov_len = (size_t)n * ATAPI_SECTOR};
 
     if (!u->disk || disk_read(u->disk, u->lba * ATAPI_SECTOR, &iov, 1) < 0) {
         return false;

@@ -7,7 +7,7 @@
 
 static void put_word(uint8_t *buf, unsigned n, unsigned value)
 {
-    pci_put(buf + 2 * n, value, 2);
+    pci_put(buf + 2UL * n, value, 2);
 }
 
 /* Text in words whose first character is the upper byte, filled with blanks. */
@@ -39,7 +39,7 @@ static void put_common(const struct ide_unit *u, uint8_t *buf)
 static void identify_disk(const struct ide_unit *u, uint8_t *buf)
 {
     uint64_t sectors = u->disk->size / DISK_SECTOR;
-    uint64_t cylinders = sectors / (16 * 63);
+    uint64_t cylinders = sectors / (16UL * 63);
     uint64_t low = sectors < SECTORS_28 ? sectors : SECTORS_28;
 
     cylinders = cylinders < 16383 ? cylinders : 16383;
@@ -52,16 +52,16 @@ static void identify_disk(const struct ide_unit *u, uint8_t *buf)
     put_word(buf, 54, (unsigned)cylinders);
     put_word(buf, 55, 16);
     put_word(buf, 56, 63);
-    pci_put(buf + 2 * 57, cylinders * 16 * 63, 4);
+    pci_put(buf + 2UL * 57, cylinders * 16 * 63, 4);
     put_word(buf, 59, 0x0100 | u->multiple);
-    pci_put(buf + 2 * 60, low, 4);
+    pci_put(buf + 2UL * 60, low, 4);
     put_word(buf, 82, 0x4000);          /* NOP */
     put_word(buf, 83, 0x4000 | 0x3400); /* flush, flush ext, 48 bits */
     put_word(buf, 84, 0x4000);
     put_word(buf, 85, 0x4000);
     put_word(buf, 86, 0x3400);
     put_word(buf, 87, 0x4000);
-    pci_put(buf + 2 * 100, sectors, 8);
+    pci_put(buf + 2UL * 100, sectors, 8);
 }
 
 static void identify_cd(uint8_t *buf)

@@ -54,7 +54,7 @@ extern const struct sys_apic_ops lapic_ops;
 
 /* The 8259's INTR output: LINT0 of all APICs. The handler of struct irq; opaque is
  * the set. Any thread. */
-void lapic_set_intr(void *set, unsigned n, bool level);
+void lapic_set_intr(void *opaque, unsigned n, bool level);
 
 /* LINT1 of all: the machine's NMI. Any thread. */
 void lapic_set_nmi(struct lapic_set *set);

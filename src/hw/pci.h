@@ -135,7 +135,7 @@ struct pci_bus {
 
 /* The bus itself, without devices. The host fills in the hooks. */
 void pci_bus_init(struct pci_bus *bus, struct machine *m, bool express) REQUIRES(bql);
-void pci_bus_reset(void *bus) REQUIRES(bql);
+void pci_bus_reset(void *opaque) REQUIRES(bql);
 /* Frees all devices. */
 void pci_bus_cleanup(struct pci_bus *bus) REQUIRES(bql);
 

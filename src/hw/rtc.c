@@ -32,9 +32,9 @@ enum reg {
     REG_A,
     REG_B,
     REG_C,
-    REG_D,
-    CENTURY = 0x32
+    REG_D
 };
+#define CENTURY 0x32u
 
 #define A_UIP    0x80u
 #define B_SET    0x80u

@@ -13,7 +13,7 @@ struct rtc;
 NODISCARD int rtc_new(struct memory_region *io, struct irq irq, int64_t base, struct rtc **out,
                       struct error *err) REQUIRES(bql);
 void rtc_free(struct rtc *rtc) REQUIRES(bql);
-void rtc_reset(void *rtc) REQUIRES(bql);
+void rtc_reset(void *opaque) REQUIRES(bql);
 
 /* Byte of CMOS memory, 0x0e to 0x7f; what firmware reads of the machine. */
 void rtc_set_cmos(struct rtc *rtc, uint8_t index, uint8_t value) REQUIRES(bql);

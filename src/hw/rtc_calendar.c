@@ -42,5 +42,5 @@ int64_t rtc_seconds_of(const struct rtc_date *d)
     int64_t days = era * DAYS_ERA + in_era * 365 + in_era / 4 - in_era / 100 +
                    (153 * month + 2) / 5 + d->day - 1 - DAYS_1970;
 
-    return days * DAY_SECS + d->hour * 3600 + d->minute * 60 + d->second;
+    return days * DAY_SECS + (int64_t)d->hour * 3600 + (int64_t)d->minute * 60 + d->second;
 }

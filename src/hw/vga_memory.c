@@ -158,5 +158,5 @@ void vga_window_write(struct vga *v, uint32_t addr, uint8_t value)
     }
     mask = spread(map);
     old = planes_at(v, at * 4);
-    pci_put(v->memory + at * 4, (planar_value(v, value) & mask) | (old & ~mask), 4);
+    pci_put(v->memory + at * 4UL, (planar_value(v, value) & mask) | (old & ~mask), 4);
 }

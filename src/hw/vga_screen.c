@@ -17,7 +17,7 @@
 /* Colour n of the DAC. */
 static uint32_t dac_color(const struct vga *v, unsigned n) REQUIRES(bql)
 {
-    const uint8_t *c = &v->dac[3 * (n & v->dac_mask & 0xff)];
+    const uint8_t *c = &v->dac[3UL * (n & v->dac_mask & 0xff)];
     unsigned shift = v->vbe[VBE_ENABLE] & VBE_DAC_8 ? 0 : 2;
 
     return (uint32_t)c[0] << (16 + shift) | (uint32_t)c[1] << (8 + shift) | (uint32_t)c[2] << shift;
@@ -96,8 +96,8 @@ static int linear_screen(const struct vga *v, struct vga_image *i, struct error 
     for (unsigned y = 0; y < i->height && ret == 0; y++) {
         for (unsigned x = 0; x < i->width; x++) {
             i->pixels[y * i->width + x] =
-                bpp == 4 ? palette_color(v, planar_pixel(v, y * (v->vbe[VBE_VIRT_WIDTH] / 8u), x))
-                         : linear_pixel(v, at + y * line + x * bytes, bpp);
+                bpp == 4 ? palette_color(v, planar_pixel(v, y * (v->vbe[VBE_VIRT_WIDTH] / 8UL), x))
+                         : linear_pixel(v, at + (uint64_t)y * line + (uint64_t)x * bytes, bpp);
         }
     }
     return ret;

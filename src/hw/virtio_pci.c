@@ -339,7 +339,7 @@ int virtio_pci_init(struct virtio *v, struct error *err)
         return ret;
     }
     pci_device_set_pin(&v->pci, 0);
-    memory_region_init(&v->bar, v->type->name, 4 * PAGE);
+    memory_region_init(&v->bar, v->type->name, 4UL * PAGE);
     memory_region_init_io(&v->common, &common_ops, v, "virtio-common", PAGE);
     memory_region_init_io(&v->isr_region, &isr_ops, v, "virtio-isr", PAGE);
     memory_region_set_lockless(&v->isr_region);
@@ -347,10 +347,10 @@ int virtio_pci_init(struct virtio *v, struct error *err)
     memory_region_init_io(&v->notify, &notify_ops, v, "virtio-notify", PAGE);
     memory_region_set_lockless(&v->notify);
     for (unsigned i = 0; i < 4; i++) {
-        memory_region_add(&v->bar, i * PAGE, page[i], 0);
+        memory_region_add(&v->bar, (uint64_t)i * PAGE, page[i], 0);
     }
     pci_device_add_bar(&v->pci, BAR_REGISTERS, PCI_BAR_MEMORY64 | PCI_BAR_PREFETCH, &v->bar,
-                       4 * PAGE);
+                       4UL * PAGE);
     return 0;
 }
 

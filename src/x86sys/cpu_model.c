@@ -213,10 +213,10 @@ static void brand_of_host(struct sys_cpu_model *m)
     }
     for (uint32_t i = 0; i < 3; i++) {
         struct x86_cpuid r = x86_host_cpuid(0x80000002u + i, 0);
-        put_register(m->brand + 16 * i, r.eax);
-        put_register(m->brand + 16 * i + 4, r.ebx);
-        put_register(m->brand + 16 * i + 8, r.ecx);
-        put_register(m->brand + 16 * i + 12, r.edx);
+        put_register(m->brand + 16UL * i, r.eax);
+        put_register(m->brand + 16UL * i + 4, r.ebx);
+        put_register(m->brand + 16UL * i + 8, r.ecx);
+        put_register(m->brand + 16UL * i + 12, r.edx);
     }
 }
 

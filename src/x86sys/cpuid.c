@@ -212,7 +212,7 @@ static struct x86_cpuid leaf_extended(const struct sys_cpu *cpu, uint32_t leaf, 
     case 0x80000002u:
     case 0x80000003u:
     case 0x80000004u: {
-        const char *s = m->brand + 16 * (leaf - 0x80000002u);
+        const char *s = m->brand + 16UL * (leaf - 0x80000002u);
         return (struct x86_cpuid){little_endian(s), little_endian(s + 4), little_endian(s + 8),
                                   little_endian(s + 12)};
     }

@@ -291,9 +291,9 @@ const char *sys_feature_name(unsigned feature)
     return words[feature / 32].names[feature % 32];
 }
 
-static char plain(char c)
+static int plain(char c)
 {
-    return c == '_' || c == '.' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return c == '_' || c == '.' ? '-' : c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
 }
 
 static bool same_name(const char *a, const char *b)
@@ -388,5 +388,5 @@ const char *sys_feature_like(const char *name)
     for (unsigned f = 0; f < SYS_FEATURE_WORDS * 32; f++) {
         all[f] = sys_feature_name(f);
     }
-    return sys_name_like(name, all, SYS_FEATURE_WORDS * 32);
+    return sys_name_like(name, all, SYS_FEATURE_WORDS * 32UL);
 }

@@ -42,15 +42,15 @@ static void mark_used(struct sys_cpu *cpu, uint64_t parts)
 static uint8_t *vector_byte(struct sys_cpu *cpu, uint8_t reg, unsigned at)
 {
     if (reg >= 16) {
-        return area(cpu) + sys_xsave_part(PART_HI16).offset + 64U * (reg - 16U) + at;
+        return area(cpu) + sys_xsave_part(PART_HI16).offset + 64UL * (reg - 16U) + at;
     }
     if (at < 16) {
-        return area(cpu) + XMM_OFFSET + 16U * reg + at;
+        return area(cpu) + XMM_OFFSET + 16UL * reg + at;
     }
     if (at < 32) {
-        return area(cpu) + sys_xsave_part(PART_YMM).offset + 16U * reg + at - 16;
+        return area(cpu) + sys_xsave_part(PART_YMM).offset + 16UL * reg + at - 16;
     }
-    return area(cpu) + sys_xsave_part(PART_ZMM).offset + 32U * reg + at - 32;
+    return area(cpu) + sys_xsave_part(PART_ZMM).offset + 32UL * reg + at - 32;
 }
 
 /* Elements never straddle the pieces. */
@@ -80,7 +80,7 @@ static void clear_from(struct sys_cpu *cpu, uint8_t reg, unsigned from)
 
 static uint8_t *opmask(struct sys_cpu *cpu, uint8_t reg)
 {
-    return area(cpu) + sys_xsave_part(PART_OPMASK).offset + 8U * reg;
+    return area(cpu) + sys_xsave_part(PART_OPMASK).offset + 8UL * reg;
 }
 
 static bool is_selected(struct sys_cpu *cpu, const struct gather *g, unsigned n)

@@ -69,7 +69,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 {
     (void)info;
     if (!redirect(context)) { /* it is raised again when we return */
-        signal(sig, SIG_DFL);
+        (void)signal(sig, SIG_DFL);
     }
 }
 

@@ -6,7 +6,8 @@
 #include "x86sys/task.h"
 
 /* The frame, topmost first. */
-enum { FRAME_IP, FRAME_CS, FRAME_FLAGS, FRAME_SP, FRAME_SS, FRAME_ES, FRAME_SIZE = 9 };
+enum { FRAME_IP, FRAME_CS, FRAME_FLAGS, FRAME_SP, FRAME_SS, FRAME_ES };
+#define FRAME_SIZE 9
 
 /* Flags that the image may change, by operand size and privilege. */
 static uint64_t flags_allowed(const struct sys_cpu *cpu, unsigned size)

@@ -29,7 +29,7 @@ static uint64_t no_pc(unsigned index)
 static unsigned page_bit(uint64_t linear)
 {
     uint64_t page = linear >> GUEST_PAGE_BITS;
-    return (page ^ page >> 12) % (64 * SYS_JUMP_PAGE_WORDS);
+    return (page ^ page >> 12) % (64UL * SYS_JUMP_PAGE_WORDS);
 }
 
 static void note_page(struct sys_jump_cache *jc, uint64_t linear)

@@ -110,7 +110,7 @@ static inline bool sys_model_has(const struct sys_cpu_model *m, unsigned feature
 
 /* Features that this build translates or emulates and the host has, where they
  * need it. After x86_host_detect. */
-void sys_features_supported(uint32_t words[SYS_FEATURE_WORDS]);
+void sys_features_supported(uint32_t out[SYS_FEATURE_WORDS]);
 /* The feature of that name, or -1; names take '-' and '_' alike. */
 int sys_feature_by_name(const char *name);
 /* The name most like it, or NULL. */

@@ -114,7 +114,7 @@ bool sys_seg_load(struct sys_cpu *cpu, enum sys_seg_reg reg, uint16_t selector)
         return true;
     }
     const struct sys_check how = {.vector = SYS_GP, .cpl = (uint8_t)sys_cpl(cpu)};
-    struct sys_seg_new s;
+    struct sys_seg_new s = {.mark = false};
     bool good;
     if (reg == SYS_SS) {
         bool null_ok = cpu->mode & SYS_MODE_CODE64 && how.cpl != 3;

@@ -45,7 +45,7 @@ static bool look(struct sys_cpu *cpu, uint16_t selector, struct sys_desc *d, boo
 static enum sys_result verify(struct sys_cpu *cpu, const struct sys_insn *in,
                               bool (*usable)(unsigned attr))
 {
-    uint16_t selector;
+    uint16_t selector = 0;
     struct sys_desc d;
     bool visible;
     if (!read_rm_word(cpu, in, &selector) || !look(cpu, selector, &d, &visible)) {
@@ -83,7 +83,7 @@ static bool known_system(const struct sys_cpu *cpu, const struct sys_desc *d, bo
 static bool look_at_any(struct sys_cpu *cpu, const struct sys_insn *in, bool gates,
                         struct sys_desc *d, bool *good)
 {
-    uint16_t selector;
+    uint16_t selector = 0;
     if (!read_rm_word(cpu, in, &selector) || !look(cpu, selector, d, good)) {
         return false;
     }
@@ -121,7 +121,7 @@ enum sys_result sys_insn_lsl(struct sys_cpu *cpu, const struct sys_insn *in)
 
 enum sys_result sys_insn_arpl(struct sys_cpu *cpu, const struct sys_insn *in)
 {
-    uint16_t selector;
+    uint16_t selector = 0;
     uint64_t linear = 0;
     const uint32_t access = SYS_READ | SYS_WRITE;
     if (!sys_protected(cpu)) {

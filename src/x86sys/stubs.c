@@ -40,15 +40,15 @@ static void bytes3(struct emit *e, uint8_t a, uint8_t b, uint8_t c)
 
 static void store_all(struct emit *e)
 {
-    for (uint8_t r = 0; r < X86_R13; r++) {
-        emit_store_state(e, OFF(gpr) + 8UL * r, sys_host_reg(r));
+    for (unsigned r = 0; r < X86_R13; r++) {
+        emit_store_state(e, OFF(gpr) + 8UL * r, sys_host_reg((uint8_t)r));
     }
 }
 
 static void load_all(struct emit *e)
 {
-    for (uint8_t r = 0; r < X86_R13; r++) {
-        emit_load_state(e, sys_host_reg(r), OFF(gpr) + 8UL * r);
+    for (unsigned r = 0; r < X86_R13; r++) {
+        emit_load_state(e, sys_host_reg((uint8_t)r), OFF(gpr) + 8UL * r);
     }
 }
 

@@ -21,7 +21,7 @@ static struct IMMUTABLE_AFTER_INIT {
 static int64_t clock_ns(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+    (void)clock_gettime(CLOCK_MONOTONIC_RAW, &t);
     return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
@@ -120,7 +120,7 @@ int64_t sys_cpu_tsc_to_ns(struct cpu *cpu, uint64_t tsc)
 {
     uint64_t hz = sys_tsc_hz();
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
     int64_t now_ns = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
     uint64_t now = sys_tsc_now(sys_cpu_of(cpu));
     bool past = (int64_t)(tsc - now) < 0;

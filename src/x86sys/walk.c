@@ -311,6 +311,7 @@ static void walk_init(struct walk *w, struct sys_cpu *cpu, uint64_t linear)
 {
     w->cpu = cpu;
     w->linear = linear;
+    w->phys = 0;
     w->wide = 8;
 }
 
@@ -367,7 +368,7 @@ bool sys_pdpte_load(struct sys_cpu *cpu, uint64_t cr3)
     for (unsigned i = 0; i < 4; i++) {
         uint64_t reserved = PDPTE_ZERO | PAE_RESERVED | PTE_NX | (PTE_ADDR & ~cpu->phys_mask);
 
-        if (!sys_phys_read(cpu, (cr3 & 0xffffffe0) + 8 * i, &loaded[i], 8)) {
+        if (!sys_phys_read(cpu, (cr3 & 0xffffffe0) + 8UL * i, &loaded[i], 8)) {
             loaded[i] = UINT64_MAX;
         }
         if (loaded[i] & PTE_P && loaded[i] & reserved) {

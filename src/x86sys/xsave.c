@@ -150,7 +150,7 @@ static bool loads_mxcsr(const struct area *a, const uint64_t *h)
     return a->compact ? a->components & h[0] & SSE_BIT : a->components & (SSE_BIT | AVX_BIT);
 }
 
-static uint32_t take_pkru(const struct area *a, uint64_t *h, const uint8_t *image)
+static uint32_t take_pkru(const struct area *a, const uint64_t *h, const uint8_t *image)
 {
     uint32_t value = 0;
     if (h[0] & PKRU_BIT) {
