@@ -358,7 +358,7 @@ static unsigned distance(const char *a, const char *b)
         const unsigned *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= lb; j++) {
-            char x = plain(a[i - 1]), y = plain(b[j - 1]);
+            char x = (char)plain(a[i - 1]), y = (char)plain(b[j - 1]);
             row[j] = least(above[j - 1] + (x != y), least(above[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && x == plain(b[j - 2]) && plain(a[i - 2]) == y) {
                 row[j] = least(row[j], two_above[j - 2] + 1);
