@@ -104,6 +104,7 @@ bool sys_desc_change_type(struct sys_cpu *cpu, uint64_t desc_linear, uint8_t set
         while (!atomic_compare_exchange_weak_explicit(byte, &old, (uint8_t)((old | set) & ~clear),
                                                       memory_order_seq_cst, memory_order_seq_cst)) {
         }
+        sys_mem_host_written(cpu, linear, 1);
         return true;
     }
     if (!sys_mem_read(cpu, linear, &old, 1, access)) {

@@ -66,6 +66,13 @@ void *sys_mem_host(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t
     return good ? memory + linear : NULL;
 }
 
+void sys_mem_host_written(struct sys_cpu *cpu, uint64_t linear, uint32_t size)
+{
+    (void)cpu;
+    (void)linear;
+    (void)size;
+}
+
 void sys_tlb_flush(struct sys_cpu *cpu)
 {
     (void)cpu;
