@@ -35,6 +35,7 @@ enum option_id {
     OPT_HDC,
     OPT_HDD,
     OPT_CDROM,
+    OPT_BOOT,
     OPT_DEVICE,
     OPT_SERIAL,
     OPT_PARALLEL,
@@ -70,7 +71,7 @@ static const struct description {
     {"-h", NULL, OPT_HELP, "this text"},
     {"-help", NULL, OPT_HELP, "this text"},
     {"-version", NULL, OPT_VERSION, "the version"},
-    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc or q35; hpet=on|off, acpi=on|off"},
+    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc; hpet=on|off, acpi=on|off"},
     {"-M", "TYPE", OPT_MACHINE, NULL},
     {"-cpu", "MODEL[,+F,-F]", OPT_CPU, "CPU model (-cpu help lists them)"},
     {"-smp", "N[,sockets=,cores=,threads=]", OPT_SMP, "number of CPUs"},
@@ -85,6 +86,7 @@ static const struct description {
     {"-hdc", "FILE", OPT_HDC, NULL},
     {"-hdd", "FILE", OPT_HDD, NULL},
     {"-cdrom", "FILE", OPT_CDROM, "CD in the third IDE drive"},
+    {"-boot", "[order=]cad", OPT_BOOT, "what firmware boots from: a floppy, c disk, d CD"},
     {"-device", "NAME[,PROP=VALUE]", OPT_DEVICE, "a device (-device help lists them)"},
     {"-serial", "CHARDEV", OPT_SERIAL,
      "serial port: stdio, mon:stdio, null, pty, file:F, pipe:F, unix:PATH, tcp:HOST:PORT, none"},
@@ -114,7 +116,6 @@ static const struct description {
     {"-icount", "SHIFT", OPT_ICOUNT, NULL},
     {"-L", "DIR", OPT_IGNORED, NULL},
     {"-k", "LANGUAGE", OPT_IGNORED, NULL},
-    {"-boot", "ORDER", OPT_IGNORED, NULL},
 };
 
 #define OPTIONS (sizeof(descriptions) / sizeof(descriptions[0]))
@@ -192,8 +193,7 @@ static bool print_and_end(const struct description *d, const char *value)
         return true;
     case OPT_MACHINE:
         if (help) {
-            puts("machines:\n  pc    i440FX and PIIX3 (default; pc-i440fx-* are the same)\n"
-                 "  q35   ICH9");
+            puts("machines:\n  pc    i440FX and PIIX3 (default; pc-i440fx-* are the same)");
         }
         return help;
     case OPT_CPU:
@@ -209,12 +209,6 @@ static bool print_and_end(const struct description *d, const char *value)
     case OPT_DRIVE:
         if (help) {
             drive_help(stdout);
-        }
-        return help;
-    case OPT_DEVICE:
-        help = help || (value && strstr(value, ",help"));
-        if (help) {
-            device_help(stdout, value);
         }
         return help;
     case OPT_ACCEL:
@@ -244,6 +238,8 @@ static int apply_machine(struct system_command *c, const struct description *d, 
         return value_accel(c, value, err);
     case OPT_RTC:
         return value_rtc(c, value, err);
+    case OPT_BOOT:
+        return value_boot(c, value, err);
     case OPT_KVM:
         return error_set(err, ENOTSUP, "-enable-kvm: there is no KVM here, that is the point");
     case OPT_ICOUNT:
@@ -411,6 +407,7 @@ enum system_verdict system_options_parse(int argc, char **argv, struct system_co
 {
     struct error err = {.text = ""};
     *command = (struct system_command){.config = {.ram_size = DEFAULT_RAM,
+                                                  .boot_order = "cad",
                                                   .cpus = 1,
                                                   .sockets = 1,
                                                   .cores = 1,

@@ -78,14 +78,13 @@ static int unknown_key(const char *option, const char *key, const char *const *k
 
 static int machine_type(struct system_command *c, const char *name, struct error *err)
 {
-    static const char *const names[] = {"pc", "q35", NULL};
+    static const char *const names[] = {"pc", NULL};
     if (strcmp(name, "pc") == 0 || strncmp(name, "pc-i440fx", 9) == 0) {
         c->config.type = MACHINE_PC;
         return 0;
     }
     if (strcmp(name, "q35") == 0 || strncmp(name, "pc-q35", 6) == 0) {
-        c->config.type = MACHINE_Q35;
-        return 0;
+        return error_set(err, ENOTSUP, "machine '%s' is not there yet, only pc", name);
     }
     const char *meant = cli_suggest(name, names);
     return meant ? error_set(err, EINVAL, "unknown machine '%s'; did you mean '%s'?", name, meant)
@@ -233,6 +232,36 @@ static int accel_pair(void *opaque, const char *key, const char *value, struct e
 int value_accel(struct system_command *c, const char *value, struct error *err)
 {
     return value_list(value, accel_pair, c, err);
+}
+
+static int boot_pair(void *opaque, const char *key, const char *value, struct error *err)
+{
+    struct system_command *c = opaque;
+    static const char *const known[] = {"order", "menu", "strict", "once", NULL};
+    if (key && (strcmp(key, "menu") == 0 || strcmp(key, "strict") == 0)) {
+        bool on;
+        return value_bool(key, value, &on, err);
+    }
+    if (key && strcmp(key, "order") != 0 && strcmp(key, "once") != 0) {
+        return unknown_key("-boot", key, known, err);
+    }
+    char order[sizeof(c->config.boot_order)] = "";
+    size_t n = 0;
+    for (const char *p = value; *p; p++) {
+        if (!strchr("acdn", *p)) {
+            return error_set(err, EINVAL, "-boot %s: letters of a, c, d, n expected", value);
+        }
+        if (n < sizeof(order) - 1 && *p != 'n') { /* there is no network to boot from */
+            order[n++] = *p;
+        }
+    }
+    memcpy(c->config.boot_order, order, sizeof(order));
+    return 0;
+}
+
+int value_boot(struct system_command *c, const char *value, struct error *err)
+{
+    return value_list(value, boot_pair, c, err);
 }
 
 static int rtc_pair(void *opaque, const char *key, const char *value, struct error *err)

@@ -18,6 +18,7 @@ NODISCARD int value_number(const char *option, const char *value, uint64_t min, 
 NODISCARD int value_machine(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_smp(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_memory(struct system_command *c, const char *value, struct error *err);
+NODISCARD int value_boot(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_accel(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_rtc(struct system_command *c, const char *value, struct error *err);
 

@@ -26,7 +26,8 @@ struct IMMUTABLE_AFTER_INIT machine_config {
     const char *bios;      /* file, NULL: none loaded by the machine */
     const char *pflash[2]; /* OVMF code and variables */
     const char *kernel, *initrd, *append;
-    int64_t rtc_base; /* seconds since 1970 */
+    char boot_order[4]; /* letters of -boot: a, c, d */
+    int64_t rtc_base;   /* seconds since 1970 */
     bool rtc_localtime, hpet, acpi, no_reboot, no_shutdown;
     int serial_fd_in[4], serial_fd_out[4]; /* -1: not there; see hw/chardev.h for the rest */
 };

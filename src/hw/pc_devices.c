@@ -127,7 +127,17 @@ static void set_cmos16(struct rtc *rtc, uint8_t index, uint64_t value) REQUIRES(
     rtc_set_cmos(rtc, index + 1, (uint8_t)(v >> 8));
 }
 
-/* What firmware reads of memory and CPUs. */
+/* The n-th device that firmware tries, as it is coded in CMOS memory. */
+static unsigned boot_device(const char *order, unsigned n)
+{
+    unsigned code = 0;
+    for (unsigned i = 0; i <= n && order[i]; i++) {
+        code = i < n ? 0 : order[i] == 'a' ? 1 : order[i] == 'c' ? 2 : 3;
+    }
+    return code;
+}
+
+/* What firmware reads of memory, CPUs and where to boot from. */
 static void fill_cmos(struct rtc *rtc, const struct machine *m) REQUIRES(bql)
 {
     uint64_t above_1m = m->low_ram > MIB ? (m->low_ram - MIB) / 1024 : 0;
@@ -137,6 +147,10 @@ static void fill_cmos(struct rtc *rtc, const struct machine *m) REQUIRES(bql)
     set_cmos16(rtc, 0x34, m->low_ram > 16 * MIB ? (m->low_ram - 16 * MIB) >> 16 : 0);
     set_cmos16(rtc, 0x5b, m->high_ram >> 16 & 0xffff);
     rtc_set_cmos(rtc, 0x5d, (uint8_t)(m->high_ram >> 32));
+    rtc_set_cmos(rtc, 0x3d,
+                 (uint8_t)(boot_device(m->config.boot_order, 0) |
+                           boot_device(m->config.boot_order, 1) << 4));
+    rtc_set_cmos(rtc, 0x38, (uint8_t)(boot_device(m->config.boot_order, 2) << 4));
     rtc_set_cmos(rtc, 0x5f, (uint8_t)(m->config.cpus - 1));
 }
 
