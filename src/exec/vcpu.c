@@ -193,7 +193,7 @@ static void *rr_main(void *arg)
     return NULL;
 }
 
-void vcpu_kick_thread(struct cpu *cpu)
+void vcpu_kick_thread(const struct cpu *cpu)
 {
     if (round_robin && vcpus->cpu != cpu) {
         event_set(&vcpus->cpu->wake);

@@ -33,7 +33,7 @@ NODISCARD int vcpu_add(struct cpu *cpu, struct error *err);
 NODISCARD int vcpu_start_threads(bool round_robin, struct error *err);
 
 /* For guest_ops->kick: wakes the thread of a vCPU that shares one with others. */
-void vcpu_kick_thread(struct cpu *cpu);
+void vcpu_kick_thread(const struct cpu *cpu);
 
 /* Runs or stops all. vcpu_stop_all returns when every vCPU is out of guest code
  * and stays out; it drops the BQL while it waits. From the main loop. */

@@ -143,8 +143,8 @@ static size_t put_fadt(struct acpi_image *i, const struct acpi_ports *p, size_t 
     put(i, p->pm_base + 8U, 4); /* timer */
     put(i, p->gpe_base, 4);
     put(i, 0, 4);
-    put(i, 4 | 2 << 8 | 0 << 16 | 4 << 24, 4); /* lengths: event, control, PM2, timer */
-    put(i, 4, 1);                              /* GPE0 */
+    put(i, 4 | 2 << 8 | 4 << 24, 4); /* lengths: event, control, no PM2, timer */
+    put(i, 4, 1);                    /* GPE0 */
     put(i, 0, 3);
     put(i, 0xfff, 2); /* no C2 */
     put(i, 0xfff, 2); /* no C3 */

@@ -206,6 +206,9 @@ static void fd_free(struct chardev *base)
         aio_clear_fd_handler(main_loop_iohandler_context(), c->listener);
         (void)close(c->listener);
     }
+    if (c->peer >= 0) {
+        (void)close(c->peer);
+    }
     aio_bh_delete(c->read_bh);
     if (c->restore_tty) {
         restore_terminal();
@@ -230,7 +233,7 @@ struct chardev_fd *chardev_fd_new(const char *label, struct error *err)
         free(c);
         return NULL;
     }
-    c->in = c->out = c->listener = -1;
+    c->in = c->out = c->listener = c->peer = -1;
     c->read_bh = aio_bh_new(main_loop_iohandler_context(), on_readable, c);
     return c;
 }
@@ -366,15 +369,15 @@ int chardev_pty_new(const char *label, struct chardev **out, struct error *err)
         return rc;
     }
     /* Our own opening of the other end keeps reads from failing while nobody has it open. */
-    int other = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (other >= 0 && tcgetattr(other, &t) == 0) {
-        cfmakeraw(&t);
-        (void)tcsetattr(other, TCSANOW, &t);
-    }
     struct chardev_fd *c = chardev_fd_new(label, err);
     if (!c) {
         (void)close(fd);
         return -ENOMEM;
+    }
+    c->peer = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (c->peer >= 0 && tcgetattr(c->peer, &t) == 0) {
+        cfmakeraw(&t);
+        (void)tcsetattr(c->peer, TCSANOW, &t);
     }
     printf("char device redirected to %s (label %s)\n", name, label);
     (void)fflush(stdout);

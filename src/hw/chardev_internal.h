@@ -33,6 +33,7 @@ struct chardev_fd {
     struct aio_bh *read_bh IMMUTABLE_AFTER_INIT; /* reads on where nothing can be waited for */
     bool watching_in GUARDED_BY(bql);
     bool watching_out GUARDED_BY(bql);
+    int peer GUARDED_BY(bql); /* a pseudo terminal's other end, kept open; -1: none */
     bool restore_tty GUARDED_BY(bql);
     size_t start GUARDED_BY(bql), used GUARDED_BY(bql);
     uint8_t buffer[CHARDEV_BUFFER] GUARDED_BY(bql);

@@ -144,7 +144,7 @@ static uint32_t read_register(const struct ioapic *io) REQUIRES(&io -> lock)
 
 static void write_register(struct ioapic *io, uint32_t v, struct outbox *out) REQUIRES(&io -> lock)
 {
-    unsigned n = (io->index - REG_ENTRIES) / 2u;
+    unsigned n = io->index / 2u - REG_ENTRIES / 2u;
     uint64_t *entry;
     uint64_t value;
 

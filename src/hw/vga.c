@@ -161,7 +161,7 @@ static void add_regions(struct vga *v, struct pci_bus *bus) REQUIRES(bql)
     memory_region_init_io(&v->vbe_ports, &vbe_ops, v, "vbe", 3);
     memory_region_add(&bus->machine->io, VBE_PORT, &v->vbe_ports, 0);
     memory_region_init_io(&v->mmio, &mmio_ops, v, "vga-mmio", MMIO_SIZE);
-    pci_device_add_bar(&v->pci, 0, PCI_BAR_MEMORY | PCI_BAR_PREFETCH, &v->frame, v->size);
+    pci_device_add_bar(&v->pci, 0, PCI_BAR_PREFETCH, &v->frame, v->size);
     pci_device_add_bar(&v->pci, 2, PCI_BAR_MEMORY, &v->mmio, MMIO_SIZE);
 }
 

@@ -272,12 +272,12 @@ static bool entry_set(const struct walk *w, const struct step *s, uint64_t bits)
         return true;
     }
     if (w->wide == 8) {
-        done = atomic_compare_exchange_strong_explicit((_Atomic(uint64_t) *)s->host, &wide,
+        done = atomic_compare_exchange_strong_explicit((_Atomic(uint64_t) *)(void *)s->host, &wide,
                                                        wide | bits, memory_order_acq_rel,
                                                        memory_order_relaxed);
     } else {
-        done = atomic_compare_exchange_strong_explicit((_Atomic(uint32_t) *)s->host, &narrow,
-                                                       (uint32_t)(s->value | bits),
+        done = atomic_compare_exchange_strong_explicit((_Atomic(uint32_t) *)(void *)s->host,
+                                                       &narrow, (uint32_t)(s->value | bits),
                                                        memory_order_acq_rel, memory_order_relaxed);
     }
     if (done) {
