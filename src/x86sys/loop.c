@@ -163,7 +163,7 @@ static uintptr_t execute_inside(struct sys_cpu *cpu, uint64_t offset)
     if (r != SYS_DONE) {
         return stop_with(cpu, r == SYS_EXCEPTION ? SYS_STOP_EXCEPTION : SYS_STOP_NEXT);
     }
-    if (atomic_load_explicit(&cpu->interrupt, memory_order_acquire) || cpu->mode & SYS_MODE_DEBUG) {
+    if (atomic_load_explicit(&cpu->interrupt, memory_order_acquire) || cpu->mode & ONE_INSN) {
         return stop_with(cpu, SYS_STOP_NEXT);
     }
     cpu->missed = true;
