@@ -26,7 +26,7 @@ uint16_t vga_vbe_read(const struct vga *v, unsigned reg)
     }
     if (v->vbe[VBE_ENABLE] & VBE_CAPS) { /* what is possible, not what is */
         switch (reg) {
-        case VBE_XRES:
+        case VBE_XRES: /* NOLINT(bugprone-branch-clone): two limits that happen to be the same */
             return X_MAX;
         case VBE_YRES:
             return Y_MAX;

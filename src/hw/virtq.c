@@ -24,11 +24,13 @@ static uint16_t load16(const uint8_t *at, memory_order order)
     return atomic_load_explicit((const _Atomic(uint16_t) *)(const void *)at, order);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is stored to */
 static void store16(uint8_t *at, uint16_t value, memory_order order)
 {
     atomic_store_explicit((_Atomic(uint16_t) *)(void *)at, value, order);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is stored to */
 static void store32(uint8_t *at, uint32_t value)
 {
     atomic_store_explicit((_Atomic(uint32_t) *)(void *)at, value, memory_order_relaxed);
@@ -210,7 +212,7 @@ static bool more(struct virtq *q)
     uint16_t index = load16(q->avail + RING_INDEX, memory_order_acquire);
 
     if (index == q->last_avail && q->event_index) {
-        store16(q->used + RING_ENTRIES + q->size * 8, q->last_avail, memory_order_relaxed);
+        store16(q->used + RING_ENTRIES + q->size * 8L, q->last_avail, memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst);
         index = load16(q->avail + RING_INDEX, memory_order_acquire);
     }
@@ -227,8 +229,8 @@ bool virtq_pop(struct virtq *q, struct virtq_chain *c)
     if (!q->ready || q->broken || !more(q)) {
         return false;
     }
-    c->head =
-        load16(q->avail + RING_ENTRIES + 2 * (q->last_avail & (q->size - 1)), memory_order_relaxed);
+    c->head = load16(q->avail + RING_ENTRIES + 2L * (q->last_avail & (q->size - 1)),
+                     memory_order_relaxed);
     if (c->head >= q->size || !add_table(q, c, q->desc, q->size, c->head, false)) {
         release(q, c, 0);
         q->broken = true;
@@ -240,7 +242,7 @@ bool virtq_pop(struct virtq *q, struct virtq_chain *c)
 
 void virtq_push(struct virtq *q, struct virtq_chain *c, uint64_t written)
 {
-    uint8_t *entry = q->used + RING_ENTRIES + 8 * (q->used_index & (q->size - 1));
+    uint8_t *entry = q->used + RING_ENTRIES + 8L * (q->used_index & (q->size - 1));
 
     release(q, c, written);
     store32(entry, c->head);
@@ -267,7 +269,7 @@ bool virtq_wants_interrupt(struct virtq *q)
     if (!q->event_index) {
         return !(load16(q->avail + RING_FLAGS, memory_order_relaxed) & AVAIL_NO_INTERRUPT);
     }
-    event = load16(q->avail + RING_ENTRIES + q->size * 2, memory_order_relaxed);
+    event = load16(q->avail + RING_ENTRIES + q->size * 2L, memory_order_relaxed);
     return (uint16_t)(q->used_index - event - 1) < (uint16_t)(q->used_index - old);
 }
 

@@ -182,8 +182,8 @@ enum sys_result sys_insn_ltr(struct sys_cpu *cpu, const struct sys_insn *in)
     if (!sys_long_mode(cpu)) {
         types |= 1u << SYS_DESC_TSS16;
     }
-    struct sys_seg tss;
-    struct sys_desc d;
+    struct sys_seg tss = {.attr = 0};
+    struct sys_desc d = {.linear = 0};
     if (!read_system(cpu, selector, types, &d, &tss) ||
         !sys_desc_change_type(cpu, d.linear, busy, 0)) {
         return SYS_EXCEPTION;
