@@ -5,7 +5,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 function(check_installed ROOT)
-  foreach(FILE bin/mortise bin/mortise-x86_64 bin/mortise-system-x86_64 share/man/man1/mortise.1 share/man/man1/mortise-user.1
+  foreach(FILE bin/mortise bin/mortise-x86_64 bin/mortise-system-x86_64 share/man/man1/mortise.1 share/man/man1/mortise-user.1 share/man/man1/mortise-system.1
       bin/mortise-lockcheck share/man/man1/mortise-lockcheck.1 include/lockcheck.h
       share/cmake/MortiseLockcheck/MortiseLockcheckConfig.cmake)
     if(NOT EXISTS ${ROOT}/${FILE})
