@@ -167,14 +167,15 @@ static unsigned rr_turn(bool *all_end)
  * (vcpu_kick_thread), after the bits that are looked at here. */
 static void rr_sleep(void) MAY_BLOCK
 {
-    assert(vcpus);
-    event_reset(&vcpus->cpu->wake);
-    for (struct vcpu *v = vcpus; v; v = v->next) {
+    struct vcpu *first = vcpus;
+    assert(first);
+    event_reset(&first->cpu->wake);
+    for (struct vcpu *v = first; v; v = v->next) {
         if (atomic_load_explicit(&v->cpu->exit_request, memory_order_acquire)) {
             return;
         }
     }
-    event_wait(&vcpus->cpu->wake);
+    event_wait(&first->cpu->wake);
 }
 
 static void *rr_main(void *arg)

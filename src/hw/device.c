@@ -189,9 +189,9 @@ int device_add(struct machine *m, const char *text, struct error *err)
         ret = error_set(err, ENODEV, "-device %s: there is no such device (-device help)", text);
     } else {
         ret = check_names(t, &p, err);
-    }
-    if (ret == 0) {
-        ret = t->create(m, &p, err);
+        if (ret == 0) {
+            ret = t->create(m, &p, err);
+        }
     }
     device_props_free(&p);
     return ret;

@@ -82,7 +82,7 @@ static bool address(struct ide_unit *u, bool ext)
 static void read_block(struct ide_unit *u) REQUIRES(bql)
 {
     uint32_t n = u->left < u->block ? u->left : u->block;
-    struct iovec iov = {.iov_base = u->buf, .iov_len = n * DISK_SECTOR};
+    struct iovec iov = {.iov_base = u->buf, .iov_len = (size_t)n * DISK_SECTOR};
 
     if (disk_read(u->disk, u->lba * DISK_SECTOR, &iov, 1) < 0) {
         ide_fail(u, IDE_UNCORRECTABLE);

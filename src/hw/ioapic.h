@@ -14,12 +14,12 @@ struct lapic_set;
 NODISCARD int ioapic_new(struct memory_region *memory, uint64_t base, struct lapic_set *lapics,
                          struct ioapic **out, struct error *err) REQUIRES(bql);
 void ioapic_free(struct ioapic *io) REQUIRES(bql);
-void ioapic_reset(void *ioapic) REQUIRES(bql);
+void ioapic_reset(void *opaque) REQUIRES(bql);
 
 /* Pin n, 0 to 23. The handler of struct irq; any thread. */
-void ioapic_set_irq(void *ioapic, unsigned n, bool level);
+void ioapic_set_irq(void *opaque, unsigned n, bool level);
 
 /* The end of a level-triggered interrupt with this vector. Any thread. */
-void ioapic_eoi(void *ioapic, uint8_t vector);
+void ioapic_eoi(void *opaque, uint8_t vector);
 
 #endif

@@ -291,7 +291,7 @@ int pci_msix_init(struct pci_device *d, unsigned bar, unsigned count, struct err
     memory_region_init_io(&s->msix_table, &table_ops, d, "msix-table", (uint64_t)count * 16);
     memory_region_set_lockless(&s->msix_table);
     memory_region_add(&s->msix_bar, 0, &s->msix_table, 0);
-    memory_region_init_io(&s->msix_pba, &pba_ops, d, "msix-pba", (count + 63) / 64 * 8);
+    memory_region_init_io(&s->msix_pba, &pba_ops, d, "msix-pba", (count + 63) / 64 * 8UL);
     memory_region_set_lockless(&s->msix_pba);
     memory_region_add(&s->msix_bar, MSIX_PBA, &s->msix_pba, 0);
     pci_device_add_bar(d, bar, PCI_BAR_MEMORY, &s->msix_bar, 4096);

@@ -68,6 +68,7 @@ static bool push_scattered(struct sys_cpu *cpu, const struct sys_stack *st, unsi
     uint64_t linear[SYS_FRAME_MAX];
     for (unsigned i = 0; i < n; i++) {
         uint64_t sp = (st->sp - (uint64_t)size * (i + 1)) & st->mask;
+        linear[i] = 0;
         if (!stack_linear(cpu, st, sp, size, &linear[i]) ||
             !sys_mem_probe(cpu, linear[i], size, SYS_WRITE | st->access)) {
             return false;
@@ -88,9 +89,9 @@ bool sys_stack_push(struct sys_cpu *cpu, struct sys_stack *st, unsigned size,
     uint64_t sp = (st->sp - bytes) & st->mask;
     if (in_one_piece(st, sp, bytes)) {
         uint8_t frame[SYS_FRAME_MAX * 8];
-        uint64_t linear;
+        uint64_t linear = 0;
         for (unsigned i = 0; i < n; i++) {
-            store(frame + size * (n - 1 - i), values[i], size);
+            store(frame + (size_t)size * (n - 1 - i), values[i], size);
         }
         if (!stack_linear(cpu, st, sp, bytes, &linear) ||
             !sys_mem_write(cpu, linear, frame, bytes, SYS_WRITE | st->access)) {
@@ -107,14 +108,14 @@ bool sys_stack_peek(struct sys_cpu *cpu, const struct sys_stack *st, unsigned si
                     uint64_t *values, unsigned n)
 {
     uint8_t frame[SYS_FRAME_MAX * 8];
-    uint64_t linear;
+    uint64_t linear = 0;
     if (in_one_piece(st, st->sp, size * n)) {
         if (!stack_linear(cpu, st, st->sp, size * n, &linear) ||
             !sys_mem_read(cpu, linear, frame, size * n, SYS_READ | st->access)) {
             return false;
         }
         for (unsigned i = 0; i < n; i++) {
-            values[i] = load(frame + size * i, size);
+            values[i] = load(frame + (size_t)size * i, size);
         }
         return true;
     }
