@@ -9,7 +9,6 @@
 #include "contract.h"
 
 #define MAX_ROLES 64
-#define MAX_REACH 64 /* entries that are kept for one function */
 
 role_set entries_role(const struct entries *entries, const char *role)
 {
@@ -88,80 +87,8 @@ static void add_entry(struct entries *entries, struct pfunction *function, const
     g_ptr_array_add(entries->list, entry);
 }
 
-/* Whether a block can be reached from itself: a thread started there may be
- * one of many. Followed at most as far as the function has blocks. */
-static bool in_loop(const struct ir_function *ir, guint start)
-{
-    bool *seen = g_new0(bool, ir->blocks->len + 1);
-    GArray *queue = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    uint32_t number = start;
-    bool found = false;
-
-    g_array_append_val(queue, number);
-    while (queue->len > 0 && !found) {
-        const struct ir_block *block;
-        guint count;
-
-        number = g_array_index(queue, uint32_t, queue->len - 1);
-        g_array_set_size(queue, queue->len - 1);
-        block = ir->blocks->pdata[number];
-        count = ir_block_successors(block);
-        for (guint i = 0; i < count; i++) {
-            uint32_t next = block->next[i];
-
-            found = found || next == start;
-            if (next < ir->blocks->len && !seen[next]) {
-                seen[next] = true;
-                g_array_append_val(queue, next);
-            }
-        }
-    }
-    g_array_unref(queue);
-    g_free(seen);
-    return found;
-}
-
-bool entries_in_loop(const struct ir_function *ir, const struct ir_event *event)
-{
-    for (guint b = 0; b < ir->blocks->len; b++) {
-        const struct ir_block *block = ir->blocks->pdata[b];
-
-        for (guint e = 0; e < block->events->len; e++) {
-            if (block->events->pdata[e] == event) {
-                return in_loop(ir, b);
-            }
-        }
-    }
-    return false;
-}
-
-bool entries_call_starts(const struct program *program, const struct pcall *call,
-                         const struct pfunction *start)
-{
-    bool starts = false;
-
-    for (guint t = 0; t < call->targets->len; t++) {
-        const struct pfunction *target = call->targets->pdata[t];
-
-        for (guint r = 0; target->rules[r] && !starts; r++) {
-            const struct rule *rule = target->rules[r];
-            GPtrArray *functions;
-
-            if (rule->kind != RULE_THREAD_CREATE || rule->callback < 0 ||
-                (guint)rule->callback >= call->event->args->len) {
-                continue;
-            }
-            functions = program_value_functions(program, call->caller->ir,
-                                                call->event->args->pdata[rule->callback]);
-            starts = g_ptr_array_find(functions, start, NULL);
-            g_ptr_array_unref(functions);
-        }
-    }
-    return starts;
-}
-
 static void add_rule_entries(struct entries *entries, const struct pcall *call,
-                             const struct rule *rule, guint block)
+                             const struct rule *rule)
 {
     const struct pfunction *caller = call->caller;
     GPtrArray *functions;
@@ -182,7 +109,7 @@ static void add_rule_entries(struct entries *entries, const struct pcall *call,
         add_entry(entries, functions->pdata[i], role, call->event->loc,
                   thread ? "started as a thread here" : "handed over here to be called later",
                   thread);
-        if (thread && in_loop(caller->ir, block)) {
+        if (thread && entries_in_loop(caller->ir, call->event)) {
             for (guint e = 0; e < entries->list->len; e++) {
                 struct entry *entry = entries->list->pdata[e];
 
@@ -209,7 +136,7 @@ static void add_call_entries(struct entries *entries, const struct pfunction *ca
                 const struct pfunction *target = call->targets->pdata[t];
 
                 for (guint r = 0; target->rules[r]; r++) {
-                    add_rule_entries(entries, call, target->rules[r], b);
+                    add_rule_entries(entries, call, target->rules[r]);
                 }
             }
         }
@@ -315,17 +242,6 @@ static role_set entered_by(struct entries *entries, const struct pcall *call)
     return roles;
 }
 
-static void free_reach(struct entries *entries)
-{
-    for (guint i = 0; entries->reach && i < entries->program->functions->len; i++) {
-        if (entries->reach[i]) {
-            g_ptr_array_unref(entries->reach[i]);
-        }
-    }
-    g_free(entries->reach);
-    entries->reach = NULL;
-}
-
 static void add_annotated(struct entries *entries, struct pfunction *function)
 {
     if (annotation_has(function->annotations, ANNOTATION_THREAD_ENTRY)) {
@@ -424,121 +340,11 @@ struct entries *entries_new(struct program *program)
 void entries_free(struct entries *entries)
 {
     if (entries) {
-        free_reach(entries);
+        entries_free_reach(entries);
         g_ptr_array_unref(entries->list);
         g_ptr_array_unref(entries->roles);
         g_free(entries->bound);
         g_free(entries->enters);
         g_free(entries);
     }
-}
-
-static bool add_reach(struct entries *entries, const struct pfunction *function,
-                      struct entry *entry)
-{
-    GPtrArray **reach = &entries->reach[function->number];
-
-    if (!*reach) {
-        *reach = g_ptr_array_new();
-    }
-    for (guint i = 0; i < (*reach)->len; i++) {
-        if ((*reach)->pdata[i] == entry) {
-            return false;
-        }
-    }
-    if ((*reach)->len >= MAX_REACH) {
-        return false;
-    }
-    g_ptr_array_add(*reach, entry);
-    return true;
-}
-
-/* Functions that are bound to a role or take one up are entries themselves. */
-static bool has_own_role(const struct entries *entries, const struct pfunction *function)
-{
-    return (entries->bound[function->number] | entries->enters[function->number]) != 0;
-}
-
-static void reach_callees(struct entries *entries, const GPtrArray *callees, struct entry *entry,
-                          GPtrArray *queue)
-{
-    for (guint i = 0; callees && i < callees->len; i++) {
-        struct pfunction *callee = callees->pdata[i];
-
-        if (callee->ir->blocks && !callee->builtin && !has_own_role(entries, callee) &&
-            add_reach(entries, callee, entry)) {
-            g_ptr_array_add(queue, callee);
-        }
-    }
-}
-
-/* How many targets a call through a pointer may have to be evidence that a
- * thread gets to each of them. Annotated code has contracts to say what it
- * means, and is to be checked against all that can be. In a build of several
- * executables a pointer of one holds what another has stored. */
-static guint believable_targets(const struct entries *entries)
-{
-    guint mains = 0;
-
-    if (entries->program->annotated) {
-        return G_MAXUINT;
-    }
-    for (guint i = 0; i < entries->list->len; i++) {
-        const struct entry *entry = entries->list->pdata[i];
-
-        mains += strcmp(entry->function->ir->name, "main") == 0;
-    }
-    return mains > 1 ? 0 : 1;
-}
-
-static bool starts_threads(const struct phases *phases, const struct pcall *call)
-{
-    for (guint t = 0; t < call->targets->len; t++) {
-        if (phase_starts_threads(phases, call->targets->pdata[t])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void entries_reach(struct entries *entries, struct phases *phases)
-{
-    GPtrArray *queue = g_ptr_array_new();
-    guint through_pointers = believable_targets(entries);
-
-    free_reach(entries);
-    entries->reach = g_new0(GPtrArray *, entries->program->functions->len + 1);
-    for (guint e = 0; e < entries->list->len; e++) {
-        struct entry *entry = entries->list->pdata[e];
-
-        if ((entry->role || !has_own_role(entries, entry->function)) &&
-            add_reach(entries, entry->function, entry)) {
-            g_ptr_array_add(queue, entry->function);
-        }
-        while (queue->len > 0) {
-            const struct pfunction *function = g_ptr_array_remove_index(queue, queue->len - 1);
-            bool main = strcmp(function->ir->name, "main") == 0;
-
-            for (guint c = 0; c < function->calls->len; c++) {
-                const struct pcall *call = function->calls->pdata[c];
-
-                if ((call->slot && call->targets->len > through_pointers) ||
-                    (call->fatal && !entries->program->annotated)) {
-                    continue;
-                }
-                if (main && phase_at(phases, function, call->event) != PHASE_THREADED &&
-                    !starts_threads(phases, call)) {
-                    continue;
-                }
-                reach_callees(entries, call->targets, entry, queue);
-                reach_callees(entries, call->callbacks, entry, queue);
-            }
-        }
-    }
-    g_ptr_array_unref(queue);
-}
-
-const GPtrArray *entries_of(const struct entries *entries, const struct pfunction *function)
-{
-    return entries->reach[function->number];
 }

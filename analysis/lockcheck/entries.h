@@ -46,6 +46,7 @@ const char *entries_role_name(const struct entries *entries, role_set roles);
  * without annotations, what is called through a pointer is followed only if
  * nothing else can be meant. */
 void entries_reach(struct entries *entries, struct phases *phases);
+void entries_free_reach(struct entries *entries);
 const GPtrArray *entries_of(const struct entries *entries, const struct pfunction *function);
 
 #endif

@@ -6,49 +6,9 @@
  *
  * At most 64 groups of a function are followed; the others count as visible,
  * which asks for more locks than needed, never for less. */
-#include "fresh.h"
+#include "fresh_internal.h"
 
 #include <string.h>
-
-#define MAX_GROUPS 64
-#define NO_GROUP   UINT8_MAX
-
-struct summary {
-    bool returns;
-    uint64_t publishes; /* by parameter */
-};
-
-struct fresh {
-    struct program *program;
-    struct summary *summaries; /* by function number */
-    /* Of the function that was asked about last: */
-    const struct pfunction *current;
-    GHashTable *events; /* struct ir_event -> index in states + 1 */
-    GArray *states;     /* of uint64_t */
-    uint8_t *group;     /* by local */
-    uint64_t initial;
-    GHashTable *exits; /* struct ir_block -> index in states + 1: at its end */
-};
-
-static bool allocates(const char *name)
-{
-    static const char *const names[] = {
-        "malloc",       "calloc",         "realloc",          "reallocarray",    "aligned_alloc",
-        "memalign",     "valloc",         "strdup",           "strndup",         "g_malloc",
-        "g_malloc0",    "g_malloc_n",     "g_malloc0_n",      "g_try_malloc",    "g_try_malloc0",
-        "g_slice_copy", "g_slice_alloc",  "g_slice_alloc0",   "g_strdup",        "g_memdup",
-        "g_memdup2",    "g_try_malloc_n", "g_try_malloc0_n",  "xmalloc",         "xcalloc",
-        "xrealloc",     "xstrdup",        "zmalloc",          "zcalloc",         "zrealloc",
-        "mmap",         "alloca",         "__builtin_alloca", "g_aligned_alloc", "uv_malloc",
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (g_strcmp0(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 bool fresh_returns(const struct fresh *fresh, const struct pfunction *function)
 {
@@ -56,51 +16,13 @@ bool fresh_returns(const struct fresh *fresh, const struct pfunction *function)
 }
 
 /* Rules that make an argument visible to other threads. */
-static bool rule_publishes(const struct pfunction *function, guint param)
-{
-    for (guint i = 0; function->rules[i]; i++) {
-        const struct rule *rule = function->rules[i];
-
-        switch (rule->kind) {
-        case RULE_THREAD_CREATE:
-        case RULE_CALLBACK_LATER:
-        case RULE_RCU_CALL:
-            if (rule->data == (int)param || (rule->kind == RULE_RCU_CALL && param == 0)) {
-                return true;
-            }
-            break;
-        case RULE_RCU_ASSIGN:
-            if (param != (guint)MAX(rule->lock, 0)) {
-                return true;
-            }
-            break;
-        default:
-            break;
-        }
-    }
-    return false;
-}
-
 bool fresh_publishes(const struct fresh *fresh, const struct pfunction *function, guint param)
 {
-    return rule_publishes(function, param) ||
+    return fresh_rule_publishes(function, param) ||
            (param < 64 && (fresh->summaries[function->number].publishes >> param & 1) != 0);
 }
 
 /* Compilers' and C11's atomic stores publish what they store. */
-static bool atomic_store(const char *name)
-{
-    return g_str_has_prefix(name, "__atomic_store") ||
-           g_str_has_prefix(name, "__atomic_exchange") ||
-           g_str_has_prefix(name, "__atomic_compare_exchange") ||
-           g_str_has_prefix(name, "atomic_store") || g_str_has_prefix(name, "atomic_exchange") ||
-           g_str_has_prefix(name, "atomic_compare_exchange") ||
-           g_str_has_prefix(name, "__c11_atomic_store") ||
-           g_str_has_prefix(name, "__c11_atomic_exchange") ||
-           g_str_has_prefix(name, "__c11_atomic_compare_exchange") ||
-           g_str_has_prefix(name, "__sync_") || g_str_has_prefix(name, "uatomic_");
-}
-
 static const struct ir_value *strip(const struct ir_value *value)
 {
     for (int nest = 0; value && value->kind == IR_VALUE_OFFSET && nest < 16; nest++) {
@@ -117,7 +39,7 @@ static bool starts_with_deref(const struct ir_path *path)
 
 /* The path of a pointer's variable if the value points into the object that
  * the variable points to, or of the local object that it points into. */
-static const struct ir_path *pointer_root(const struct ir_value *value)
+const struct ir_path *fresh_pointer_root(const struct ir_value *value)
 {
     value = strip(value);
     if (!value || !value->path) {
@@ -139,7 +61,7 @@ static const struct ir_path *pointer_root(const struct ir_value *value)
     return NULL;
 }
 
-static bool target_allocates(const struct fresh *fresh, const struct ir_event *event)
+bool fresh_target_allocates(const struct fresh *fresh, const struct ir_event *event)
 {
     const struct pcall *call = program_call(fresh->program, event);
     bool all = call && call->targets->len > 0;
@@ -149,7 +71,8 @@ static bool target_allocates(const struct fresh *fresh, const struct ir_event *e
 
         all = fresh_returns(fresh, target) ||
               annotation_has(target->annotations, ANNOTATION_PRIVATE) ||
-              (!target->ir->blocks && allocates(target->ir->name)) || allocates(target->ir->name);
+              (!target->ir->blocks && fresh_allocates(target->ir->name)) ||
+              fresh_allocates(target->ir->name);
     }
     return all;
 }
@@ -174,12 +97,12 @@ static uint64_t publish_arguments(const struct fresh *fresh, const struct ir_eve
     const struct pcall *call = program_call(fresh->program, event);
 
     for (guint a = 0; call && a < event->args->len; a++) {
-        uint64_t bit = bit_of(fresh, pointer_root(event->args->pdata[a]));
+        uint64_t bit = bit_of(fresh, fresh_pointer_root(event->args->pdata[a]));
 
         for (guint t = 0; (state & bit) != 0 && t < call->targets->len; t++) {
             const struct pfunction *target = call->targets->pdata[t];
 
-            if (fresh_publishes(fresh, target, a) || (a > 0 && atomic_store(target->ir->name))) {
+            if (fresh_publishes(fresh, target, a) || (a > 0 && fresh_stores(target->ir->name))) {
                 state &= ~bit;
             }
         }
@@ -195,10 +118,10 @@ static uint64_t transfer(const struct fresh *fresh, const struct ir_event *event
             fresh->group[event->result] != NO_GROUP) {
             uint64_t bit = UINT64_C(1) << fresh->group[event->result];
 
-            state = target_allocates(fresh, event) ? state | bit : state & ~bit;
+            state = fresh_target_allocates(fresh, event) ? state | bit : state & ~bit;
         }
     } else if (event->kind == IR_SET) {
-        const struct ir_path *from = pointer_root(event->value);
+        const struct ir_path *from = fresh_pointer_root(event->value);
         const struct ir_value *value = strip(event->value);
         uint64_t source = bit_of(fresh, from);
         uint64_t target = bit_of(fresh, event->path);
@@ -214,80 +137,6 @@ static uint64_t transfer(const struct fresh *fresh, const struct ir_event *event
         }
     }
     return state;
-}
-
-static guint find_leader(guint *leader, guint local)
-{
-    while (leader[local] != local) {
-        leader[local] = leader[leader[local]];
-        local = leader[local];
-    }
-    return local;
-}
-
-/* Locals that receive new objects or are objects, and the copies of these. */
-static void mark_candidates(const struct fresh *fresh, const struct ir_function *ir, guint *leader,
-                            bool *candidate)
-{
-    for (guint b = 0; b < ir->blocks->len; b++) {
-        const struct ir_block *block = ir->blocks->pdata[b];
-
-        for (guint e = 0; e < block->events->len; e++) {
-            const struct ir_event *event = block->events->pdata[e];
-
-            if (event->kind == IR_CALL && event->result >= 0 &&
-                (guint)event->result < ir->locals->len && target_allocates(fresh, event)) {
-                candidate[event->result] = true;
-            } else if (event->kind == IR_SET && event->path->root == IR_ROOT_LOCAL &&
-                       event->path->steps->len == 0 && event->path->index < ir->locals->len) {
-                const struct ir_path *from = pointer_root(event->value);
-
-                if (from && from->root == IR_ROOT_LOCAL && from->index < ir->locals->len) {
-                    leader[find_leader(leader, event->path->index)] =
-                        find_leader(leader, from->index);
-                }
-            }
-        }
-    }
-}
-
-static void form_groups(struct fresh *fresh, const struct ir_function *ir)
-{
-    guint count = ir->locals->len;
-    guint *leader = g_new(guint, count + 1);
-    bool *candidate = g_new0(bool, count + 1);
-    uint8_t *of_leader = g_new(uint8_t, count + 1);
-    uint8_t next = 0;
-
-    fresh->group = g_new(uint8_t, count + 1);
-    memset(fresh->group, NO_GROUP, count + 1);
-    memset(of_leader, NO_GROUP, count + 1);
-    fresh->initial = 0;
-    for (guint i = 0; i < count; i++) {
-        leader[i] = i;
-    }
-    mark_candidates(fresh, ir, leader, candidate);
-    for (guint pass = 0; pass < 2; pass++) {
-        for (guint i = 0; i < count; i++) {
-            const struct ir_variable *local = ir->locals->pdata[i];
-            bool object = local->type.record && local->type.pointers == 0 && !local->is_static;
-            guint lead = find_leader(leader, i);
-
-            if (pass == 0 && (candidate[i] || object) && of_leader[lead] == NO_GROUP &&
-                next < MAX_GROUPS) {
-                of_leader[lead] = next++;
-            }
-            if (pass == 1) {
-                fresh->group[i] = of_leader[lead];
-                if (object && fresh->group[i] != NO_GROUP) {
-                    fresh->initial |= UINT64_C(1) << fresh->group[i];
-                }
-            }
-        }
-    }
-    g_free(leader);
-    g_free(candidate);
-    g_free(of_leader);
 }
 
 static void record_states(struct fresh *fresh, const struct ir_block *block, uint64_t state)
@@ -354,7 +203,7 @@ static void look_at(struct fresh *fresh, const struct pfunction *function)
     g_free(fresh->group);
     fresh->group = NULL;
     fresh->current = function;
-    form_groups(fresh, function->ir);
+    fresh_form_groups(fresh, function->ir);
     if (function->ir->blocks->len > 0) {
         solve(fresh, function->ir->blocks);
     }
@@ -390,7 +239,7 @@ static bool returns_fresh(struct fresh *fresh, const struct pfunction *function)
 static uint64_t parameters_of(const uint64_t *copies, const struct ir_function *ir,
                               const struct ir_value *value)
 {
-    const struct ir_path *root = pointer_root(value);
+    const struct ir_path *root = fresh_pointer_root(value);
 
     if (root && root->root == IR_ROOT_PARAM && root->index < 64 &&
         (root->steps->len == 0 || starts_with_deref(root))) {
@@ -435,7 +284,7 @@ static uint64_t published_by(const struct fresh *fresh, const struct ir_function
                 const struct pfunction *target = call->targets->pdata[t];
 
                 if (fresh_publishes(fresh, target, a) ||
-                    (a > 0 && atomic_store(target->ir->name))) {
+                    (a > 0 && fresh_stores(target->ir->name))) {
                     published |= source;
                 }
             }
@@ -541,7 +390,7 @@ bool fresh_path(struct fresh *fresh, const struct pfunction *function, const str
 bool fresh_value(struct fresh *fresh, const struct pfunction *function,
                  const struct ir_event *event, const struct ir_value *value)
 {
-    const struct ir_path *root = pointer_root(value);
+    const struct ir_path *root = fresh_pointer_root(value);
 
     return root &&
            (is_private_parameter(function, root) || is_fresh_root(fresh, function, event, root));

@@ -6,35 +6,6 @@
 #include <string.h>
 
 #include "order_internal.h"
-#include "thread_sets.h"
-
-/* In how many functions an edge occurs; with more its gates are given up. */
-enum { OCCURRENCES_MAX = 64 };
-
-struct occurrence {
-    uint32_t function;
-    GPtrArray *gates; /* of struct lock_class */
-};
-
-struct edge {
-    struct order_edge edge; /* first: given out as this */
-    bool entry;             /* the first lock is held by contract: a weak witness */
-    uint32_t length;
-    GArray *occurrences;
-    bool ungated;
-};
-
-struct call_site {
-    uint32_t caller, callee;
-    GPtrArray *held;
-};
-
-struct builder {
-    struct flow *flow;
-    GHashTable *edges; /* of struct edge */
-    GPtrArray *list;
-    GArray *sites; /* of struct call_site */
-};
 
 static guint edge_hash(gconstpointer key)
 {
@@ -63,12 +34,12 @@ static void step_free(void *data)
 
 static void edge_free(void *data)
 {
-    struct edge *edge = data;
+    struct built_edge *edge = data;
 
     g_ptr_array_unref(edge->edge.steps);
     g_ptr_array_unref(edge->edge.gates);
     for (guint i = 0; edge->occurrences && i < edge->occurrences->len; i++) {
-        g_ptr_array_unref(g_array_index(edge->occurrences, struct occurrence, i).gates);
+        g_ptr_array_unref(g_array_index(edge->occurrences, struct order_occurrence, i).gates);
     }
     g_clear_pointer(&edge->occurrences, g_array_unref);
     g_free(edge);
@@ -96,7 +67,7 @@ static const char *mode_text(enum rule_mode mode)
     return mode == RULE_SHARED ? " for reading" : "";
 }
 
-static void describe(struct edge *edge, const struct flow_state *state,
+static void describe(struct built_edge *edge, const struct flow_state *state,
                      const struct flow_lock *held, const struct take *take)
 {
     const struct ir_function *function = state->walk->function->ir;
@@ -131,87 +102,6 @@ static void describe(struct edge *edge, const struct flow_state *state,
     }
 }
 
-static const struct place *object_of(const struct place *place)
-{
-    while (place && place->parent && place->step != IR_STEP_FIELD) {
-        place = place->parent;
-    }
-    return place && place->parent ? place->parent : NULL;
-}
-
-/* Whether a third lock that is held keeps other threads out of the same pair:
- * it is one for the whole program, or in the object that one of them is in. */
-static bool is_gate(const struct flow_lock *gate, const struct flow_lock *held,
-                    const struct take *take)
-{
-    const struct place *object;
-
-    if (gate == held || !gate->held.class || gate->held.class->role || gate->held.class->rcu ||
-        gate->held.mode != RULE_EXCLUSIVE || gate->held.class == held->held.class ||
-        gate->held.class == take->class || take->without[0] == gate->place ||
-        take->without[1] == gate->place) {
-        return false;
-    }
-    if (gate->place->root == PLACE_GLOBAL && gate->place->depth == 0) {
-        return true;
-    }
-    object = object_of(gate->place);
-    return object && (object == object_of(held->place) || object == object_of(take->place));
-}
-
-static GPtrArray *gates_of(const struct flow_state *state, const struct flow_lock *held,
-                           const struct take *take)
-{
-    GPtrArray *gates = g_ptr_array_new();
-
-    for (guint i = 0; i < state->locks->len; i++) {
-        const struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
-
-        if (is_gate(l, held, take)) {
-            g_ptr_array_add(gates, (gpointer)l->held.class);
-        }
-    }
-    return gates;
-}
-
-/* Keeps in `gates` what is in `others` too. */
-static void intersect(GPtrArray *gates, const GPtrArray *others)
-{
-    for (guint i = 0; i < gates->len;) {
-        if (g_ptr_array_find((GPtrArray *)others, g_ptr_array_index(gates, i), NULL)) {
-            i++;
-        } else {
-            g_ptr_array_remove_index_fast(gates, i);
-        }
-    }
-}
-
-static void occurs(struct edge *edge, const struct flow_state *state, const struct flow_lock *held,
-                   const struct take *take)
-{
-    struct occurrence occurrence = {.function = state->walk->function->number};
-
-    if (edge->ungated) {
-        return;
-    }
-    occurrence.gates = gates_of(state, held, take);
-    for (guint i = 0; i < edge->occurrences->len; i++) {
-        struct occurrence *o = &g_array_index(edge->occurrences, struct occurrence, i);
-
-        if (o->function == occurrence.function) {
-            intersect(o->gates, occurrence.gates);
-            g_ptr_array_unref(occurrence.gates);
-            return;
-        }
-    }
-    if (edge->occurrences->len >= OCCURRENCES_MAX) {
-        edge->ungated = true;
-        g_ptr_array_unref(occurrence.gates);
-        return;
-    }
-    g_array_append_val(edge->occurrences, occurrence);
-}
-
 /* Two globals of one class have an order of their own. */
 static void name_instances(struct order_edge *edge, const struct place *first,
                            const struct place *second)
@@ -232,11 +122,11 @@ static void name_instances(struct order_edge *edge, const struct place *first,
     g_free(one);
 }
 
-static void add_edge(struct builder *builder, const struct flow_state *state,
+static void add_edge(struct order_builder *builder, const struct flow_state *state,
                      const struct flow_lock *held, const struct take *take, bool direct)
 {
     struct order_edge wanted = {.from = held->held.class, .to = take->class, .relation = ""};
-    struct edge *edge;
+    struct built_edge *edge;
 
     wanted.from_mode = held->held.mode;
     wanted.to_mode = take->mode;
@@ -248,11 +138,11 @@ static void add_edge(struct builder *builder, const struct flow_state *state,
     }
     edge = g_hash_table_lookup(builder->edges, &wanted);
     if (!edge) {
-        edge = g_new0(struct edge, 1);
+        edge = g_new0(struct built_edge, 1);
         edge->edge = wanted;
         edge->edge.steps = g_ptr_array_new_with_free_func(step_free);
         edge->edge.gates = g_ptr_array_new();
-        edge->occurrences = g_array_new(FALSE, FALSE, sizeof(struct occurrence));
+        edge->occurrences = g_array_new(FALSE, FALSE, sizeof(struct order_occurrence));
         g_hash_table_add(builder->edges, edge);
         g_ptr_array_add(builder->list, edge);
         describe(edge, state, held, take);
@@ -263,7 +153,7 @@ static void add_edge(struct builder *builder, const struct flow_state *state,
         describe(edge, state, held, take);
     }
     edge->edge.direct |= direct;
-    occurs(edge, state, held, take);
+    order_gates_note(edge, state, held, take);
 }
 
 static bool ordered(const struct lock_class *class)
@@ -296,7 +186,7 @@ static bool is_last(const struct flow_state *state, guint number)
     return true;
 }
 
-static void add_takes(struct builder *builder, const struct flow_state *state,
+static void add_takes(struct order_builder *builder, const struct flow_state *state,
                       const struct effect *effect)
 {
     for (guint i = 0; i < effect->takes->len; i++) {
@@ -321,14 +211,14 @@ static void add_takes(struct builder *builder, const struct flow_state *state,
 }
 
 /* Which global locks are held at a call. */
-static void add_site(struct builder *builder, const struct flow_state *state,
+static void add_site(struct order_builder *builder, const struct flow_state *state,
                      const struct ir_event *event)
 {
     const struct pcall *call = program_call(builder->flow->program, event);
 
     for (guint t = 0; call && t < MIN(call->targets->len, 64u); t++) {
         const struct pfunction *target = g_ptr_array_index(call->targets, t);
-        struct call_site site = {state->walk->function->number, target->number, NULL};
+        struct order_site site = {state->walk->function->number, target->number, NULL};
 
         if (!flow_function_of(target) || !flow_function_of(target)->relevant ||
             !target->ir->blocks) {
@@ -350,7 +240,7 @@ static void add_site(struct builder *builder, const struct flow_state *state,
 static void visit(void *context, struct pfunction *function, const struct ir_block *block,
                   const struct ir_event *event, const struct flow_state *state)
 {
-    struct builder *builder = context;
+    struct order_builder *builder = context;
     struct effect *effect;
 
     (void)function;
@@ -369,110 +259,6 @@ static void visit(void *context, struct pfunction *function, const struct ir_blo
     }
 }
 
-/* What is held at every call of each function: NULL for "not called". */
-static GPtrArray **always_held(const struct builder *builder)
-{
-    guint count = builder->flow->program->functions->len;
-    GPtrArray **held = g_new0(GPtrArray *, count);
-    bool changed = true;
-
-    for (guint i = 0; i < count; i++) {
-        const struct pfunction *f = g_ptr_array_index(builder->flow->program->functions, i);
-        const struct flow_function *ff = flow_function_of(f);
-
-        /* Called from outside, or by who knows whom. */
-        if (!ff || ff->root || f->callers->len == 0 || !f->ir->is_static || f->stored->len > 0) {
-            held[i] = g_ptr_array_new();
-        }
-    }
-    for (int round = 0; changed && round < 20; round++) {
-        changed = false;
-        for (guint s = 0; s < builder->sites->len; s++) {
-            const struct call_site *site = &g_array_index(builder->sites, struct call_site, s);
-            GPtrArray *at;
-
-            if (!held[site->caller]) {
-                continue; /* not reached yet */
-            }
-            at = g_ptr_array_copy(site->held, NULL, NULL);
-            g_ptr_array_extend(at, held[site->caller], NULL, NULL);
-            if (!held[site->callee]) {
-                held[site->callee] = at;
-                changed = true;
-                continue;
-            }
-            guint before = held[site->callee]->len;
-
-            intersect(held[site->callee], at);
-            changed |= held[site->callee]->len != before;
-            g_ptr_array_unref(at);
-        }
-    }
-    /* The greatest solution was not reached: better none than a wrong one. */
-    for (guint i = 0; i < count; i++) {
-        if (!held[i]) {
-            held[i] = g_ptr_array_new();
-        } else if (changed) {
-            g_ptr_array_set_size(held[i], 0);
-        }
-    }
-    return held;
-}
-
-static void find_gates(struct builder *builder)
-{
-    GPtrArray **held = always_held(builder);
-
-    for (guint i = 0; i < builder->list->len; i++) {
-        struct edge *edge = g_ptr_array_index(builder->list, i);
-
-        for (guint k = 0; !edge->ungated && k < edge->occurrences->len; k++) {
-            const struct occurrence *o = &g_array_index(edge->occurrences, struct occurrence, k);
-            GPtrArray *all = g_ptr_array_copy(o->gates, NULL, NULL);
-
-            g_ptr_array_extend(all, held[o->function], NULL, NULL);
-            if (k == 0) {
-                g_ptr_array_extend(edge->edge.gates, all, NULL, NULL);
-            } else {
-                intersect(edge->edge.gates, all);
-            }
-            g_ptr_array_unref(all);
-        }
-        for (guint g = 0; g < edge->edge.gates->len;) {
-            gpointer class = g_ptr_array_index(edge->edge.gates, g);
-
-            if (class == edge->edge.from || class == edge->edge.to) {
-                g_ptr_array_remove_index_fast(edge->edge.gates, g);
-            } else {
-                g++;
-            }
-        }
-    }
-    for (guint i = 0; i < builder->flow->program->functions->len; i++) {
-        g_ptr_array_unref(held[i]);
-    }
-    g_free(held);
-}
-
-static void find_threads(const struct builder *builder)
-{
-    struct program *program = builder->flow->program;
-    struct thread_sets *sets = thread_sets_new(program);
-
-    for (guint i = 0; i < builder->list->len; i++) {
-        struct edge *edge = g_ptr_array_index(builder->list, i);
-        thread_set threads = edge->ungated ? THREADS_ANY : 0;
-
-        for (guint k = 0; !edge->ungated && k < edge->occurrences->len; k++) {
-            uint32_t function = g_array_index(edge->occurrences, struct occurrence, k).function;
-
-            threads |= thread_sets_of(sets, g_ptr_array_index(program->functions, function));
-        }
-        edge->edge.lone_thread = thread_sets_is_one(sets, threads) ? threads : 0;
-    }
-    thread_sets_free(sets);
-}
-
 static gint by_loc(gconstpointer left, gconstpointer right)
 {
     const struct order_edge *a = *(const struct order_edge *const *)left;
@@ -489,7 +275,7 @@ static gint by_loc(gconstpointer left, gconstpointer right)
 }
 
 /* A function that holds nothing itself. */
-static void add_bare_sites(struct builder *builder, const struct pfunction *function)
+static void add_bare_sites(struct order_builder *builder, const struct pfunction *function)
 {
     for (guint c = 0; c < function->calls->len; c++) {
         const struct pcall *call = g_ptr_array_index(function->calls, c);
@@ -499,7 +285,7 @@ static void add_bare_sites(struct builder *builder, const struct pfunction *func
             const struct flow_function *ff = flow_function_of(target);
 
             if (ff && ff->relevant && target->ir->blocks) {
-                struct call_site site = {function->number, target->number, g_ptr_array_new()};
+                struct order_site site = {function->number, target->number, g_ptr_array_new()};
 
                 g_array_append_val(builder->sites, site);
             }
@@ -510,11 +296,11 @@ static void add_bare_sites(struct builder *builder, const struct pfunction *func
 struct order_graph *order_graph_new(struct program *program)
 {
     struct order_graph *graph = g_new0(struct order_graph, 1);
-    struct builder builder = {.flow = flow_of(program)};
+    struct order_builder builder = {.flow = flow_of(program)};
 
     builder.edges = g_hash_table_new(edge_hash, edge_equal);
     builder.list = g_ptr_array_new_with_free_func(edge_free);
-    builder.sites = g_array_new(FALSE, FALSE, sizeof(struct call_site));
+    builder.sites = g_array_new(FALSE, FALSE, sizeof(struct order_site));
     for (guint i = 0; i < program->functions->len; i++) {
         struct pfunction *function = g_ptr_array_index(program->functions, i);
         const struct flow_function *ff = flow_function_of(function);
@@ -528,10 +314,10 @@ struct order_graph *order_graph_new(struct program *program)
             add_bare_sites(&builder, function);
         }
     }
-    find_gates(&builder);
-    find_threads(&builder);
+    order_gates_find(&builder);
+    order_threads_find(&builder);
     for (guint i = 0; i < builder.sites->len; i++) {
-        g_ptr_array_unref(g_array_index(builder.sites, struct call_site, i).held);
+        g_ptr_array_unref(g_array_index(builder.sites, struct order_site, i).held);
     }
     g_array_unref(builder.sites);
     g_hash_table_unref(builder.edges);

@@ -22,4 +22,37 @@ void order_notes(struct finding *finding, const struct order_edge *edge);
 /* lock_class_name.c: the rank that the program gives to the class, if it does. */
 bool lock_class_rank(const struct program *program, const struct lock_class *class, int64_t *rank);
 
+/* While the graph is built. */
+struct order_occurrence {
+    uint32_t function;
+    GPtrArray *gates; /* of struct lock_class */
+};
+
+struct built_edge {
+    struct order_edge edge; /* first: given out as this */
+    bool entry;             /* the first lock is held by contract: a weak witness */
+    uint32_t length;
+    GArray *occurrences;
+    bool ungated;
+};
+
+struct order_site {
+    uint32_t caller, callee;
+    GPtrArray *held;
+};
+
+struct order_builder {
+    struct flow *flow;
+    GHashTable *edges; /* of struct built_edge */
+    GPtrArray *list;
+    GArray *sites; /* of struct order_site */
+};
+
+/* order_gates.c: notes what else is held when this happens; then, with all that
+ * has been noted, what always is, and on which threads it happens. */
+void order_gates_note(struct built_edge *edge, const struct flow_state *state,
+                      const struct flow_lock *held, const struct take *take);
+void order_gates_find(struct order_builder *builder);
+void order_threads_find(const struct order_builder *builder);
+
 #endif

@@ -1,26 +1,10 @@
-/* Links units into one program.
- *
- * A function, global or record that several units have (from a header) becomes
- * one, with the annotations of all its declarations. Statics are told apart by
- * their linkage names, which contain the file. Two definitions of one external
- * name in different places belong to different executables of one build: both
- * are kept, and each unit's calls go to its own. */
+/* Links units into one program: declarations by name (program_link.c), then
+ * calls to what they call, directly and through pointers (program_slots.c). */
 #include "program.h"
 
 #include <string.h>
 
 #include "program_internal.h"
-
-static void call_free(void *data)
-{
-    struct pcall *call = data;
-
-    g_ptr_array_unref(call->targets);
-    if (call->callbacks) {
-        g_ptr_array_unref(call->callbacks);
-    }
-    g_free(call);
-}
 
 static void function_free(void *data)
 {
@@ -36,137 +20,6 @@ static void function_free(void *data)
 static void unit_free(void *data)
 {
     ir_unit_free(data);
-}
-
-static void add_string(GPtrArray *strings, const char *string)
-{
-    for (guint i = 0; i < strings->len; i++) {
-        if (strings->pdata[i] == string || strcmp(strings->pdata[i], string) == 0) {
-            return;
-        }
-    }
-    g_ptr_array_add(strings, (gpointer)string);
-}
-
-static void add_strings(GPtrArray *to, const GPtrArray *from)
-{
-    for (guint i = 0; from && from != to && i < from->len; i++) {
-        add_string(to, from->pdata[i]);
-    }
-}
-
-/* Code of the system does not make a program an annotated one. */
-static bool is_ours(const char *file)
-{
-    return file && !g_str_has_prefix(file, "/usr/");
-}
-
-static void note_annotations(struct program *program, const GPtrArray *strings, const char *file)
-{
-    for (guint i = 0; !program->annotated && strings && i < strings->len; i++) {
-        program->annotated = is_ours(file) && g_str_has_prefix(strings->pdata[i], "lockcheck:");
-    }
-}
-
-static bool same_place(const struct ir_loc *a, const struct ir_loc *b)
-{
-    return a->line == b->line && a->column == b->column && g_strcmp0(a->file, b->file) == 0;
-}
-
-static char *override_key(uint32_t unit, const char *symbol)
-{
-    return g_strdup_printf("%u:%s", unit, symbol);
-}
-
-static struct pfunction *function_new(struct program *program, struct ir_function *ir,
-                                      uint32_t unit)
-{
-    struct pfunction *function = g_new0(struct pfunction, 1);
-
-    function->ir = ir;
-    function->unit = unit;
-    function->annotations = g_ptr_array_new();
-    function->calls = g_ptr_array_new_with_free_func(call_free);
-    function->callers = g_ptr_array_new();
-    function->stored = g_ptr_array_new();
-    add_strings(function->annotations, ir->annotations);
-    g_ptr_array_add(program->functions, function);
-    return function;
-}
-
-static void merge_parameters(struct ir_function *to, const struct ir_function *from)
-{
-    for (guint i = 0; to != from && i < to->params->len && i < from->params->len; i++) {
-        struct ir_variable *a = to->params->pdata[i];
-        const struct ir_variable *b = from->params->pdata[i];
-
-        add_strings(a->annotations, b->annotations);
-    }
-}
-
-static void link_function(struct program *program, struct ir_function *ir, uint32_t unit)
-{
-    struct pfunction *old;
-
-    note_annotations(program, ir->annotations, ir->loc.file);
-    if (strcmp(ir->symbol, IR_INIT_SYMBOL) == 0) {
-        function_new(program, ir, unit); /* one in each unit; nobody calls them by name */
-        return;
-    }
-    old = g_hash_table_lookup(program->by_symbol, ir->symbol);
-    if (!old) {
-        g_hash_table_insert(program->by_symbol, (gpointer)ir->symbol,
-                            function_new(program, ir, unit));
-        return;
-    }
-    if (ir->blocks && old->ir->blocks && !ir->is_static && !same_place(&ir->loc, &old->ir->loc)) {
-        g_hash_table_insert(program->index->overrides, override_key(unit, ir->symbol),
-                            function_new(program, ir, unit));
-        return;
-    }
-    add_strings(old->annotations, ir->annotations);
-    if (ir->blocks && !old->ir->blocks) {
-        merge_parameters(ir, old->ir);
-        old->ir = ir;
-        old->unit = unit;
-    } else {
-        merge_parameters(old->ir, ir);
-    }
-}
-
-static void link_global(struct program *program, struct ir_variable *global)
-{
-    struct ir_variable *old = g_hash_table_lookup(program->globals, global->symbol);
-
-    note_annotations(program, global->annotations, global->loc.file);
-    if (old && (old->definition || !global->definition)) {
-        add_strings(old->annotations, global->annotations);
-        return;
-    }
-    if (old) {
-        add_strings(global->annotations, old->annotations);
-    }
-    g_hash_table_replace(program->globals, (gpointer)global->symbol, global);
-}
-
-static void link_record(struct program *program, struct ir_record *record)
-{
-    struct ir_record *old = g_hash_table_lookup(program->records, record->key);
-
-    note_annotations(program, record->annotations, record->loc.file);
-    for (guint i = 0; i < record->fields->len; i++) {
-        const struct ir_variable *field = record->fields->pdata[i];
-
-        note_annotations(program, field->annotations, field->loc.file);
-    }
-    if (old && (old->fields->len > 0 || record->fields->len == 0)) {
-        add_strings(old->annotations, record->annotations);
-        return;
-    }
-    if (old) {
-        add_strings(record->annotations, old->annotations);
-    }
-    g_hash_table_replace(program->records, (gpointer)record->key, record);
 }
 
 static void index_globals(struct program *program)
@@ -264,7 +117,7 @@ static struct pfunction *undeclared(struct program *program, const char *symbol,
     ir->symbol = g_intern_string(symbol);
     ir->name = ir->symbol;
     g_ptr_array_add(program->index->undeclared->functions, ir);
-    return function_new(program, ir, unit);
+    return program_add_function(program, ir, unit);
 }
 
 static void declare_callees(struct program *program, const struct ir_function *ir, uint32_t unit)
@@ -311,7 +164,7 @@ static void number_functions(struct program *program)
 struct pfunction *program_linked(const struct program *program, uint32_t unit, const char *symbol)
 {
     if (g_hash_table_size(program->index->overrides) > 0) {
-        char *key = override_key(unit, symbol);
+        char *key = program_override_key(unit, symbol);
         struct pfunction *function = g_hash_table_lookup(program->index->overrides, key);
 
         g_free(key);
@@ -421,13 +274,13 @@ struct program *program_new(GPtrArray *units, const struct rules *rules)
         const struct ir_unit *unit = units->pdata[u];
 
         for (guint i = 0; i < unit->records->len; i++) {
-            link_record(program, unit->records->pdata[i]);
+            program_link_record(program, unit->records->pdata[i]);
         }
         for (guint i = 0; i < unit->globals->len; i++) {
-            link_global(program, unit->globals->pdata[i]);
+            program_link_global(program, unit->globals->pdata[i]);
         }
         for (guint i = 0; i < unit->functions->len; i++) {
-            link_function(program, unit->functions->pdata[i], u);
+            program_link_function(program, unit->functions->pdata[i], u);
         }
     }
     index_globals(program);
@@ -468,121 +321,4 @@ void program_free(struct program *program)
     ir_unit_free(index->undeclared);
     g_free(index);
     g_free(program);
-}
-
-struct pfunction *program_function(const struct program *program, const char *symbol)
-{
-    return g_hash_table_lookup(program->by_symbol, symbol);
-}
-
-struct pfunction *program_function_of(const struct program *program, const struct ir_function *ir)
-{
-    return g_hash_table_lookup(program->index->by_ir, ir);
-}
-
-const struct ir_record *program_record(const struct program *program, const char *key)
-{
-    return key ? g_hash_table_lookup(program->records, key) : NULL;
-}
-
-const struct ir_variable *program_global(const struct program *program, const char *symbol)
-{
-    return symbol ? g_hash_table_lookup(program->globals, symbol) : NULL;
-}
-
-const struct ir_variable *program_field(const struct program *program, const char *record,
-                                        const char *name)
-{
-    GHashTable *fields = record ? g_hash_table_lookup(program->index->fields, record) : NULL;
-
-    return fields && name ? g_hash_table_lookup(fields, name) : NULL;
-}
-
-const struct ir_variable *program_global_named(const struct program *program, const char *name,
-                                               const char *file)
-{
-    const GPtrArray *list = g_hash_table_lookup(program->index->globals_by_name, name);
-    const struct ir_variable *best = program_global(program, name);
-
-    for (guint i = 0; list && i < list->len; i++) {
-        const struct ir_variable *global = list->pdata[i];
-
-        if (file && g_strcmp0(global->loc.file, file) == 0) {
-            return global;
-        }
-        if (!best) {
-            best = global;
-        }
-    }
-    return best;
-}
-
-const struct ir_variable *program_variable(const struct program *program,
-                                           const struct ir_path *path,
-                                           const struct ir_function *function)
-{
-    for (guint i = path->steps->len; i > 0; i--) {
-        const struct ir_step *step = &g_array_index(path->steps, struct ir_step, i - 1);
-
-        if (step->kind == IR_STEP_FIELD) {
-            return program_field(program, step->record, step->name);
-        }
-    }
-    switch (path->root) {
-    case IR_ROOT_PARAM:
-        return function && path->index < function->params->len
-                   ? function->params->pdata[path->index]
-                   : NULL;
-    case IR_ROOT_LOCAL:
-        return function && path->index < function->locals->len
-                   ? function->locals->pdata[path->index]
-                   : NULL;
-    case IR_ROOT_GLOBAL:
-        return program_global(program, path->symbol);
-    case IR_ROOT_UNKNOWN:
-        break;
-    }
-    return NULL;
-}
-
-struct pcall *program_call(const struct program *program, const struct ir_event *event)
-{
-    return g_hash_table_lookup(program->call_of, event);
-}
-
-static void append_steps(struct ir_path *to, const struct ir_path *from, guint first)
-{
-    for (guint i = first; i < from->steps->len; i++) {
-        struct ir_step step = g_array_index(from->steps, struct ir_step, i);
-
-        step.index = step.index ? ir_value_copy(step.index) : NULL;
-        ir_path_add(to, step);
-    }
-}
-
-struct ir_path *program_bind_path(const struct ir_path *path, const GPtrArray *args)
-{
-    const struct ir_value *value;
-    struct ir_path *bound;
-    guint first = 0;
-
-    if (path->root == IR_ROOT_GLOBAL) {
-        return ir_path_copy(path);
-    }
-    if (path->root != IR_ROOT_PARAM || path->index >= args->len) {
-        return NULL;
-    }
-    value = args->pdata[path->index];
-    if (value->kind == IR_VALUE_ADDRESS) {
-        if (path->steps->len == 0 ||
-            g_array_index(path->steps, struct ir_step, 0).kind != IR_STEP_DEREF) {
-            return NULL;
-        }
-        first = 1;
-    } else if (value->kind != IR_VALUE_LOAD) {
-        return NULL;
-    }
-    bound = ir_path_copy(value->path);
-    append_steps(bound, path, first);
-    return bound;
 }

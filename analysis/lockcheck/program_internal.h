@@ -20,6 +20,16 @@ struct program_index {
  * define the same external name each for itself (main, say). */
 struct pfunction *program_linked(const struct program *program, uint32_t unit, const char *symbol);
 
+/* program_link.c: what a unit declares, together with what others declare by the
+ * same name. */
+void program_link_function(struct program *program, struct ir_function *ir, uint32_t unit);
+void program_link_global(struct program *program, struct ir_variable *global);
+void program_link_record(struct program *program, struct ir_record *record);
+struct pfunction *program_add_function(struct program *program, struct ir_function *ir,
+                                       uint32_t unit);
+/* In index->overrides; to be freed. */
+char *program_override_key(uint32_t unit, const char *symbol);
+
 /* Follows function pointers; fills pcall.targets, slots, pfunction.stored. */
 void program_resolve_slots(struct program *program);
 /* Fills pcall.fatal. */

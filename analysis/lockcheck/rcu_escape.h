@@ -43,6 +43,8 @@ static inline uint64_t bit(uint8_t number)
     return number == NOT_TRACKED ? 0 : UINT64_C(1) << number;
 }
 
+/* rcu_tracked.c: chooses the variables to follow. */
+void find_tracked(struct escape *e);
 /* The variable that a path begins in, if it is tracked. */
 uint8_t tracked_root(const struct escape *e, const struct ir_path *path);
 /* The tracked variable that a value is, or points into the object of. */

@@ -2,38 +2,23 @@
  * each check have a look, apply suppressions, write. The exit status is 2 as
  * soon as something could not be read or written, since then "nothing found"
  * means nothing; whatever could be done is done all the same. */
-#include "run.h"
+#include "run_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "confirm.h"
-#include "flow.h"
 #include "front.h"
 #include "output.h"
-#include "project.h"
 #include "suppress.h"
 #include "work.h"
 
 #define MAX_UNIT_ERRORS 5
 #define UNIT_TIMEOUT    600
 
-struct run {
-    const struct options *options;
-    struct project project;
-    struct findings *findings;
-    GPtrArray *units;  /* until the program takes them over */
-    GHashTable *files; /* set: what was read and is not the system's */
-    unsigned parsed, cached;
-    bool trouble;
-    gint64 started;
-    GString *times;
-};
-
-static void complain(struct run *run, const char *text)
+void run_complain(struct run *run, const char *text)
 {
     fprintf(stderr, "mortise-lockcheck: error: %s\n", text);
     run->trouble = true;
@@ -164,7 +149,7 @@ static bool get_units(struct run *run)
         work.store = store_open_temporary(&message);
     }
     if (!work.store) {
-        complain(run, message);
+        run_complain(run, message);
         g_free(message);
         return false;
     }
@@ -255,7 +240,7 @@ static void suppress(struct run *run, const struct program *program)
                                run->findings);
             g_free(text);
         } else {
-            complain(run, error->message);
+            run_complain(run, error->message);
             g_clear_error(&error);
         }
     }
@@ -287,110 +272,6 @@ static void drop_disabled(struct run *run)
             g_ptr_array_remove_index_fast(list, i);
         }
     }
-}
-
-/* Takes the text over. */
-static void write_file(struct run *run, const char *path, char *text)
-{
-    const bool to_stdout = strcmp(path, "-") == 0;
-    FILE *out = to_stdout ? stdout : fopen(path, "w");
-    bool good = out && fwrite(text, 1, strlen(text), out) == strlen(text);
-
-    if (out && !to_stdout) {
-        good = fclose(out) == 0 && good;
-    }
-    if (!good) {
-        char *message = g_strdup_printf("%s: cannot write: %s", path, g_strerror(errno));
-
-        complain(run, message);
-        g_free(message);
-    }
-    g_free(text);
-}
-
-static void write_table(struct run *run, const struct output_graph *graph)
-{
-    const char *path = run->options->order_table;
-    GError *error = NULL;
-    char *old, *new;
-
-    if (!g_file_get_contents(path, &old, NULL, &error)) {
-        complain(run, error->message);
-        g_clear_error(&error);
-        return;
-    }
-    new = output_table(graph, old, run->project.base);
-    if (!new) {
-        char *message = g_strdup_printf("%s: has no lines \"<!-- lockcheck: order table -->\" and "
-                                        "\"<!-- lockcheck: end -->\" for the table to go between",
-                                        path);
-
-        complain(run, message);
-        g_free(message);
-    } else if (strcmp(old, new) != 0) {
-        write_file(run, path, new);
-        new = NULL;
-    }
-    g_free(new);
-    g_free(old);
-}
-
-static void write_graph(struct run *run, const struct program *program,
-                        const struct order_graph *order)
-{
-    const struct options *o = run->options;
-    struct output_graph *graph = output_graph_new(program, order);
-    char *dot = output_dot(graph, run->project.base);
-
-    if (o->json) {
-        write_file(run, o->json, output_json(graph, run->findings, run->project.base));
-    }
-    if (o->svg) {
-        char *svg, *message;
-
-        if (output_svg(dot, &svg, &message) == 0) {
-            write_file(run, o->svg, svg);
-        } else {
-            complain(run, message);
-            g_free(message);
-        }
-    }
-    if (o->order_table) {
-        write_table(run, graph);
-    }
-    if (o->dot) {
-        write_file(run, o->dot, g_strdup(dot));
-    }
-    g_free(dot);
-    output_graph_free(graph);
-}
-
-static void print_statistics(struct run *run, const struct program *program,
-                             const struct order_graph *graph)
-{
-    guint bodies = 0, calls = 0, indirect = 0, unresolved = 0;
-    struct rusage usage;
-
-    for (guint i = 0; i < program->functions->len; i++) {
-        const struct pfunction *f = program->functions->pdata[i];
-
-        bodies += f->ir->blocks != NULL;
-        calls += f->calls ? f->calls->len : 0;
-        for (guint c = 0; f->calls && c < f->calls->len; c++) {
-            const struct pcall *call = f->calls->pdata[c];
-
-            indirect += call->slot != NULL;
-            unresolved += call->unresolved;
-        }
-    }
-    getrusage(RUSAGE_SELF, &usage);
-    printf("units %u (parsed %u, from the cache %u), left out: other languages %u, duplicates %u\n"
-           "functions %u (with a body %u), calls %u (through pointers %u, of these unresolved %u)\n"
-           "lock classes %u, order edges %u, memory %ld MiB\n%s",
-           program->units->len, run->parsed, run->cached, run->project.db->other_languages->len,
-           run->project.db->duplicates, program->functions->len, bodies, calls, indirect,
-           unresolved, lock_classes(program)->len, graph->edges->len, usage.ru_maxrss / 1024,
-           run->times->str);
 }
 
 static int status(const struct run *run)
@@ -442,16 +323,16 @@ static void analyse(struct run *run)
     drop_disabled(run);
     findings_sort(run->findings);
     if (o->sarif) {
-        write_file(run, o->sarif, output_sarif(run->findings, run->project.base));
+        run_write_file(run, o->sarif, output_sarif(run->findings, run->project.base));
     }
-    write_graph(run, program, graph);
+    run_write_graph(run, program, graph);
     finished(run, "output");
     text = output_text(run->findings, run->project.base,
                        isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR"), o->quiet);
     fputs(text, stdout);
     g_free(text);
     if (o->statistics) {
-        print_statistics(run, program, graph);
+        run_print_statistics(run, program, graph);
     }
     order_graph_free(graph);
     flow_free(program);
@@ -468,7 +349,7 @@ int lockcheck_run(const struct options *options)
     run.files = g_hash_table_new(g_str_hash, g_str_equal);
     run.times = g_string_new(NULL);
     if (project_open(&run.project, options, run.findings, &message) != 0) {
-        complain(&run, message);
+        run_complain(&run, message);
         g_free(message);
     } else if (get_units(&run)) {
         if (options->dump_ir) {

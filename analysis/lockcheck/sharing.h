@@ -54,6 +54,9 @@ bool sharing_access(const struct sharing *sharing, const struct pfunction *funct
 char *sharing_name(const struct usage *usage);
 void sharing_note_touchers(struct finding *finding, const struct usage *usage);
 
+/* Keys of the records that more than one thread can get at; to be freed. */
+GHashTable *sharing_reachable_records(const struct sharing *sharing);
+
 /* Programs without annotations: is a lock held at all accesses? */
 void sharing_check_locksets(struct sharing *sharing);
 

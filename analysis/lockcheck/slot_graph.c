@@ -14,8 +14,7 @@
 
 #include <string.h>
 
-#define FEW      16
-#define MAX_NEST 16
+#define FEW 16
 
 static uint32_t node_new(struct slot_graph *graph, enum node_kind kind, const char *a,
                          const char *b, uint32_t number, const struct ir_variable *variable)
@@ -58,8 +57,8 @@ static uint32_t global_node(const struct slot_graph *graph, const char *symbol, 
     return number;
 }
 
-static uint32_t path_node(const struct slot_graph *graph, const struct pfunction *function,
-                          const struct ir_path *path, bool create)
+uint32_t slot_path_node(const struct slot_graph *graph, const struct pfunction *function,
+                        const struct ir_path *path, bool create)
 {
     for (guint i = path->steps->len; i > 0; i--) {
         const struct ir_step *step = &g_array_index(path->steps, struct ir_step, i - 1);
@@ -84,7 +83,7 @@ static uint32_t path_node(const struct slot_graph *graph, const struct pfunction
     return NO_NODE;
 }
 
-static uint32_t result_node(const struct slot_graph *graph, const struct pfunction *function)
+uint32_t slot_result_node(const struct slot_graph *graph, const struct pfunction *function)
 {
     return graph->base[function->number] + function->ir->params->len + function->ir->locals->len;
 }
@@ -112,8 +111,8 @@ static bool node_has(struct node *node, const struct pfunction *function)
     return false;
 }
 
-static void add_function(struct slot_graph *graph, uint32_t number, struct pfunction *function,
-                         struct ir_loc origin)
+void slot_add_function(struct slot_graph *graph, uint32_t number, struct pfunction *function,
+                       struct ir_loc origin)
 {
     struct node *node = node_at(graph, number);
 
@@ -137,7 +136,7 @@ static void add_function(struct slot_graph *graph, uint32_t number, struct pfunc
     enqueue(graph, number);
 }
 
-static void add_escape(struct slot_graph *graph, uint32_t number)
+void slot_add_escape(struct slot_graph *graph, uint32_t number)
 {
     struct node *node = node_at(graph, number);
 
@@ -147,7 +146,7 @@ static void add_escape(struct slot_graph *graph, uint32_t number)
     }
 }
 
-static void hand_on(struct slot_graph *graph, uint32_t from, uint32_t to, guint first)
+void slot_hand_on(struct slot_graph *graph, uint32_t from, uint32_t to, guint first)
 {
     for (guint i = first; node_at(graph, from)->functions; i++) {
         const struct node *node = node_at(graph, from);
@@ -155,12 +154,12 @@ static void hand_on(struct slot_graph *graph, uint32_t from, uint32_t to, guint 
         if (i >= node->functions->len) {
             break;
         }
-        add_function(graph, to, node->functions->pdata[i],
-                     g_array_index(node->origins, struct ir_loc, i));
+        slot_add_function(graph, to, node->functions->pdata[i],
+                          g_array_index(node->origins, struct ir_loc, i));
     }
 }
 
-static void add_edge(struct slot_graph *graph, uint32_t from, uint32_t to)
+void slot_add_edge(struct slot_graph *graph, uint32_t from, uint32_t to)
 {
     gpointer key;
     struct node *node;
@@ -177,207 +176,9 @@ static void add_edge(struct slot_graph *graph, uint32_t from, uint32_t to)
         node->edges = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     }
     g_array_append_val(node->edges, to);
-    hand_on(graph, from, to, 0);
+    slot_hand_on(graph, from, to, 0);
     if (node_at(graph, from)->escapes) {
-        add_escape(graph, to);
-    }
-}
-
-/* Numbers, structs and pointers to them carry no functions: only pointers to
- * functions do, and void pointers, on their way through some container. */
-static bool may_hold_pointer(const struct ir_variable *variable)
-{
-    static const char *const data[] = {"char",  "signed char",   "unsigned char",  "short",
-                                       "int",   "unsigned int",  "unsigned short", "long",
-                                       "float", "unsigned long", "double",         "_Bool",
-                                       "bool",  "size_t",        "uint8_t",        "uint32_t"};
-    const struct ir_type *type;
-
-    if (!variable || variable->type.function) {
-        return true;
-    }
-    type = &variable->type;
-    if (type->record) {
-        return false;
-    }
-    for (guint i = 0; type->name && i < G_N_ELEMENTS(data); i++) {
-        if (strcmp(type->name, data[i]) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool holds_function(const struct ir_variable *variable)
-{
-    return !variable || variable->type.function;
-}
-
-static void add_value(struct slot_graph *graph, const struct pfunction *in, uint32_t to,
-                      const struct ir_value *value, struct ir_loc loc)
-{
-    struct pfunction *function;
-    uint32_t from;
-
-    for (int nest = 0; value && value->kind == IR_VALUE_OFFSET && nest < MAX_NEST; nest++) {
-        value = value->a;
-    }
-    if (to == NO_NODE || !value || !may_hold_pointer(node_at(graph, to)->variable)) {
-        return;
-    }
-    switch (value->kind) {
-    case IR_VALUE_FUNC:
-        function = program_linked(graph->program, in->unit, value->text);
-        if (function) {
-            add_function(graph, to, function, loc);
-        } else {
-            add_escape(graph, to);
-        }
-        break;
-    case IR_VALUE_LOAD:
-        if (value->path->root == IR_ROOT_UNKNOWN && value->path->steps->len == 0) {
-            add_escape(graph, to);
-            break;
-        }
-        add_edge(graph, path_node(graph, in, value->path, true), to);
-        break;
-    case IR_VALUE_ADDRESS:
-        from = path_node(graph, in, value->path, true);
-        add_edge(graph, from, to);
-        if (from != NO_NODE && holds_function(node_at(graph, from)->variable)) {
-            add_edge(graph, to, from);
-        }
-        break;
-    case IR_VALUE_UNKNOWN:
-        add_escape(graph, to);
-        break;
-    default:
-        break;
-    }
-}
-
-/* The edges of a call to one of its targets. */
-static void bind_call(struct slot_graph *graph, const struct pcall *call,
-                      const struct pfunction *target)
-{
-    const GPtrArray *args = call->event->args;
-    const GPtrArray *locals = call->caller->ir->locals;
-    int32_t result = call->event->result;
-
-    for (guint i = 0; args && i < args->len && i < target->ir->params->len; i++) {
-        add_value(graph, call->caller, graph->base[target->number] + i, args->pdata[i],
-                  call->event->loc);
-    }
-    if (result >= 0 && (uint32_t)result < locals->len && may_hold_pointer(locals->pdata[result])) {
-        add_edge(graph, result_node(graph, target),
-                 graph->base[call->caller->number] + call->caller->ir->params->len +
-                     (uint32_t)result);
-    }
-}
-
-/* A pointer that went through void may hold functions of all kinds. One that
- * takes another number of arguments, or gives no result where one is used, is
- * not called there. */
-static bool fits(const struct pcall *call, const struct pfunction *target)
-{
-    guint args = call->event->args ? call->event->args->len : 0;
-    guint params = target->ir->params->len;
-
-    if (params > 0 && args != params) {
-        return false;
-    }
-    return call->event->result < 0 || target->ir->returns_value || !target->ir->blocks;
-}
-
-static void add_target(struct slot_graph *graph, struct pcall *call, struct pfunction *target)
-{
-    if (!fits(call, target)) {
-        return;
-    }
-    g_ptr_array_add(call->targets, target);
-    bind_call(graph, call, target);
-}
-
-static void build_call(struct slot_graph *graph, struct pcall *call)
-{
-    const struct ir_value *callee = call->event->callee;
-    uint32_t number = NO_NODE;
-    struct node *node;
-
-    if (callee && callee->kind == IR_VALUE_FUNC) {
-        if (call->targets->len > 0) {
-            bind_call(graph, call, call->targets->pdata[0]);
-        }
-        return;
-    }
-    if (callee && (callee->kind == IR_VALUE_LOAD || callee->kind == IR_VALUE_ADDRESS)) {
-        number = path_node(graph, call->caller, callee->path, true);
-    }
-    if (number == NO_NODE) {
-        return;
-    }
-    node = node_at(graph, number);
-    if (!node->calls) {
-        node->calls = g_ptr_array_new();
-    }
-    g_ptr_array_add(node->calls, call);
-    for (guint i = 0; i < node_at(graph, number)->done; i++) {
-        add_target(graph, call, node_at(graph, number)->functions->pdata[i]);
-    }
-}
-
-static void build_function(struct slot_graph *graph, const struct pfunction *function)
-{
-    const GPtrArray *blocks = function->ir->blocks;
-
-    if (!blocks && function->ir->returns_pointer) {
-        add_escape(graph, result_node(graph, function));
-    }
-    for (guint b = 0; blocks && b < blocks->len; b++) {
-        const struct ir_block *block = blocks->pdata[b];
-
-        for (guint e = 0; e < block->events->len; e++) {
-            const struct ir_event *event = block->events->pdata[e];
-
-            if (event->kind == IR_SET) {
-                add_value(graph, function, path_node(graph, function, event->path, true),
-                          event->value, event->loc);
-            } else if (event->kind == IR_CALL) {
-                build_call(graph, program_call(graph->program, event));
-            }
-        }
-        if (block->exit == IR_RETURN && block->value) {
-            add_value(graph, function, result_node(graph, function), block->value, block->loc);
-        }
-    }
-}
-
-static void propagate(struct slot_graph *graph, uint32_t number)
-{
-    guint first = node_at(graph, number)->done;
-    bool escapes = node_at(graph, number)->escapes && !node_at(graph, number)->escape_done;
-
-    node_at(graph, number)->queued = false;
-    node_at(graph, number)->escape_done = node_at(graph, number)->escapes;
-    if (node_at(graph, number)->functions) {
-        node_at(graph, number)->done = node_at(graph, number)->functions->len;
-    }
-    for (guint i = 0; node_at(graph, number)->edges && i < node_at(graph, number)->edges->len;
-         i++) {
-        uint32_t to = g_array_index(node_at(graph, number)->edges, uint32_t, i);
-
-        hand_on(graph, number, to, first);
-        if (escapes) {
-            add_escape(graph, to);
-        }
-    }
-    for (guint f = first; f < node_at(graph, number)->done; f++) {
-        struct pfunction *function = node_at(graph, number)->functions->pdata[f];
-        const GPtrArray *calls = node_at(graph, number)->calls;
-
-        for (guint c = 0; calls && c < calls->len; c++) {
-            add_target(graph, calls->pdata[c], function);
-        }
+        slot_add_escape(graph, to);
     }
 }
 
@@ -419,13 +220,13 @@ void slot_graph_solve(struct slot_graph *graph)
     const GPtrArray *functions = graph->program->functions;
 
     for (guint i = 0; i < functions->len; i++) {
-        build_function(graph, functions->pdata[i]);
+        slot_flow_build(graph, functions->pdata[i]);
     }
     while (graph->queue->len > 0) {
         uint32_t number = g_array_index(graph->queue, uint32_t, graph->queue->len - 1);
 
         g_array_set_size(graph->queue, graph->queue->len - 1);
-        propagate(graph, number);
+        slot_flow_propagate(graph, number);
     }
     g_hash_table_remove_all(graph->edges);
 }
@@ -438,7 +239,7 @@ uint32_t slot_graph_add_field(struct slot_graph *graph, const char *record, cons
 uint32_t slot_graph_node(const struct slot_graph *graph, const struct pfunction *function,
                          const struct ir_path *path)
 {
-    return path_node(graph, function, path, false);
+    return slot_path_node(graph, function, path, false);
 }
 
 void slot_graph_free(struct slot_graph *graph)

@@ -51,4 +51,19 @@ void slot_graph_solve(struct slot_graph *graph);
 uint32_t slot_graph_node(const struct slot_graph *graph, const struct pfunction *function,
                          const struct ir_path *path);
 
+/* For slot_flow.c. */
+uint32_t slot_path_node(const struct slot_graph *graph, const struct pfunction *function,
+                        const struct ir_path *path, bool create);
+uint32_t slot_result_node(const struct slot_graph *graph, const struct pfunction *function);
+void slot_add_function(struct slot_graph *graph, uint32_t number, struct pfunction *function,
+                       struct ir_loc origin);
+void slot_add_escape(struct slot_graph *graph, uint32_t number);
+void slot_hand_on(struct slot_graph *graph, uint32_t from, uint32_t to, guint first);
+void slot_add_edge(struct slot_graph *graph, uint32_t from, uint32_t to);
+
+/* slot_flow.c: the edges that a function's body makes; hands on what is new in
+ * a node. */
+void slot_flow_build(struct slot_graph *graph, const struct pfunction *function);
+void slot_flow_propagate(struct slot_graph *graph, uint32_t number);
+
 #endif

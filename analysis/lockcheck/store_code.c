@@ -14,25 +14,15 @@
 
 #include <string.h>
 
-#define MAGIC     "mlckIR05"
-#define MAX_DEPTH 100
+#include "store_coder.h"
+
+#define MAGIC "mlckIR05"
 
 struct header {
     char magic[8];
     uint8_t key[STORE_KEY_SIZE];
     uint64_t size;
     uint64_t checksum;
-};
-
-struct coder {
-    bool writing;
-    bool failed;
-
-    GByteArray *out;     /* writing: what comes after the strings */
-    GHashTable *numbers; /* writing: string -> its number */
-    GPtrArray *strings;  /* by number; reading: interned */
-
-    const uint8_t *at, *end; /* reading */
 };
 
 static uint64_t checksum(const uint8_t *data, size_t size)
@@ -51,299 +41,33 @@ static uint64_t checksum(const uint8_t *data, size_t size)
     return sum;
 }
 
-static void put(GByteArray *out, uint64_t number)
-{
-    uint8_t bytes[10];
-    guint length = 0;
-
-    while (number >= 0x80) {
-        bytes[length++] = (uint8_t)(number | 0x80);
-        number >>= 7;
-    }
-    bytes[length++] = (uint8_t)number;
-    g_byte_array_append(out, bytes, length);
-}
-
-static uint64_t get(struct coder *c)
-{
-    uint64_t number = 0;
-
-    for (unsigned shift = 0; c->at < c->end && shift < 64; shift += 7) {
-        uint8_t byte = *c->at++;
-
-        number |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            return number;
-        }
-    }
-    c->failed = true;
-    c->at = c->end;
-    return 0;
-}
-
-/* A number up to `max`. */
-static uint64_t code_number(struct coder *c, uint64_t number, uint64_t max)
-{
-    if (c->writing) {
-        put(c->out, number);
-        return number;
-    }
-    number = get(c);
-    if (number > max) {
-        c->failed = true;
-        number = 0;
-    }
-    return number;
-}
-
-static void code_u32(struct coder *c, uint32_t *number)
-{
-    *number = (uint32_t)code_number(c, *number, UINT32_MAX);
-}
-
-static void code_s64(struct coder *c, int64_t *number)
-{
-    /* Small ones of either sign are short. */
-    uint64_t code = ((uint64_t)*number << 1) ^ (*number < 0 ? UINT64_MAX : 0);
-
-    code = code_number(c, code, UINT64_MAX);
-    *number = (int64_t)(code >> 1) ^ -(int64_t)(code & 1);
-}
-
-/* How many elements follow; each takes a byte at least. */
-static guint code_count(struct coder *c, const GPtrArray *array)
-{
-    uint64_t count = code_number(c, array ? array->len : 0, UINT32_MAX);
-
-    if (!c->writing && count > (uint64_t)(c->end - c->at)) {
-        c->failed = true;
-        count = 0;
-    }
-    return (guint)count;
-}
-
-static void code_string(struct coder *c, const char **string)
-{
-    if (c->writing) {
-        gpointer number = NULL;
-
-        if (*string && !(number = g_hash_table_lookup(c->numbers, *string))) {
-            number = GUINT_TO_POINTER(c->strings->len);
-            g_ptr_array_add(c->strings, (gpointer)(uintptr_t)*string);
-            g_hash_table_insert(c->numbers, (gpointer)(uintptr_t)*string, number);
-        }
-        put(c->out, GPOINTER_TO_UINT(number));
-        return;
-    }
-    *string = c->strings->pdata[code_number(c, 0, c->strings->len - 1)];
-}
-
-static void code_loc(struct coder *c, struct ir_loc *loc)
-{
-    code_string(c, &loc->file);
-    code_u32(c, &loc->line);
-    code_u32(c, &loc->column);
-}
-
-static void code_strings(struct coder *c, GPtrArray *array)
-{
-    guint count = code_count(c, array);
-
-    for (guint i = 0; i < count && !c->failed; i++) {
-        const char *string = c->writing ? array->pdata[i] : NULL;
-
-        code_string(c, &string);
-        if (!c->writing && string) {
-            g_ptr_array_add(array, (gpointer)(uintptr_t)string);
-        }
-    }
-}
-
-static void code_value(struct coder *c, struct ir_value **value, unsigned depth);
-
-static void code_step(struct coder *c, struct ir_step *step, unsigned depth)
-{
-    step->kind = (enum ir_step_kind)code_number(c, (uint64_t)step->kind, IR_STEP_INDEX);
-    if (step->kind != IR_STEP_DEREF) {
-        code_string(c, &step->record);
-        code_string(c, &step->name);
-    }
-    if (step->kind == IR_STEP_INDEX) {
-        code_value(c, &step->index, depth);
-    }
-}
-
-static void code_path(struct coder *c, struct ir_path **path, unsigned depth)
-{
-    struct ir_path *p = *path;
-    uint64_t count;
-
-    /* 0: none; otherwise 1 and the root. */
-    uint64_t root = code_number(c, p ? (uint64_t)p->root + 1 : 0, IR_ROOT_UNKNOWN + 1);
-
-    if (root == 0 || (c->writing && !p)) {
-        return;
-    }
-    if (!c->writing) {
-        *path = p = ir_path_new((enum ir_root)(root - 1), 0, NULL);
-    }
-    code_u32(c, &p->index);
-    code_string(c, &p->symbol);
-    count = code_number(c, p->steps->len, UINT32_MAX);
-    if (!c->writing && count > (uint64_t)(c->end - c->at)) {
-        c->failed = true;
-    }
-    for (guint i = 0; i < count && !c->failed; i++) {
-        struct ir_step none = {0};
-
-        if (c->writing) {
-            code_step(c, &g_array_index(p->steps, struct ir_step, i), depth);
-        } else {
-            code_step(c, &none, depth);
-            ir_path_add(p, none);
-        }
-    }
-}
-
-enum { VALUE_NUMBER = 1, VALUE_TEXT = 2, VALUE_PATH = 4, VALUE_OPERANDS = 8, VALUE_ALL = 15 };
-
-/* Deeper than anybody follows an expression, it becomes an unknown one. */
-static void code_value(struct coder *c, struct ir_value **value, unsigned depth)
-{
-    struct ir_value *v = *value;
-    bool cut = v && depth >= MAX_DEPTH;
-    uint64_t fields;
-    uint64_t kind = code_number(c, !v ? 0 : cut ? 1 : (uint64_t)v->kind + 1, IR_VALUE_OFFSET + 1);
-
-    if (kind == 0 || (c->writing && !v)) {
-        return;
-    }
-    kind--;
-    if (!c->writing) {
-        *value = v = ir_value_new((enum ir_value_kind)kind);
-    }
-    if (cut) {
-        (void)code_number(c, 0, VALUE_ALL);
-        return;
-    }
-    fields = code_number(c,
-                         (v->number ? VALUE_NUMBER : 0) | (v->text ? VALUE_TEXT : 0) |
-                             (v->path ? VALUE_PATH : 0) | (v->a || v->b ? VALUE_OPERANDS : 0),
-                         VALUE_ALL);
-    if (!c->writing && (fields & (VALUE_PATH | VALUE_OPERANDS)) && depth >= MAX_DEPTH) {
-        c->failed = true;
-        return;
-    }
-    if (fields & VALUE_NUMBER) {
-        code_s64(c, &v->number);
-    }
-    if (fields & VALUE_TEXT) {
-        code_string(c, &v->text);
-    }
-    if (fields & VALUE_PATH) {
-        code_path(c, &v->path, depth + 1);
-    }
-    if (fields & VALUE_OPERANDS) {
-        v->op = (enum ir_compare)code_number(c, (uint64_t)v->op, IR_GE);
-        code_value(c, &v->a, depth + 1);
-        code_value(c, &v->b, depth + 1);
-    }
-}
-
-enum { TYPE_ARRAY = 1, TYPE_CONST = 2, TYPE_ATOMIC = 4, TYPE_FUNCTION = 8, TYPE_VOLATILE = 16 };
-
-static void code_type(struct coder *c, struct ir_type *t)
-{
-    uint64_t flags = (t->array ? TYPE_ARRAY : 0) | (t->is_const ? TYPE_CONST : 0) |
-                     (t->atomic ? TYPE_ATOMIC : 0) | (t->function ? TYPE_FUNCTION : 0) |
-                     (t->is_volatile ? TYPE_VOLATILE : 0);
-
-    code_string(c, &t->spelling);
-    code_string(c, &t->name);
-    code_string(c, &t->record);
-    t->pointers = (uint8_t)code_number(c, t->pointers, UINT8_MAX);
-    flags = code_number(c, flags, 31);
-    t->array = flags & TYPE_ARRAY;
-    t->is_const = flags & TYPE_CONST;
-    t->atomic = flags & TYPE_ATOMIC;
-    t->function = flags & TYPE_FUNCTION;
-    t->is_volatile = flags & TYPE_VOLATILE;
-}
-
-enum { VARIABLE_STATIC = 1, VARIABLE_THREAD = 2, VARIABLE_DEFINITION = 4 };
-
-static void code_variable(struct coder *c, struct ir_variable *v)
-{
-    uint64_t flags = (v->is_static ? VARIABLE_STATIC : 0) |
-                     (v->thread_local ? VARIABLE_THREAD : 0) |
-                     (v->definition ? VARIABLE_DEFINITION : 0);
-
-    code_string(c, &v->name);
-    code_string(c, &v->symbol);
-    code_type(c, &v->type);
-    code_loc(c, &v->loc);
-    code_strings(c, v->annotations);
-    code_string(c, &v->cleanup);
-    code_string(c, &v->function);
-    flags = code_number(c, flags, 7);
-    v->is_static = flags & VARIABLE_STATIC;
-    v->thread_local = flags & VARIABLE_THREAD;
-    v->definition = flags & VARIABLE_DEFINITION;
-}
-
-static void code_variables(struct coder *c, GPtrArray *array)
-{
-    guint count = code_count(c, array);
-
-    for (guint i = 0; i < count && !c->failed; i++) {
-        if (!c->writing) {
-            g_ptr_array_add(array, ir_variable_new());
-        }
-        code_variable(c, array->pdata[i]);
-    }
-}
-
-static void code_arguments(struct coder *c, GPtrArray *array)
-{
-    guint count = code_count(c, array);
-
-    for (guint i = 0; i < count && !c->failed; i++) {
-        struct ir_value *value = c->writing ? array->pdata[i] : NULL;
-
-        code_value(c, &value, 0);
-        if (!c->writing) {
-            g_ptr_array_add(array, value ? value : ir_value_new(IR_VALUE_UNKNOWN));
-        }
-    }
-}
-
 static void code_event(struct coder *c, struct ir_event *e)
 {
     uint64_t flags = (e->atomic ? 1 : 0) | (e->cleanup ? 2 : 0);
     int64_t result = e->result;
 
-    code_loc(c, &e->loc);
-    flags = code_number(c, flags, 3);
+    coder_loc(c, &e->loc);
+    flags = coder_number(c, flags, 3);
     e->atomic = flags & 1;
     e->cleanup = flags & 2;
-    code_path(c, &e->path, 0);
-    code_value(c, &e->value, 0);
+    coder_path(c, &e->path, 0);
+    coder_value(c, &e->value, 0);
     if (e->kind == IR_CALL) {
-        code_value(c, &e->callee, 0);
-        code_arguments(c, e->args);
-        code_s64(c, &result);
-        code_string(c, &e->macro);
+        coder_value(c, &e->callee, 0);
+        coder_arguments(c, e->args);
+        coder_s64(c, &result);
+        coder_string(c, &e->macro);
     }
     e->result = (int32_t)result;
 }
 
 static void code_block(struct coder *c, struct ir_block *b, guint blocks)
 {
-    guint count = code_count(c, b->events);
+    guint count = coder_count(c, b->events);
 
     for (guint i = 0; i < count && !c->failed; i++) {
         struct ir_event *e = c->writing ? b->events->pdata[i] : NULL;
-        uint64_t kind = code_number(c, e ? (uint64_t)e->kind : 0, IR_WRITE);
+        uint64_t kind = coder_number(c, e ? (uint64_t)e->kind : 0, IR_WRITE);
 
         if (!e) {
             e = ir_event_new((enum ir_event_kind)kind, (struct ir_loc){NULL, 0, 0});
@@ -351,11 +75,11 @@ static void code_block(struct coder *c, struct ir_block *b, guint blocks)
         }
         code_event(c, e);
     }
-    b->exit = (enum ir_exit_kind)code_number(c, (uint64_t)b->exit, IR_UNREACHABLE);
-    code_value(c, &b->value, 0);
-    b->next[0] = (uint32_t)code_number(c, b->next[0], blocks - 1);
-    b->next[1] = (uint32_t)code_number(c, b->next[1], blocks - 1);
-    code_loc(c, &b->loc);
+    b->exit = (enum ir_exit_kind)coder_number(c, (uint64_t)b->exit, IR_UNREACHABLE);
+    coder_value(c, &b->value, 0);
+    b->next[0] = (uint32_t)coder_number(c, b->next[0], blocks - 1);
+    b->next[1] = (uint32_t)coder_number(c, b->next[1], blocks - 1);
+    coder_loc(c, &b->loc);
 }
 
 enum {
@@ -374,13 +98,13 @@ static void code_function(struct coder *c, struct ir_function *f)
                      (f->returns_pointer ? FUNCTION_POINTER : 0) | (f->blocks ? FUNCTION_BODY : 0);
     guint blocks;
 
-    code_string(c, &f->symbol);
-    code_string(c, &f->name);
-    code_loc(c, &f->loc);
-    code_loc(c, &f->stated);
-    code_strings(c, f->annotations);
-    code_variables(c, f->params);
-    flags = code_number(c, flags, 31);
+    coder_string(c, &f->symbol);
+    coder_string(c, &f->name);
+    coder_loc(c, &f->loc);
+    coder_loc(c, &f->stated);
+    coder_strings(c, f->annotations);
+    coder_variables(c, f->params);
+    flags = coder_number(c, flags, 31);
     f->is_static = flags & FUNCTION_STATIC;
     f->is_noreturn = flags & FUNCTION_NORETURN;
     f->returns_value = flags & FUNCTION_VALUE;
@@ -388,12 +112,12 @@ static void code_function(struct coder *c, struct ir_function *f)
     if (!(flags & FUNCTION_BODY)) {
         return;
     }
-    code_loc(c, &f->end);
-    code_variables(c, f->locals);
+    coder_loc(c, &f->end);
+    coder_variables(c, f->locals);
     if (!c->writing) {
         f->blocks = ir_blocks_new();
     }
-    blocks = code_count(c, f->blocks);
+    blocks = coder_count(c, f->blocks);
     if (!c->writing && blocks == 0) {
         c->failed = true;
     }
@@ -407,23 +131,23 @@ static void code_function(struct coder *c, struct ir_function *f)
 
 static void code_record(struct coder *c, struct ir_record *r)
 {
-    code_string(c, &r->key);
-    code_string(c, &r->name);
-    code_loc(c, &r->loc);
-    code_strings(c, r->annotations);
-    code_variables(c, r->fields);
+    coder_string(c, &r->key);
+    coder_string(c, &r->name);
+    coder_loc(c, &r->loc);
+    coder_strings(c, r->annotations);
+    coder_variables(c, r->fields);
 }
 
 static void code_dependencies(struct coder *c, GPtrArray *array)
 {
-    guint count = code_count(c, array);
+    guint count = coder_count(c, array);
 
     for (guint i = 0; i < count && !c->failed; i++) {
         struct ir_dependency *d = c->writing ? array->pdata[i] : g_new0(struct ir_dependency, 1);
 
-        code_string(c, &d->path);
-        code_s64(c, &d->mtime_ns);
-        code_s64(c, &d->size);
+        coder_string(c, &d->path);
+        coder_s64(c, &d->mtime_ns);
+        coder_s64(c, &d->size);
         if (!c->writing) {
             g_ptr_array_add(array, d);
         }
@@ -433,25 +157,25 @@ static void code_dependencies(struct coder *c, GPtrArray *array)
 /* Everything after the dependencies. */
 static void code_unit(struct coder *c, struct ir_unit *unit)
 {
-    guint count = code_count(c, unit->errors);
+    guint count = coder_count(c, unit->errors);
 
     for (guint i = 0; i < count && !c->failed; i++) {
         const char *text = c->writing ? unit->errors->pdata[i] : NULL;
 
-        code_string(c, &text);
+        coder_string(c, &text);
         if (!c->writing && text) {
             g_ptr_array_add(unit->errors, g_strdup(text));
         }
     }
-    count = code_count(c, unit->functions);
+    count = coder_count(c, unit->functions);
     for (guint i = 0; i < count && !c->failed; i++) {
         if (!c->writing) {
             g_ptr_array_add(unit->functions, ir_function_new());
         }
         code_function(c, unit->functions->pdata[i]);
     }
-    code_variables(c, unit->globals);
-    count = code_count(c, unit->records);
+    coder_variables(c, unit->globals);
+    count = coder_count(c, unit->records);
     for (guint i = 0; i < count && !c->failed; i++) {
         if (!c->writing) {
             g_ptr_array_add(unit->records, ir_record_new());
@@ -493,15 +217,15 @@ GByteArray *store_encode(const struct ir_unit *unit, const uint8_t key[STORE_KEY
     c.strings = g_ptr_array_new();
     g_ptr_array_add(c.strings, NULL);
     code_dependencies(&c, copy.dependencies);
-    code_string(&c, &copy.main_file);
+    coder_string(&c, &copy.main_file);
     code_unit(&c, &copy);
 
     g_byte_array_set_size(file, sizeof(struct header));
-    put(file, c.strings->len);
+    coder_put(file, c.strings->len);
     for (guint i = 1; i < c.strings->len; i++) {
         size_t length = strlen(c.strings->pdata[i]);
 
-        put(file, length);
+        coder_put(file, length);
         g_byte_array_append(file, c.strings->pdata[i], (guint)length + 1);
     }
     g_byte_array_append(file, c.out->data, c.out->len);
@@ -529,14 +253,14 @@ static bool begin(struct coder *c, const void *data, size_t size, const uint8_t 
         header.size != size - sizeof(header) || header.checksum != checksum(c->at, header.size)) {
         return false;
     }
-    count = get(c);
+    count = coder_get(c);
     if (count == 0 || count > header.size) {
         return false;
     }
     c->strings = g_ptr_array_sized_new((guint)count);
     g_ptr_array_add(c->strings, NULL);
     for (uint64_t i = 1; i < count && !c->failed; i++) {
-        uint64_t length = get(c);
+        uint64_t length = coder_get(c);
 
         if (length >= (uint64_t)(c->end - c->at) || c->at[length] != '\0') {
             c->failed = true;
@@ -560,7 +284,7 @@ struct ir_unit *store_decode(const void *data, size_t size, const uint8_t *key,
         c.failed = c.failed || (fresh && !fresh(unit->dependencies, context));
     }
     if (!c.failed) {
-        code_string(&c, &unit->main_file);
+        coder_string(&c, &unit->main_file);
         code_unit(&c, unit);
     }
     if (c.strings) {
