@@ -72,12 +72,14 @@ static struct item *find(struct fw_cfg *f, uint16_t key) REQUIRES(bql)
 int fw_cfg_add(struct fw_cfg *f, uint16_t key, const void *data, size_t size, struct error *err)
 {
     struct item *item = find(f, key);
-    uint8_t *copy = malloc(size ? size : 1);
+    uint8_t *copy;
 
-    if (!item || !copy) {
-        free(copy);
-        return error_set(err, item ? ENOMEM : EINVAL, "fw_cfg: item 0x%x: %s", key,
-                         item ? "out of memory" : "no such key");
+    if (!item) {
+        return error_set(err, EINVAL, "fw_cfg: item 0x%x: no such key", key);
+    }
+    copy = malloc(size ? size : 1);
+    if (!copy) {
+        return error_set(err, ENOMEM, "fw_cfg: item 0x%x: out of memory", key);
     }
     if (size) {
         memcpy(copy, data, size);
@@ -172,7 +174,7 @@ static bool dma_read(struct fw_cfg *f, uint64_t addr, uint64_t len) REQUIRES(bql
     uint64_t n = left(f, item);
 
     n = n < len ? n : len;
-    if (n && address_space_write(f->machine->memory_as, addr, item->data + f->offset, n)) {
+    if (item && n && address_space_write(f->machine->memory_as, addr, item->data + f->offset, n)) {
         return false;
     }
     f->offset += n;

@@ -104,7 +104,7 @@ uint32_t sys_fetch_device(struct sys_cpu *cpu, uint64_t linear, void *buf, uint3
 {
     uint64_t left = GUEST_PAGE_SIZE - linear % GUEST_PAGE_SIZE;
     uint32_t n = left < len ? (uint32_t)left : len;
-    struct code_page page;
+    struct code_page page = {.ram = SYS_NO_RAM};
 
     rcu_read_lock();
     sys_tlb_sync(cpu);
