@@ -22,7 +22,7 @@ struct hpet_lines {
 NODISCARD int hpet_new(struct memory_region *memory, const struct hpet_lines *lines,
                        struct hpet **out, struct error *err) REQUIRES(bql);
 void hpet_free(struct hpet *h) REQUIRES(bql);
-void hpet_reset(void *hpet) REQUIRES(bql);
+void hpet_reset(void *opaque) REQUIRES(bql);
 
 /* Lines for the 8254 and the real-time clock to drive instead of IRQ 0 and 8: they
  * come through unless the guest has given these interrupts to the HPET. */

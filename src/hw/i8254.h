@@ -14,6 +14,6 @@ struct i8254;
 NODISCARD int i8254_new(struct memory_region *io, struct irq irq, struct i8254 **out,
                         struct error *err) REQUIRES(bql);
 void i8254_free(struct i8254 *pit) REQUIRES(bql);
-void i8254_reset(void *pit) REQUIRES(bql);
+void i8254_reset(void *opaque) REQUIRES(bql);
 
 #endif

@@ -102,7 +102,7 @@ static void chip_set_line(struct chip *c, unsigned n, bool level)
 
 static void chip_acknowledge(struct chip *c, unsigned n, bool cascade)
 {
-    uint8_t bit = (uint8_t)(1u << n);
+    uint8_t bit = (uint8_t)(1u << (n & 7));
 
     if (!(level_inputs(c) & bit) && !cascade) {
         c->irr = (uint8_t)(c->irr & ~bit);
@@ -353,8 +353,10 @@ int i8259_acknowledge(struct i8259 *pic)
         int m = chip_pending(slave, false);
 
         chip_acknowledge(master, CASCADE, true);
-        chip_acknowledge(slave, (unsigned)m, false);
-        vector = slave->base + m;
+        if (m >= 0) {
+            chip_acknowledge(slave, (unsigned)m, false);
+        }
+        vector = slave->base + (m >= 0 ? m : 7);
     } else if (n >= 0) {
         chip_acknowledge(master, (unsigned)n, false);
         vector = master->base + n;

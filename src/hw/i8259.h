@@ -13,10 +13,10 @@ struct i8259;
 NODISCARD int i8259_new(struct memory_region *io, struct irq intr, struct i8259 **out,
                         struct error *err) REQUIRES(bql);
 void i8259_free(struct i8259 *pic) REQUIRES(bql);
-void i8259_reset(void *pic) REQUIRES(bql);
+void i8259_reset(void *opaque) REQUIRES(bql);
 
 /* Input n, 0 to 15. The handler of struct irq; any thread. */
-void i8259_set_irq(void *pic, unsigned n, bool level);
+void i8259_set_irq(void *opaque, unsigned n, bool level);
 
 /* Whether INTR is high. Any thread. */
 bool i8259_output(const struct i8259 *pic);

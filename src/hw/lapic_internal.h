@@ -131,8 +131,8 @@ bool lapic_takes_pic(const struct lapic *l);
 #define LAPIC_REG_EOI 0x0b
 bool lapic_read_reg(struct lapic *l, unsigned reg, uint32_t *value);
 bool lapic_write_reg(struct lapic *l, unsigned reg, uint32_t value);
-bool lapic_read_msr(void *lapic, uint32_t msr, uint64_t *value);
-bool lapic_write_msr(void *lapic, uint32_t msr, uint64_t value);
+bool lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value);
+bool lapic_write_msr(void *opaque, uint32_t msr, uint64_t value);
 void lapic_set_tpr(struct lapic *l, uint32_t tpr);
 
 /* lapic_timer.c. The vCPU's thread. */

@@ -12,11 +12,11 @@ struct rtc;
  * virtual clock. The main loop exists. */
 NODISCARD int rtc_new(struct memory_region *io, struct irq irq, int64_t base, struct rtc **out,
                       struct error *err) REQUIRES(bql);
-void rtc_free(struct rtc *rtc) REQUIRES(bql);
+void rtc_free(struct rtc *r) REQUIRES(bql);
 void rtc_reset(void *opaque) REQUIRES(bql);
 
 /* Byte of CMOS memory, 0x0e to 0x7f; what firmware reads of the machine. */
-void rtc_set_cmos(struct rtc *rtc, uint8_t index, uint8_t value) REQUIRES(bql);
-uint8_t rtc_get_cmos(struct rtc *rtc, uint8_t index) REQUIRES(bql);
+void rtc_set_cmos(struct rtc *r, uint8_t index, uint8_t value) REQUIRES(bql);
+uint8_t rtc_get_cmos(struct rtc *r, uint8_t index) REQUIRES(bql);
 
 #endif

@@ -20,10 +20,10 @@ struct vga_image {
     unsigned width, height;
     uint32_t *pixels;
 };
-NODISCARD int vga_screen(struct vga *vga, struct vga_image *image, struct error *err) REQUIRES(bql);
+NODISCARD int vga_screen(struct vga *v, struct vga_image *image, struct error *err) REQUIRES(bql);
 
 /* In a text mode: its characters, row by row, with newlines; ends with 0. False: it is
  * in a graphics mode. */
-bool vga_text(struct vga *vga, char *buf, size_t size) REQUIRES(bql);
+bool vga_text(struct vga *v, char *buf, size_t size) REQUIRES(bql);
 
 #endif

@@ -5,8 +5,8 @@
 #include "hw/chardev.h"
 #include "hw/pci.h"
 
-/* c stays the caller's and outlives it. */
-NODISCARD int virtio_console_new(struct pci_bus *bus, int devfn, struct chardev *c,
+/* The character device stays the caller's and outlives it. */
+NODISCARD int virtio_console_new(struct pci_bus *bus, int devfn, struct chardev *chardev,
                                  struct error *err) REQUIRES(bql);
 
 #endif
