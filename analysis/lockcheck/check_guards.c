@@ -109,13 +109,20 @@ static void check_place(const struct guards *guards, struct needs *needs,
     const GPtrArray *steps = place->variable->annotations;
     bool last = true;     /* nothing but elements of the variable itself follows */
     bool pointee = false; /* something that it points to is touched */
+    guint derefs = 0, fields = 0;
 
     for (guint i = place->steps; i < access->path->steps->len; i++) {
         enum ir_step_kind kind = g_array_index(access->path->steps, struct ir_step, i).kind;
 
         last = last && kind == IR_STEP_INDEX && !pointee;
         pointee = pointee || kind == IR_STEP_DEREF;
+        derefs += kind == IR_STEP_DEREF;
+        fields += kind == IR_STEP_FIELD && pointee;
     }
+    /* Of an array that is never replaced the elements are meant. */
+    bool immutable = annotation_has(place->variable->annotations, ANNOTATION_IMMUTABLE);
+    bool elements = immutable ? derefs == 1 && fields == 0 : !pointee;
+
     for (guint a = 0; steps && a < steps->len; a++) {
         struct annotation annotation;
         bool whole;
@@ -130,7 +137,7 @@ static void check_place(const struct guards *guards, struct needs *needs,
             !(access->aliased && pointee)) {
             require_guard(guards, needs, function, access, state, place,
                           annotation.arguments->pdata[0], access->writes && whole);
-        } else if (annotation.kind == ANNOTATION_WRITE_GUARDED_BY && whole && access->writes &&
+        } else if (annotation.kind == ANNOTATION_WRITE_GUARDED_BY && elements && access->writes &&
                    annotation.arguments->len > 0) {
             require_guard(guards, needs, function, access, state, place,
                           annotation.arguments->pdata[0], true);
@@ -437,18 +444,26 @@ static void check_passed(const struct guards *guards, struct needs *needs,
 
     for (guint a = 0; a < event->args->len; a++) {
         const struct ir_value *value = event->args->pdata[a];
+        bool local = value->kind == IR_VALUE_LOAD && value->path->root == IR_ROOT_LOCAL &&
+                     value->path->steps->len == 0;
         enum touch touch = TOUCH_NONE;
 
         /* Who takes locks may take the one that it needs. */
-        for (guint t = 0; value->kind == IR_VALUE_ADDRESS && t < call->targets->len; t++) {
+        for (guint t = 0; (local || value->kind == IR_VALUE_ADDRESS) && t < call->targets->len;
+             t++) {
             if (!flow_takes(call->targets->pdata[t])) {
                 touch = MAX(touch, touches_parameter(guards->touches, call->targets->pdata[t], a));
             }
         }
         if (touch != TOUCH_NONE) {
-            const struct access access = {event, value->path, touch == TOUCH_WRITE, false};
+            struct ir_path *path = ir_path_copy(value->path);
+            const struct access access = {event, path, touch == TOUCH_WRITE, false};
 
+            if (local) {
+                ir_path_add(path, (struct ir_step){.kind = IR_STEP_DEREF});
+            }
             check_access(guards, needs, function, &access, state);
+            ir_path_free(path);
         }
     }
 }

@@ -162,7 +162,7 @@ static enum touch body_touch(struct touches *t, const struct ir_function *ir, gu
 
             if (event->kind == IR_CALL) {
                 found = MAX(found, called_touch(t, event, parameter, copies, depth));
-            } else if (!event->atomic && is_parameter(event->path, parameter, copies)) {
+            } else if (is_parameter(event->path, parameter, copies)) {
                 guint derefs = count_derefs(event->path);
 
                 if (derefs > 0) {

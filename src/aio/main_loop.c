@@ -16,7 +16,7 @@ _Static_assert(sizeof(GPollFD) == sizeof(struct pollfd), "glib polls with struct
 
 static struct aio_context *contexts[2] IMMUTABLE_AFTER_INIT; /* main, iohandler */
 static GSource *sources[2] IMMUTABLE_AFTER_INIT;
-static GArray *poll_fds OWNED_BY(main_loop_role);
+static GArray *poll_fds GUARDED_BY(main_loop_role);
 static atomic_bool quit;
 
 /* attach and detach run on the main loop's thread, whose role their callers
@@ -85,7 +85,7 @@ struct aio_context *main_loop_iohandler_context(void)
 }
 
 /* Fills poll_fds with what glib's sources wait for; ns that they allow. */
-static int64_t query(GMainContext *glib, gint priority, gint *count)
+static int64_t query(GMainContext *glib, gint priority, gint *count) REQUIRES(main_loop_role)
 {
     gint timeout_ms = -1;
 
@@ -110,7 +110,7 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-static void wait_without_bql(int64_t timeout_ns, gint count) REQUIRES(bql)
+static void wait_without_bql(int64_t timeout_ns, gint count) REQUIRES(main_loop_role, bql)
 {
     struct pollfd *fds = (struct pollfd *)(void *)poll_fds->data;
     struct timespec timeout = {.tv_sec = timeout_ns / AIO_NS_PER_SEC,

@@ -32,10 +32,11 @@ atomic_bool aio_trace_on;
 LOCK_CLASS_DEFINE(aio_trace_class, RANK_LEAF);
 static struct mutex trace_lock = MUTEX_INIT(&aio_trace_class); /* start, stop, export */
 /* Never freed once made: a writer may be in it at any time. */
-static _Atomic(struct slot *) ring;
+static _Atomic(struct slot *) ring WRITE_GUARDED_BY(&trace_lock);
 static size_t ring_size IMMUTABLE_AFTER_INIT; /* a power of two; set before ring is */
 static _Atomic(uint64_t) next;                /* number of the next event */
-static _Atomic(uint64_t) oldest;              /* numbers below were before the start */
+static _Atomic(uint64_t)
+    oldest WRITE_GUARDED_BY(&trace_lock); /* numbers below were before the start */
 
 void aio_trace_hold_lock_across_fork(void)
 {

@@ -9,8 +9,8 @@
 
 #include "aio/context.h"
 
-static _Atomic(struct aio_context *) main_context;
-static atomic_uint waiters;
+static _Atomic(struct aio_context *) main_context WRITE_GUARDED_BY(main_loop_role);
+static atomic_uint waiters WRITE_GUARDED_BY(main_loop_role);
 
 void aio_wait_set_main(struct aio_context *ctx)
 {

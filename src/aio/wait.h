@@ -45,6 +45,6 @@ void aio_wait_round(void) REQUIRES(main_loop_role, bql) MAY_BLOCK;
 void aio_wait_end(void) REQUIRES(main_loop_role, bql);
 
 /* The context that the main loop's thread runs while it waits; main_loop.c. */
-void aio_wait_set_main(struct aio_context *ctx);
+void aio_wait_set_main(struct aio_context *ctx) REQUIRES(main_loop_role);
 
 #endif

@@ -42,8 +42,9 @@ struct code_region {
     uintptr_t ready_meta GUARDED_BY(mmap_lock_cap); /* and above */
     unsigned users GUARDED_BY(region_lock_cap);     /* vCPUs with cpu->region here */
 
-    _Atomic(uint64_t) *tbs IMMUTABLE_AFTER_INIT; /* code offset << 32 | TB offset */
-    atomic_uint tb_count;                        /* elements of tbs that may be read */
+    /* code offset << 32 | TB offset; elements of it that may be read */
+    _Atomic(uint64_t) *tbs IMMUTABLE_AFTER_INIT WRITE_GUARDED_BY(mmap_lock_cap);
+    atomic_uint tb_count WRITE_GUARDED_BY(mmap_lock_cap);
 };
 
 static struct code_region *regions IMMUTABLE_AFTER_INIT;

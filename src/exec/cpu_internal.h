@@ -14,4 +14,10 @@ void exclusive_after_fork(void);
 void cpu_work_finish(struct cpu *cpu);
 void cpu_work_drop(struct cpu *cpu);
 
+/* Kicks a vCPU that may be on its way out: the read section keeps it. */
+static inline void cpu_kick_found(struct cpu *cpu, unsigned bits) REQUIRES_SHARED(rcu_cap)
+{
+    cpu_kick(cpu, bits);
+}
+
 #endif

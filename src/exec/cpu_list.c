@@ -17,8 +17,9 @@ _Thread_local struct cpu *current_cpu;
 LOCK_CLASS_DEFINE(cpu_list_class, RANK_LEAF);
 static struct mutex cpu_list_mutex = MUTEX_INIT(&cpu_list_class);
 
-static struct rcu_list cpu_list = RCU_LIST_INIT(cpu_list); /* RCU; changed under the mutex */
-static atomic_uint cpu_list_count;
+/* Read in read sections. */
+static struct rcu_list cpu_list WRITE_GUARDED_BY(&cpu_list_mutex) = RCU_LIST_INIT(cpu_list);
+static atomic_uint cpu_list_count WRITE_GUARDED_BY(&cpu_list_mutex);
 
 /* Puts the vCPU into the first gap between indices. */
 static void list_insert(struct cpu *cpu PRIVATE_OBJECT) REQUIRES(cpu_list_mutex)

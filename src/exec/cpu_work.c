@@ -53,7 +53,7 @@ static void push(struct cpu *cpu, struct cpu_work *work)
     tsan_ignore_writes_begin();
     ck_stack_push_upmc(&cpu->work, &work->link);
     tsan_ignore_writes_end();
-    cpu_kick(cpu, CPU_EXIT_WORK);
+    cpu_kick_found(cpu, CPU_EXIT_WORK);
     rcu_read_unlock();
 }
 
@@ -92,7 +92,7 @@ static void wake_waiter(struct waiter *waiter)
     rcu_read_lock();
     /* Pairs with the acquire in run_on_cpu. */
     atomic_store_explicit(&waiter->done, true, memory_order_release);
-    cpu_kick(cpu, CPU_EXIT_WORK);
+    cpu_kick_found(cpu, CPU_EXIT_WORK);
     rcu_read_unlock();
 }
 

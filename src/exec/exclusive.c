@@ -43,7 +43,7 @@ struct mutex exclusive_mutex = MUTEX_INIT(&exclusive_class);
 static struct cond left = COND_INIT;  /* awaiting has become 0 */
 static struct cond ended = COND_INIT; /* pending has become false */
 
-static atomic_bool pending; /* written under exclusive_mutex, read without by vCPUs */
+static atomic_bool pending WRITE_GUARDED_BY(&exclusive_mutex); /* read by vCPUs */
 static unsigned awaiting GUARDED_BY(exclusive_mutex);
 
 void exclusive_init_cpu(struct cpu *cpu)

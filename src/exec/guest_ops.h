@@ -24,18 +24,18 @@ struct guest_ops {
     void (*jump_cache_reset)(struct cpu *cpu);
 
     /* May be NULL. The last TB of a page has gone. mmap_lock held. */
-    void (*page_empty)(uint64_t addr);
+    void (*page_empty)(uint64_t addr) CALLED_WITH(mmap_lock_cap);
 };
 
 struct code_source_ops {
     /* Copies up to len bytes of guest code at pc; returns how many of them
      * are mapped and executable, from pc on (0: none). mmap_lock held. */
-    size_t (*fetch)(uint64_t pc, void *buf, size_t len);
+    size_t (*fetch)(uint64_t pc, void *buf, size_t len) CALLED_WITH(mmap_lock_cap);
 
     /* [start, start + len) is about to be translated: any later store to
      * these pages must lead to tb_invalidate_range first. mmap_lock held.
      * Called before the bytes are fetched. */
-    void (*protect)(uint64_t start, size_t len);
+    void (*protect)(uint64_t start, size_t len) CALLED_WITH(mmap_lock_cap);
 };
 
 extern const struct guest_ops *guest_ops IMMUTABLE_AFTER_INIT;

@@ -81,7 +81,8 @@ struct tb {
      * expected in the CPU's state). */
     uintptr_t host IMMUTABLE_AFTER_INIT;
     uintptr_t checked IMMUTABLE_AFTER_INIT;
-    _Atomic(struct tb *) hash_next;          /* next in its bucket; see tb_hash.c */
+    /* Next in its bucket; see tb_hash.c. */
+    _Atomic(struct tb *) hash_next WRITE_GUARDED_BY(mmap_lock_cap);
     uint32_t host_size IMMUTABLE_AFTER_INIT; /* bytes of code, from code_start on */
     uint16_t insns IMMUTABLE_AFTER_INIT;
     uint16_t exit_count IMMUTABLE_AFTER_INIT;
@@ -91,8 +92,8 @@ struct tb {
     struct tb_restart *restarts IMMUTABLE_AFTER_INIT; /* ascending host_off */
     uintptr_t code_start IMMUTABLE_AFTER_INIT;        /* RX address of the first byte of code */
 
-    atomic_bool invalid; /* set under the chain lock; never cleared */
-    struct tb_exit *incoming GUARDED_BY(tb_chain_lock); /* jumps that lead here */
+    atomic_bool invalid WRITE_GUARDED_BY(tb_chain_lock); /* never cleared */
+    struct tb_exit *incoming GUARDED_BY(tb_chain_lock);  /* jumps that lead here */
     /* In the lists of the page of its first byte and of its last one, if that
      * is another. Changed with the pages' locks held too. */
     struct tb *page_next[2] GUARDED_BY(mmap_lock_cap);

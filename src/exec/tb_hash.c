@@ -22,7 +22,7 @@
 #define TB_MEAN_SIZE 256
 
 static struct {
-    _Atomic(struct tb *) *bucket IMMUTABLE_AFTER_INIT;
+    _Atomic(struct tb *) *bucket IMMUTABLE_AFTER_INIT WRITE_GUARDED_BY(mmap_lock_cap);
     unsigned bits IMMUTABLE_AFTER_INIT; /* log2 of the number of buckets */
 } hash;
 

@@ -25,12 +25,12 @@
 #define PAGE_MASK  ((1UL << 3 * LEVEL_BITS) - 1)
 
 struct page_leaf {
-    struct tb *first[LEVEL_SIZE];
+    struct tb *first[LEVEL_SIZE] GUARDED_BY(mmap_lock_cap);
     size_t used GUARDED_BY(mmap_lock_cap); /* heads that are not NULL */
 };
 
 struct page_branch {
-    struct page_leaf *leaf[LEVEL_SIZE];
+    struct page_leaf *leaf[LEVEL_SIZE] GUARDED_BY(mmap_lock_cap);
 };
 
 static struct page_branch *root[LEVEL_SIZE] GUARDED_BY(mmap_lock_cap);

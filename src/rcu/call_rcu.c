@@ -45,7 +45,7 @@ static uint64_t taken GUARDED_BY(&reclaim_lock); /* number of times the stack wa
 static uint64_t done GUARDED_BY(&reclaim_lock);  /* number of those that have run whole */
 static _Atomic(unsigned) forks; /* threads between rcu_before_fork and after; under reclaim_lock */
 
-static struct rcu_head *batch OWNED_BY(rcu_role); /* taken, not yet run; oldest first */
+static struct rcu_head *batch GUARDED_BY(rcu_role); /* taken, not yet run; oldest first */
 
 /* Begins a stretch that no fork may cut in two. */
 static void begin_busy(void) REQUIRES(&reclaim_lock)

@@ -20,8 +20,8 @@ static struct page_set protected_pages GUARDED_BY(mmap_lock_cap);
 /* Bounds of what is protected, never too narrow: lets most buffers of system
  * calls be seen to be elsewhere without a lock. Written under the mmap_lock,
  * read at any time; who reads an old value is caught by EFAULT. */
-static _Atomic(uint64_t) protected_low = UINT64_MAX;
-static _Atomic(uint64_t) protected_high;
+static _Atomic(uint64_t) protected_low WRITE_GUARDED_BY(mmap_lock_cap) = UINT64_MAX;
+static _Atomic(uint64_t) protected_high WRITE_GUARDED_BY(mmap_lock_cap);
 
 static void widen_bounds(uint64_t page) REQUIRES(mmap_lock_cap)
 {

@@ -28,6 +28,7 @@
 /* Decodes from pc up to the end of the block. Returns the number of
  * instructions; 0: pc (then *fault) is not executable. */
 static unsigned decode_block(struct translation *t, unsigned max, bool protect, uint64_t *fault)
+    REQUIRES(mmap_lock_cap)
 {
     uint8_t buf[GUEST_PAGE_SIZE + 16];
     uint64_t page = t->pc & ~(GUEST_PAGE_SIZE - 1);
