@@ -146,7 +146,6 @@ enum sys_mode {
 struct sys_exception {
     uint8_t vector; /* SYS_NO_EXCEPTION: none */
     bool has_error;
-    bool soft; /* INT n, INT3, INTO: the pushed RIP is behind it, DPL is checked */
     uint32_t error;
     uint64_t addr; /* #PF: CR2; #DB: bits for DR6 */
 };
