@@ -24,7 +24,9 @@
  * P's wait ends: a vCPU with an odd counter is on its way to an even one, as it
  * waits for nothing while odd, and has been kicked. P holds the mmap_lock; who
  * wants that is even. The vCPU stays on the list and in memory, as P is in a read
- * section from the time it found it. */
+ * section from the time it found it.
+ *
+ * analysis/models/tlb_protect.pml checks both, on x86's store buffers. */
 #include "x86sys/walk.h"
 
 #include <sched.h>
