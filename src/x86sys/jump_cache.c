@@ -32,10 +32,10 @@ static unsigned page_bit(uint64_t linear)
     return (page ^ page >> 12) % (64UL * SYS_JUMP_PAGE_WORDS);
 }
 
-static void note_page(struct sys_jump_cache *jc, uint64_t linear)
+static void note_page(struct sys_jump_table *table, uint64_t linear)
 {
     unsigned bit = page_bit(linear);
-    jc->pages[bit / 64] |= UINT64_C(1) << bit % 64;
+    table->pages[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
 static bool is_global(const struct sys_jump_table *table, unsigned i)
@@ -77,6 +77,21 @@ static void empty(struct sys_jump_table *table)
         table->filled = SYS_JUMP_NOTED + 1;
     }
     empty_others(table);
+    for (unsigned w = 0; w < SYS_JUMP_PAGE_WORDS; w++) {
+        table->pages[w] = 0;
+    }
+}
+
+/* Empties the entries from `first` on, `count` of them in address order, that are
+ * for just those addresses. */
+static void empty_range(struct sys_jump_table *table, uint64_t first, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        unsigned i = index_of(first + n);
+        if (table->e[i].pc == first + n) {
+            table->e[i].pc = no_pc(i);
+        }
+    }
 }
 
 /* Whether the TB's code lies in a global page, as the fetch that has just found it
@@ -115,9 +130,6 @@ void sys_jump_cache_flush(struct sys_cpu *cpu)
     for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
         empty(&cpu->jump.table[t]);
     }
-    for (unsigned i = 0; i < SYS_JUMP_PAGE_WORDS; i++) {
-        cpu->jump.pages[i] = 0;
-    }
 }
 
 void sys_jump_cache_flush_non_global(struct sys_cpu *cpu)
@@ -130,8 +142,14 @@ void sys_jump_cache_flush_non_global(struct sys_cpu *cpu)
 void sys_jump_cache_flush_page(struct sys_cpu *cpu, uint64_t linear)
 {
     unsigned bit = page_bit(linear);
-    if (cpu->jump.pages[bit / 64] >> bit % 64 & 1) {
-        sys_jump_cache_flush(cpu);
+    uint64_t page = linear & ~(GUEST_PAGE_SIZE - 1);
+    for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
+        struct sys_jump_table *table = &cpu->jump.table[t];
+        if (table->pages[bit / 64] >> bit % 64 & 1) {
+            /* ... and of an instruction that reaches into the page */
+            empty_range(table, page - 14, 14);
+            empty_range(table, page, GUEST_PAGE_SIZE);
+        }
     }
 }
 
@@ -178,8 +196,8 @@ void sys_jump_cache_set(struct sys_cpu *cpu, struct tb *tb)
     if (!table) {
         return;
     }
-    note_page(jc, tb->pc);
-    note_page(jc, tb->pc + tb->size - 1);
+    note_page(table, tb->pc);
+    note_page(table, tb->pc + tb->size - 1);
     bool global = lies_in_global(cpu, tb);
     set_global(table, i, global);
     if (!global) {

@@ -28,8 +28,9 @@ struct sys_jump {
 #define SYS_JUMP_NOTED      512
 #define SYS_JUMP_PAGE_WORDS 64
 struct sys_jump_table {
-    uint32_t mode;   /* enum sys_mode of its entries */
-    bool any_global; /* some entry may be global */
+    uint32_t mode;                       /* enum sys_mode of its entries */
+    bool any_global;                     /* some entry may be global */
+    uint64_t pages[SYS_JUMP_PAGE_WORDS]; /* bit: a hash of the linear pages of entries */
     /* Entries of global pages outlive a switch of address spaces. */
     uint64_t global[SYS_JUMP_ENTRIES / 64];
     /* How often another one was filled since they were last emptied, up to NOTED + 1,
@@ -40,9 +41,8 @@ struct sys_jump_table {
 };
 
 struct sys_jump_cache {
-    uint32_t next;                       /* table to be given up next */
-    atomic_bool stale;                   /* the code cache was flushed: all entries are to go */
-    uint64_t pages[SYS_JUMP_PAGE_WORDS]; /* bit: a hash of the linear pages of entries */
+    uint32_t next;     /* table to be given up next */
+    atomic_bool stale; /* the code cache was flushed: all entries are to go */
     struct sys_jump_table table[SYS_JUMP_TABLES];
 };
 
