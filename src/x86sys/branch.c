@@ -1,7 +1,8 @@
 /* Lowering of near control flow.
  *
  * A direct jump within its page is patched to lead to its target's TB, for as long
- * as the page is mapped as it is, the target is where it was. Every other jump
+ * as the page is mapped as it is, the target is where it was (but for a target that
+ * reaches into the next page, as that may be mapped anew). Every other jump
  * looks its target up in the jump cache, with the target in S0 and the flags
  * aside: nearly always they are already, as the jump has just accessed the stack,
  * and the entry of most TBs need not take them back.
@@ -95,7 +96,7 @@ static void emit_taken(struct sys_translation *t, struct sys_slow *s)
 void sys_emit_exit(struct sys_translation *t, int cc, uint64_t target)
 {
     struct emit *e = &t->e;
-    bool near = in_page(t, target) && !(t->mode & ONE_INSN);
+    bool near = in_page(t, target) && linear_of(t, target) != t->crosser && !(t->mode & ONE_INSN);
     if (cc >= 0 && !near) {
         emit_u8(e, 0x0f);
         emit_u8(e, (uint8_t)(0x80 | cc));

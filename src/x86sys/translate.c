@@ -133,8 +133,9 @@ static bool decode_block(struct sys_translation *t, struct source *s, unsigned m
         int r =
             s->have > at ? sys_decode(in, t->mode, ip, linear, s->buf + at, s->have - at) : -EAGAIN;
         if (r == -EAGAIN) {
-            if (t->insn_count) {
-                break; /* the block ends before what does not lie in this page */
+            if (t->insn_count) { /* the block ends before what does not lie in this page */
+                t->crosser = s->have > at ? linear : UINT64_MAX;
+                break;
             }
             if (!fetch_second(t, s)) {
                 return false;
@@ -515,6 +516,7 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
     t.cs_base = t.mode & SYS_MODE_CODE64 ? 0 : cpu->seg[SYS_CS].base;
     t.insn_count = 0;
     t.access = NULL;
+    t.crosser = UINT64_MAX;
     s.publish = false;
     *why = -EFAULT;
     if (!find_source(&t, &s)) {

@@ -66,6 +66,8 @@ struct sys_translation {
     uint32_t mode;   /* enum sys_mode */
     uint64_t linear; /* of the first instruction */
     uint64_t cs_base;
+    uint64_t crosser; /* linear address of the instruction behind the block that reaches into the
+                         next page; none: UINT64_MAX */
 
     unsigned insn_count;
     struct sys_insn insns[SYS_TB_MAX_INSNS];
