@@ -1,9 +1,9 @@
 # mortise_aml(ROOM NAME): compiles src/ROOM/NAME.asl with iasl and makes
-# NAME_aml.h of it, with the constant array NAME_aml, for files of the room.
+# ROOM/NAME_aml.h of it, with the constant array NAME_aml.
 find_program(IASL iasl REQUIRED)
 
 function(mortise_aml ROOM NAME)
-  set(DIR ${CMAKE_BINARY_DIR}/generated)
+  set(DIR ${CMAKE_BINARY_DIR}/generated/${ROOM})
   set(SOURCE ${CMAKE_SOURCE_DIR}/src/${ROOM}/${NAME}.asl)
   add_custom_command(OUTPUT ${DIR}/${NAME}_aml.h
     COMMAND ${CMAKE_COMMAND} -E make_directory ${DIR}
@@ -14,5 +14,5 @@ function(mortise_aml ROOM NAME)
     VERBATIM)
   add_custom_target(mortise_aml_${NAME} DEPENDS ${DIR}/${NAME}_aml.h)
   add_dependencies(mortise_${ROOM} mortise_aml_${NAME})
-  target_include_directories(mortise_${ROOM} PRIVATE ${DIR})
+  target_include_directories(mortise_${ROOM} PRIVATE ${CMAKE_BINARY_DIR}/generated)
 endfunction()

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dsdt_pc_aml.h"
+#include "hw/dsdt_pc_aml.h"
 
 #define SCI         9
 #define APIC_AT     0xfee00000

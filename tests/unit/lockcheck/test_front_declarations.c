@@ -56,7 +56,7 @@ static void test_thread_safety_attributes_are_annotations(void **state)
                        "lockcheck:requires:&q->lock, late; lockcheck:excludes:early; "
                        "lockcheck:try_acquire:1, q->lock");
     assert_annotations(front_test_function(unit, "body")->annotations,
-                       "lockcheck:release:early; lockcheck:no_analysis:");
+                       "lockcheck:release:early; lockcheck:no_clang_analysis:");
     ir_unit_free(unit);
 }
 
