@@ -152,12 +152,13 @@ int places_order(const struct flow_state *state, const struct place *first,
     return order;
 }
 
-static bool reads_again(const struct flow_lock *l, const struct take *take)
+static bool reads_again(const struct flow_lock *l, const struct lock_class *class,
+                        const struct take *take)
 {
     if (take->mode != RULE_SHARED || l->held.mode != RULE_SHARED) {
         return false;
     }
-    return l->held.class->recursion != LOCK_PLAIN;
+    return class->recursion != LOCK_PLAIN;
 }
 
 /* One place that takes a lock and one that holds it make one finding, however
@@ -193,13 +194,13 @@ static bool say_once(struct flow *flow, const char *what, const char *first, con
 /* What hangs while the program ends anyway, by a chain of calls that nobody
  * follows for long: a note, and one for a lock. */
 static void report_dying(const struct flow_state *state, const struct ir_event *event,
-                         const struct flow_lock *l, const struct take *take,
-                         struct findings *findings)
+                         const struct flow_lock *l, const struct lock_class *class,
+                         const struct take *take, struct findings *findings)
 {
     char *text = place_text(l->place, state->walk->function->ir);
     struct finding *finding;
 
-    if (say_once(state->walk->flow, "dying", "", l->held.class->name)) {
+    if (say_once(state->walk->flow, "dying", "", class->name)) {
         finding = findings_add(findings, CHECK_SELF_DEADLOCK, SEVERITY_NOTE, event->loc,
                                state->walk->function->ir->symbol,
                                "'%s' may be taken while this thread holds it, by what is to end "
@@ -228,7 +229,7 @@ static void report_again(const struct flow_state *state, const struct ir_event *
     }
     if (!class || class->recursion == LOCK_RECURSIVE || class->role || class->rcu || l->bulk ||
         take->trylock || take->grace || take->retake || take->without[0] == l->place ||
-        take->without[1] == l->place || reads_again(l, take)) {
+        take->without[1] == l->place || reads_again(l, class, take)) {
         return;
     }
     /* In a callee that the same callers reach, it is they who hold it. */
@@ -237,7 +238,7 @@ static void report_again(const struct flow_state *state, const struct ir_event *
         return;
     }
     if (take->dying) {
-        report_dying(state, event, l, take, findings);
+        report_dying(state, event, l, class, take, findings);
         return;
     }
     if (said_before(flow, l, take)) {
