@@ -108,6 +108,12 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
     return cpu->slow.result != 0 || faulted(cpu);
 }
 
+/* Whether the block ends behind the instruction anyhow, with a step for the loop. */
+static bool one_insn(const struct sys_cpu *cpu)
+{
+    return cpu->mode & (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG);
+}
+
 bool sys_slow_commit(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags)
 {
     begin(cpu, ret, host_flags, true);
@@ -116,7 +122,7 @@ bool sys_slow_commit(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags)
     if (!stored && !cpu->slow.lost) {
         return faulted(cpu);
     }
-    cpu->stop = stored ? SYS_STOP_NEXT : SYS_STOP_EXCEPTION;
+    cpu->stop = !stored ? SYS_STOP_EXCEPTION : one_insn(cpu) ? SYS_STOP_STEP : SYS_STOP_NEXT;
     if (cpu->slow.lost) {
         return false;
     }
