@@ -161,6 +161,7 @@ static int run_machine(const struct system_command *c, const struct lines *lines
     }
     monitor_free(monitor);
     pc_free(pc);
+    devices_free();
     drives_free();
     return rc;
 }

@@ -12,8 +12,10 @@
 #include "hw/fw_cfg.h"
 #include "hw/vga.h"
 #include "hw/virtio_blk.h"
+#include "hw/virtio_console.h"
 #include "hw/virtio_rng.h"
 
+#define CONSOLES_MAX 8
 #define VGA_ROM      "/usr/share/seabios/vgabios-stdvga.bin"
 #define VGA_ROM_NAME "vgaroms/vgabios-stdvga.bin"
 #define VGA_ROM_MAX  65536
@@ -72,6 +74,38 @@ static int create_virtio_rng(struct machine *m, const struct device_props *p, st
     return ret < 0 ? ret : virtio_rng_new(m->pci, devfn, err);
 }
 
+/* Character devices of consoles. */
+static struct chardev *consoles[CONSOLES_MAX] GUARDED_BY(bql);
+static unsigned console_count GUARDED_BY(bql);
+
+static int create_virtio_console(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    const char *spec = device_props_get(p, "chardev");
+    struct chardev *c;
+    int devfn, ret = pci_place(p, &devfn, err);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (console_count == CONSOLES_MAX) {
+        return error_set(err, E2BIG, "more than %d virtio consoles", CONSOLES_MAX);
+    }
+    ret = chardev_new(spec ? spec : "null", "virtio-console", true, &c, err);
+    if (ret < 0) {
+        return ret;
+    }
+    consoles[console_count++] = c;
+    return virtio_console_new(m->pci, devfn, c, err);
+}
+
+void devices_free(void)
+{
+    while (console_count > 0) {
+        chardev_free(consoles[--console_count]);
+    }
+}
+
 /* Firmware finds the code that drives it as a file. Without the package that has it,
  * the VGA is there all the same. */
 static int add_vga_rom(struct machine *m, struct error *err) REQUIRES(bql)
@@ -126,6 +160,10 @@ static const struct device_option blk_options[] = {
     {NULL, NULL}};
 static const struct device_option pci_options[] = {
     {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"}, {NULL, NULL}};
+static const struct device_option console_options[] = {
+    {"chardev", "as -serial takes it, commas doubled (null)"},
+    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
+    {NULL, NULL}};
 static const struct device_option vga_options[] = {
     {"vgamem_mb", "memory in MiB, a power of two (16)"},
     {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
@@ -136,6 +174,7 @@ static const struct device_option exit_options[] = {
 static const struct device_type types[] = {
     {"virtio-blk-pci", "PCI", "virtio block device", blk_options, create_virtio_blk},
     {"virtio-rng-pci", "PCI", "virtio entropy device", pci_options, create_virtio_rng},
+    {"virtio-console-pci", "PCI", "virtio console (hvc0)", console_options, create_virtio_console},
     {"VGA", "PCI", "VGA with linear modes", vga_options, create_vga},
     {"isa-debug-exit", "ISA", "port that ends the process", exit_options, create_debug_exit},
 };
@@ -214,6 +253,6 @@ void device_help(FILE *out, const char *text)
         return;
     }
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        (void)fprintf(out, "  %-16s %-4s %s\n", types[i].name, types[i].bus, types[i].help);
+        (void)fprintf(out, "  %-20s %-4s %s\n", types[i].name, types[i].bus, types[i].help);
     }
 }

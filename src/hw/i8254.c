@@ -83,7 +83,6 @@ static bool output(const struct channel *c, int64_t now)
     }
     switch (c->mode) {
     case 0:
-        return d >= c->count;
     case 1:
         return d >= c->count;
     case 2:
