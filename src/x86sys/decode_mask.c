@@ -75,11 +75,12 @@ static void set_opmask(struct sys_insn *in, const ZydisDecodedInstruction *zi,
     in->elem_size = (uint8_t)bytes_per_bit(zi, ops, mem);
     unsigned n = in->elem_size ? in->mem_size / in->elem_size : 0;
     in->mask = is_packed(zi->mnemonic) ? SYS_MASK_PACKED : SYS_MASK_EACH;
-    if (zi->avx.broadcast.mode != ZYDIS_BROADCAST_MODE_INVALID) {
-        in->mask = SYS_MASK_ANY;
-        n = ops[ops[0].element_size == 1 ? 2 : 0].element_count; /* not the opmask's */
-    }
     in->mask_bits = (uint8_t)(n < 64 ? n : 64);
+    in->mask_folds = 1;
+    if (zi->avx.broadcast.mode != ZYDIS_BROADCAST_MODE_INVALID && n) {
+        unsigned bits = ops[ops[0].element_size == 1 ? 2 : 0].element_count; /* not the opmask's */
+        in->mask_folds = (uint8_t)(bits / n);
+    }
 }
 
 static void set_vector_mask(struct sys_insn *in, const ZydisDecodedInstruction *zi)
@@ -99,6 +100,7 @@ static void set_vector_mask(struct sys_insn *in, const ZydisDecodedInstruction *
     in->mask = SYS_MASK_EACH;
     in->mask_reg = ~zi->raw.vex.vvvv & (in->code_size == 8 ? 0xf : 7);
     in->mask_bits = (uint8_t)(in->mem_size / in->elem_size);
+    in->mask_folds = 1;
 }
 
 void sys_decode_mask(struct sys_insn *in, const ZydisDecodedInstruction *zi,

@@ -196,8 +196,7 @@ static uintptr_t emit_limit(struct emit *e, uint32_t last)
     return field;
 }
 
-void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
-                     const struct sys_access_plan *plan)
+uintptr_t sys_emit_tlb_lookup(struct sys_translation *t, uint32_t size, uint32_t access)
 {
     static const uint8_t index[] = {
         0x45, 0x89, 0xee,            /* mov r14d, r13d */
@@ -205,22 +204,30 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
         0x41, 0x81, 0xe6,            /* and r14d, imm32 */
     };
     struct emit *e = &t->e;
+    unsigned mmu = (t->mode & SYS_MODE_MMU) >> SYS_MODE_MMU_SHIFT;
+    size_t entries = offsetof(struct sys_cpu, tlb) + offsetof(struct sys_tlb, e) +
+                     mmu * sizeof(t->cpu->tlb.e[0]);
+    size_t tag = access & SYS_WRITE ? offsetof(struct sys_tlb_entry, write)
+                                    : offsetof(struct sys_tlb_entry, read);
+    emit_bytes(e, index, sizeof(index));
+    emit_u32(e, TLB_MASK);
+    emit_s0_with_entry(e, 0x2b, entries + tag);
+    uintptr_t field = emit_limit(e, 4096 - size);
+    emit_s0_with_entry(e, 0x03, entries + offsetof(struct sys_tlb_entry, host));
+    return field;
+}
+
+void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
+                     const struct sys_access_plan *plan)
+{
+    struct emit *e = &t->e;
     sys_flags_save(t);
     if (!plan->address) {
         struct emit_mem kept = kept_address();
         emit_mov_mem_reg(e, &kept, SYS_HOST_S0);
     }
-    unsigned mmu = (t->mode & SYS_MODE_MMU) >> SYS_MODE_MMU_SHIFT;
-    size_t entries = offsetof(struct sys_cpu, tlb) + offsetof(struct sys_tlb, e) +
-                     mmu * sizeof(t->cpu->tlb.e[0]);
-    size_t tag = plan->access & SYS_WRITE ? offsetof(struct sys_tlb_entry, write)
-                                          : offsetof(struct sys_tlb_entry, read);
-    emit_bytes(e, index, sizeof(index));
-    emit_u32(e, TLB_MASK);
-    emit_s0_with_entry(e, 0x2b, entries + tag);
-    uintptr_t field = emit_limit(e, 4096 - plan->size);
+    uintptr_t field = sys_emit_tlb_lookup(t, plan->size, plan->access);
     struct sys_slow *s = sys_slow_add(t, field, emit_slow_access, in);
-    emit_s0_with_entry(e, 0x03, entries + offsetof(struct sys_tlb_entry, host));
     t->access = s;
     s->plan = *plan;
     s->resume = emit_pc(e);

@@ -6,6 +6,7 @@
 #include "x86sys/emit_masked.h"
 
 #define OFFSET_OF_FIRST (offsetof(struct sys_cpu, scratch) + 16)
+#define SPARE           (offsetof(struct sys_cpu, scratch) + 24)
 
 static void emit(struct emit *e, const uint8_t *bytes, size_t n)
 {
@@ -13,6 +14,16 @@ static void emit(struct emit *e, const uint8_t *bytes, size_t n)
 }
 
 #define EMIT(e, ...) emit((e), (const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
+
+/* Clears all but the lowest bits of S1. */
+static void emit_keep_bits(struct emit *e, unsigned bits)
+{
+    uint8_t shift = (uint8_t)(64 - bits);
+    if (bits < 64) {
+        EMIT(e, 0x49, 0xc1, 0xe6, shift); /* shl r14, shift */
+        EMIT(e, 0x49, 0xc1, 0xee, shift); /* shr r14, shift */
+    }
+}
 
 /* S1 = the mask, with what does not count shifted out; ZF if nothing is left. */
 static void emit_mask(struct emit *e, const struct sys_insn *in)
@@ -23,10 +34,13 @@ static void emit_mask(struct emit *e, const struct sys_insn *in)
         EMIT(e, 0xc4, in->mask_reg & 8 ? 0x41 : 0x61, in->elem_size == 8 ? 0x7d : 0x7c, 0x50,
              (uint8_t)(0xf0 | (in->mask_reg & 7)));
     }
-    uint8_t shift = (uint8_t)(64 - in->mask_bits);
-    if (shift) {
-        EMIT(e, 0x49, 0xc1, 0xe6, shift); /* shl r14, shift */
-        EMIT(e, 0x49, 0xc1, 0xee, shift); /* shr r14, shift */
+    emit_keep_bits(e, in->mask_bits * in->mask_folds);
+    for (unsigned n = in->mask_folds / 2; n; n /= 2) { /* or its upper half into the lower one */
+        struct emit_mem kept = emit_gs(SPARE);
+        emit_mov_mem_reg(e, &kept, SYS_HOST_S1);
+        EMIT(e, 0x49, 0xc1, 0xee, (uint8_t)(n * in->mask_bits)); /* shr r14, half */
+        emit_op_mem(e, 0, true, 0x0b, SYS_HOST_S1, &kept, 0);
+        emit_keep_bits(e, n * in->mask_bits);
     }
     EMIT(e, 0x4d, 0x85, 0xf6); /* test r14, r14 */
 }
@@ -34,24 +48,17 @@ static void emit_mask(struct emit *e, const struct sys_insn *in)
 /* EAX = offset of the first byte, ECX = number of bytes. */
 static void emit_extent(struct emit *e, const struct sys_insn *in)
 {
-    switch ((enum sys_mask)in->mask) {
-    case SYS_MASK_EACH:
-        EMIT(e, 0x49, 0x0f, 0xbc, 0xc6);    /* bsf rax, r14 */
-        EMIT(e, 0x49, 0x0f, 0xbd, 0xce);    /* bsr rcx, r14 */
-        EMIT(e, 0x29, 0xc1);                /* sub ecx, eax */
-        EMIT(e, 0xff, 0xc1);                /* inc ecx */
-        EMIT(e, 0x6b, 0xc0, in->elem_size); /* imul eax, eax, size */
-        EMIT(e, 0x6b, 0xc9, in->elem_size); /* imul ecx, ecx, size */
-        break;
-    case SYS_MASK_PACKED:
+    if (in->mask == SYS_MASK_PACKED) {
         EMIT(e, 0x31, 0xc0);                   /* xor eax, eax */
         EMIT(e, 0xf3, 0x49, 0x0f, 0xb8, 0xce); /* popcnt rcx, r14 */
-        EMIT(e, 0x6b, 0xc9, in->elem_size);
-        break;
-    default:
-        EMIT(e, 0x31, 0xc0);
-        emit_mov_imm(e, X86_RCX, in->mem_size);
+    } else {
+        EMIT(e, 0x49, 0x0f, 0xbc, 0xc6); /* bsf rax, r14 */
+        EMIT(e, 0x49, 0x0f, 0xbd, 0xce); /* bsr rcx, r14 */
+        EMIT(e, 0x29, 0xc1);             /* sub ecx, eax */
+        EMIT(e, 0xff, 0xc1);             /* inc ecx */
     }
+    EMIT(e, 0x6b, 0xc0, in->elem_size); /* imul eax, eax, size */
+    EMIT(e, 0x6b, 0xc9, in->elem_size); /* imul ecx, ecx, size */
 }
 
 static size_t slot(uint8_t reg)

@@ -34,7 +34,6 @@ enum sys_mask {
     SYS_MASK_NONE,
     SYS_MASK_EACH,   /* an element per bit */
     SYS_MASK_PACKED, /* as many elements as bits are set, one behind the other */
-    SYS_MASK_ANY,    /* all of it if any bit is set */
 };
 
 /* Where an explicit register operand is encoded. */
@@ -86,11 +85,12 @@ struct sys_insn {
     bool mem_aligned;    /* #GP unless aligned to its size (SSE) */
 
     /* The memory operand by elements, where a mask keeps some from being accessed. */
-    uint8_t mask;      /* enum sys_mask */
-    uint8_t mask_reg;  /* opmask or vector register */
-    uint8_t mask_bits; /* how many of it count */
-    uint8_t elem_size; /* bytes of memory per bit; of vsib operands always */
-    bool mask_is_k;    /* else the sign bits of a vector's elements */
+    uint8_t mask;       /* enum sys_mask */
+    uint8_t mask_reg;   /* opmask or vector register */
+    uint8_t mask_bits;  /* how many of it count */
+    uint8_t mask_folds; /* so many groups of them: broadcasts, an element for bits of each */
+    uint8_t elem_size;  /* bytes of memory per bit; of vsib operands always */
+    bool mask_is_k;     /* else the sign bits of a vector's elements */
 
     uint64_t imm, imm2; /* sign-extended as the instruction does */
     uint64_t target;    /* direct branches: offset in CS, cut to the operand size */

@@ -131,12 +131,12 @@ static bool may_trap(const struct sys_insn *in)
 
 /* The access itself: from here on nothing but the host's own exceptions (division,
  * x87, SSE) stops the instruction. */
-static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)
+static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint64_t disp)
 {
-    (void)arg;
     struct plan p;
     sys_flags_before(t, in);
     make_plan(t, in, &p);
+    p.r.disp = (int32_t)disp;
     for (unsigned i = 0; i < p.temp_count; i++) {
         const struct temp *n = &p.temps[i];
         if (n->guest == X86_NONE) {
@@ -158,6 +158,11 @@ static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint
             sys_give_back(t, n->host);
         }
     }
+}
+
+void sys_lower_at_s0(struct sys_translation *t, const struct sys_insn *in, int32_t disp)
+{
+    emit_body(t, in, (uint32_t)disp);
 }
 
 void sys_flags_before(struct sys_translation *t, const struct sys_insn *in)

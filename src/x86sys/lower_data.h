@@ -10,6 +10,12 @@ void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
                            void (*again)(struct sys_translation *t, const struct sys_insn *in,
                                          uint64_t arg));
 
+/* The instruction with its memory operand at S0 + disp, which has been checked. */
+void sys_lower_at_s0(struct sys_translation *t, const struct sys_insn *in, int32_t disp);
+
+/* Whether sys_lower_odd would take it. */
+bool sys_is_odd(const struct sys_insn *in);
+
 /* Flags in RFLAGS for an instruction that reads them or leaves some of them; and
  * what becomes of them by it. S1 is clobbered. */
 void sys_flags_before(struct sys_translation *t, const struct sys_insn *in);

@@ -142,6 +142,22 @@ static void emit_nothing(struct sys_translation *t, const struct sys_insn *in, u
     (void)arg;
 }
 
+bool sys_is_odd(const struct sys_insn *in)
+{
+    switch (in->mnemonic) {
+    case ZYDIS_MNEMONIC_XLAT:
+    case ZYDIS_MNEMONIC_MASKMOVQ:
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+    case ZYDIS_MNEMONIC_VMASKMOVDQU:
+    case ZYDIS_MNEMONIC_CLFLUSH:
+    case ZYDIS_MNEMONIC_CLFLUSHOPT:
+    case ZYDIS_MNEMONIC_CLWB:
+        return true;
+    default:
+        return is_bit_string(in);
+    }
+}
+
 bool sys_lower_odd(struct sys_translation *t, const struct sys_insn *in)
 {
     switch (in->mnemonic) {

@@ -95,17 +95,25 @@ static uint8_t b_number(const struct sys_insn *in, const struct sys_rename *r)
 
 /* --- writing --- */
 
-static void emit_operand(struct emit *e, uint8_t reg, uint8_t b, bool memory)
+static void emit_memory(struct emit *e, uint8_t reg, const struct sys_insn *in,
+                        const struct sys_rename *r)
 {
-    uint8_t r = (uint8_t)((reg & 7) << 3);
-    if (!memory) {
-        emit_u8(e, (uint8_t)(0xc0 | r | (b & 7)));
-    } else if ((b & 7) == 5) { /* RBP and R13 need a displacement */
-        emit_u8(e, (uint8_t)(0x45 | r));
-        emit_u8(e, 0);
+    uint8_t low = (uint8_t)((reg & 7) << 3 | (r->address & 7));
+    bool scaled = in->encoding == X86_ENC_EVEX;  /* 8 bits are multiplied there */
+    if (r->disp == 0 && (r->address & 7) != 5) { /* RBP and R13 need a displacement */
+        emit_u8(e, low);
+    } else if (r->disp == 0 || (!scaled && r->disp >= INT8_MIN && r->disp <= INT8_MAX)) {
+        emit_u8(e, (uint8_t)(0x40 | low));
+        emit_u8(e, (uint8_t)r->disp);
     } else {
-        emit_u8(e, (uint8_t)(r | (b & 7)));
+        emit_u8(e, (uint8_t)(0x80 | low));
+        emit_u32(e, (uint32_t)r->disp);
     }
+}
+
+static void emit_register(struct emit *e, uint8_t reg, uint8_t rm)
+{
+    emit_u8(e, (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)));
 }
 
 /* Opcodes behind 0F whose operand size a prefix changes. */
@@ -200,10 +208,10 @@ static void emit_legacy_opcode(struct emit *e, const struct sys_insn *in,
     }
     if (is_moffs(in)) {
         emit_u8(e, moffs[in->opcode & 3]);
-        emit_operand(e, X86_RAX, r->address, true);
+        emit_memory(e, X86_RAX, in, r);
     } else if (is_short_inc(in)) {
         emit_u8(e, 0xff);
-        emit_operand(e, in->opcode >> 3 & 1, r->opcode, false);
+        emit_register(e, in->opcode >> 3 & 1, r->opcode);
     } else if (in->gpr_places & 1u << SYS_PLACE_OPCODE) {
         emit_u8(e, (uint8_t)((in->opcode & 0xf8) | (r->opcode & 7)));
     } else {
@@ -286,8 +294,10 @@ void sys_reencode(struct emit *e, const struct sys_insn *in, const struct sys_re
     default:
         emit_vex(e, in, r);
     }
-    if (in->has_modrm) {
-        emit_operand(e, reg_number(in, r), b_number(in, r), r->address != X86_NONE);
+    if (in->has_modrm && r->address != X86_NONE) {
+        emit_memory(e, reg_number(in, r), in, r);
+    } else if (in->has_modrm) {
+        emit_register(e, reg_number(in, r), b_number(in, r));
     }
     if (has_register_immediate(in) && in->code_size != 8) {
         emit_u8(e, in->bytes[in->imm_off] & 0x7f);

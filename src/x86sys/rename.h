@@ -10,6 +10,7 @@ struct sys_rename {
     /* Host registers for the places of in->gpr_places. */
     uint8_t reg, rm, vvvv, opcode;
     uint8_t address; /* holds the address of the memory operand; not RSP or R12. X86_NONE: none */
+    int32_t disp;    /* added to it */
 };
 
 /* The guest GPR that is named at a place of in->gpr_places. */

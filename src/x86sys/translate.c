@@ -378,7 +378,12 @@ static void lower_body(struct sys_translation *t)
         t->at = i;
         t->flags_live = t->live_in[i];
         t->flags_aside = t->flags_aside && t->flags_live;
-        lower_insn(t, &t->insns[i]);
+        unsigned grouped = sys_lower_group(t);
+        if (grouped) {
+            i += grouped - 1;
+        } else {
+            lower_insn(t, &t->insns[i]);
+        }
     }
     if (!ends_block(t, last)) {
         t->flags_aside = t->flags_aside && t->live_in[t->insn_count];
@@ -517,6 +522,7 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
     t.insn_count = 0;
     t.access = NULL;
     t.crosser = UINT64_MAX;
+    t.ungrouped = false;
     s.publish = false;
     *why = -EFAULT;
     if (!find_source(&t, &s)) {

@@ -90,6 +90,7 @@ struct sys_translation {
     unsigned slow_count;
     struct sys_slow slow[SYS_TB_MAX_SLOW];
     struct sys_slow *access; /* begun last */
+    bool ungrouped;          /* instructions are lowered one by one: see group.c */
 };
 
 /* --- operands (lower_data.c, access.c, rename.c) --- */
@@ -110,6 +111,12 @@ void sys_lower_data(struct sys_translation *t, const struct sys_insn *in);
  * memory, which takes a store in line. */
 void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
                      const struct sys_access_plan *plan);
+/* The look-up alone: S0 = host address, S1 lost, or a jump; returns where its rel32 is.
+ * Flags are lost. */
+uintptr_t sys_emit_tlb_lookup(struct sys_translation *t, uint32_t size, uint32_t access);
+/* Lowers instructions from t->at on that share one look-up. Returns how many, 0: none
+ * do. */
+unsigned sys_lower_group(struct sys_translation *t);
 /* Where the access is complete, right behind it: the bounced write resumes here. */
 void sys_emit_access_done(struct sys_translation *t);
 

@@ -16,6 +16,7 @@
 #include "exec/guest_ops.h"
 #include "exec/tb.h"
 #include "locks/mmap_lock.h"
+#include "gen.h"
 #include "native_asm.h"
 #include "x86/engine.h"
 
@@ -23,6 +24,8 @@
 #define CACHE_SIZE      (4u << 20)
 #define TRAP_DEBUG      1
 #define TRAP_BREAKPOINT 3
+
+const unsigned gen_neighbours_percent = 0;
 
 static uint8_t *code_alias; /* writable; the guest address is read-only */
 static struct x86_cpu *cpu;

@@ -18,6 +18,11 @@ struct insn {
 /* A random instance of the form. False if none was found. */
 bool gen_insn(struct rng *r, struct form *f, bool sequence, struct insn *in);
 
+/* Instructions with operands off one base; returns how many. How often: in percent of
+ * cases, given by each engine's side. */
+unsigned gen_neighbours(struct rng *r, struct insn *insns);
+extern const unsigned gen_neighbours_percent;
+
 /* Case `number` of `seed`: nothing else goes into it (but forms_only). */
 void gen_case(uint64_t seed, uint64_t number, uint32_t state_count, struct diff_case *c,
               struct diff_state *states);

@@ -64,6 +64,9 @@ static bool loads_segment(const struct insn *in)
 
 static unsigned generate(struct rng *r, struct insn *insns)
 {
+    if (gen_neighbours_percent && rng_percent(r, gen_neighbours_percent)) {
+        return gen_neighbours(r, insns);
+    }
     bool sequence = rng_percent(r, SEQUENCE_PERCENT);
     unsigned wanted = sequence ? 2 + rng_below(r, INSNS_MAX - 1) : 1;
     unsigned n = 0;

@@ -11,6 +11,7 @@
 
 #include <Zydis/Zydis.h>
 
+#include "gen.h"
 #include "machine.h"
 #include "x86sys/insn.h"
 
@@ -19,6 +20,8 @@
 #define PF_FETCH   0x10u
 #define USER_SPACE 0x7ffffffff000u
 #define INT3       0xcc
+
+const unsigned gen_neighbours_percent = 20; /* see x86sys/group.c */
 
 static struct {
     uint8_t *code, *arena;

@@ -1,0 +1,279 @@
+/* Neighbouring accesses off one base register share a TLB look-up: it asks for the
+ * whole stretch that they touch, and they go to the host address with the offset that
+ * they have from its beginning. If the stretch is not accessible as one, the same
+ * instructions run out of line, each with a look-up of its own and with everything
+ * that can happen there: so whether to group is a matter of speed only.
+ *
+ * S0 holds the host address throughout. Nothing in a group calls C, so that no
+ * checked address is kept across a call; in between lie only instructions that do
+ * without S0. In 64-bit mode only. */
+#include <Zydis/Zydis.h>
+
+#include "x86sys/lower_data.h"
+#include "x86sys/rename.h"
+
+#define STRETCH_MAX 256
+
+enum member { MEMBER_NONE, MEMBER_PLAIN, MEMBER_MEMORY, MEMBER_PUSH, MEMBER_POP };
+
+struct group {
+    unsigned count; /* of instructions */
+    unsigned accesses;
+    uint8_t base;
+    int64_t low, high; /* of the stretch, from the base as it is at the beginning */
+    int64_t moved;     /* by how much the base (RSP) has changed since */
+    uint32_t access;
+};
+
+static unsigned in_memory(uint16_t gprs)
+{
+    return (gprs >> X86_R13 & 1u) + (gprs >> X86_R14 & 1u) + (gprs >> X86_R15 & 1u);
+}
+
+/* Leaves S0 alone. */
+static bool is_plain(const struct sys_insn *in)
+{
+    if (in->cls == SYS_INSN_NOP) {
+        return true;
+    }
+    unsigned n = in_memory(in->gprs_read | in->gprs_written);
+    if (in->cls == SYS_INSN_LEA) {
+        return n == 0 && in->op_size >= 4 && in->addr_size >= 4;
+    }
+    return in->cls == SYS_INSN_DATA && !in->has_mem && n <= 1 && !sys_is_odd(in);
+}
+
+static bool is_memory(const struct sys_insn *in)
+{
+    return in->cls == SYS_INSN_DATA && in->has_mem && in->mem_size && in->mem_size <= 64 &&
+           in->addr_size == 8 && in->base != X86_NONE && in->index == X86_NONE && !in->vsib &&
+           in->mask == SYS_MASK_NONE && !in->mem_aligned && !in->high_byte && !sys_is_odd(in) &&
+           in->seg != SYS_FS && in->seg != SYS_GS;
+}
+
+/* PUSH and POP of a register. */
+static enum member stack_member(const struct sys_insn *in)
+{
+    if (in->cls != SYS_INSN_STACK || in->op_size != 8 || in->map != 0 || in->has_mem) {
+        return MEMBER_NONE;
+    }
+    if (in->opcode >= 0x50 && in->opcode <= 0x57) {
+        return MEMBER_PUSH;
+    }
+    bool pop = in->opcode >= 0x58 && in->opcode <= 0x5f;
+    return pop && sys_guest_reg(in, SYS_PLACE_OPCODE) != X86_RSP ? MEMBER_POP : MEMBER_NONE;
+}
+
+static enum member member_of(const struct sys_insn *in)
+{
+    if (is_memory(in)) {
+        return MEMBER_MEMORY;
+    }
+    enum member m = stack_member(in);
+    return m != MEMBER_NONE ? m : is_plain(in) ? MEMBER_PLAIN : MEMBER_NONE;
+}
+
+static uint8_t base_of(const struct sys_insn *in, enum member m)
+{
+    return m == MEMBER_MEMORY ? in->base : X86_RSP;
+}
+
+/* Takes the access into the stretch, if there is room. */
+static bool stretch(struct group *g, const struct sys_insn *in, enum member m)
+{
+    int64_t from = m == MEMBER_MEMORY ? in->disp + g->moved
+                   : m == MEMBER_PUSH ? g->moved - 8
+                                      : g->moved;
+    int64_t to = from + (m == MEMBER_MEMORY ? in->mem_size : 8);
+    int64_t low = g->accesses && g->low < from ? g->low : from;
+    int64_t high = g->accesses && g->high > to ? g->high : to;
+    if (high - low > STRETCH_MAX) {
+        return false;
+    }
+    g->low = low;
+    g->high = high;
+    g->accesses++;
+    g->access |= m == MEMBER_MEMORY ? in->mem_access
+                 : m == MEMBER_PUSH ? (uint32_t)SYS_WRITE
+                                    : (uint32_t)SYS_READ;
+    return true;
+}
+
+/* ADD, SUB or LEA of a constant: by how much RSP changes. */
+static bool moves_rsp(const struct sys_insn *in, int64_t *by)
+{
+    if (in->cls == SYS_INSN_LEA) {
+        *by = in->disp;
+        return in->op_size == 8 && in->addr_size == 8 && in->base == X86_RSP &&
+               in->index == X86_NONE;
+    }
+    bool constant = in->map == 0 && (in->opcode == 0x81 || in->opcode == 0x83) &&
+                    in->op_size == 8 && in->encoding == 0;
+    *by = in->mnemonic == ZYDIS_MNEMONIC_ADD ? (int64_t)in->imm : -(int64_t)in->imm;
+    return constant && (in->mnemonic == ZYDIS_MNEMONIC_ADD || in->mnemonic == ZYDIS_MNEMONIC_SUB);
+}
+
+/* After an instruction: whether the base still is what the stretch counts from. */
+static bool follow_base(struct group *g, const struct sys_insn *in, enum member m)
+{
+    int64_t by = 0;
+    if (!(in->gprs_written & 1u << g->base)) {
+        return true;
+    }
+    if (g->base != X86_RSP) {
+        return false;
+    }
+    if (m == MEMBER_PUSH || m == MEMBER_POP) {
+        by = m == MEMBER_PUSH ? -8 : 8;
+    } else if (m != MEMBER_PLAIN || !moves_rsp(in, &by)) {
+        return false;
+    }
+    g->moved += by;
+    return g->moved > -STRETCH_MAX && g->moved < STRETCH_MAX;
+}
+
+static void find_group(const struct sys_translation *t, struct group *g)
+{
+    enum member m = member_of(&t->insns[t->at]);
+    *g = (struct group){0};
+    if (m == MEMBER_NONE || m == MEMBER_PLAIN) {
+        return;
+    }
+    g->base = base_of(&t->insns[t->at], m);
+    for (unsigned n = 0; t->at + n < t->insn_count; n++) {
+        const struct sys_insn *in = &t->insns[t->at + n];
+        m = member_of(in);
+        if (m == MEMBER_NONE) {
+            return;
+        }
+        if (m != MEMBER_PLAIN) {
+            if (base_of(in, m) != g->base || !stretch(g, in, m)) {
+                return;
+            }
+            g->count = n + 1;
+        }
+        if (!follow_base(g, in, m)) {
+            return;
+        }
+    }
+}
+
+static void lower_alone(struct sys_translation *t, const struct sys_insn *in)
+{
+    if (in->cls == SYS_INSN_STACK) {
+        sys_lower_stack(t, in);
+    } else {
+        sys_lower_data(t, in);
+    }
+}
+
+static void begin_insn(struct sys_translation *t, unsigned n)
+{
+    t->at = n;
+    t->flags_live = t->live_in[n];
+    t->flags_aside = t->flags_aside && t->flags_live;
+}
+
+/* arg: where to go on, how many instructions, whether flags are aside there. */
+static void emit_one_by_one(struct sys_translation *t, struct sys_slow *s)
+{
+    unsigned first = t->at;
+    t->ungrouped = true;
+    for (unsigned n = first; n < first + s->arg[1]; n++) {
+        begin_insn(t, n);
+        lower_alone(t, &t->insns[n]);
+    }
+    t->ungrouped = false;
+    t->flags_live = t->live_in[t->at + 1];
+    t->flags_aside = t->flags_aside && t->flags_live;
+    if (s->arg[2]) {
+        sys_flags_save(t);
+    } else {
+        sys_flags_restore(t);
+    }
+    emit_jmp(&t->e, (uintptr_t)s->arg[0]);
+}
+
+static void emit_rsp_plus(struct emit *e, int by)
+{
+    struct emit_mem m = {.base = SYS_HOST_RSP, .index = X86_NONE, .disp = by};
+    emit_lea(e, SYS_HOST_RSP, &m);
+}
+
+static void lower_push(struct sys_translation *t, uint8_t guest, int64_t at)
+{
+    struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
+    uint8_t host = sys_host_reg(guest);
+    if (host == X86_NONE) {
+        host = SYS_HOST_S1;
+        sys_emit_get(t, host, guest);
+    }
+    emit_mov_mem_reg(&t->e, &m, host);
+    emit_rsp_plus(&t->e, -8);
+}
+
+static void lower_pop(struct sys_translation *t, uint8_t guest, int64_t at)
+{
+    struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
+    uint8_t home = sys_host_reg(guest);
+    uint8_t host = home == X86_NONE ? SYS_HOST_S1 : home;
+    emit_mov_reg_mem(&t->e, host, &m);
+    if (home == X86_NONE) {
+        sys_emit_put(t, guest, host);
+    }
+    emit_rsp_plus(&t->e, 8);
+}
+
+/* With S0 at the beginning of the stretch. */
+static void lower_members(struct sys_translation *t, const struct group *g)
+{
+    struct group walk = {.base = g->base};
+    unsigned first = t->at;
+    for (unsigned n = first; n < first + g->count; n++) {
+        const struct sys_insn *in = &t->insns[n];
+        enum member m = member_of(in);
+        int64_t at = walk.moved - g->low;
+        begin_insn(t, n);
+        switch (m) {
+        case MEMBER_MEMORY:
+            sys_lower_at_s0(t, in, (int32_t)(at + in->disp));
+            break;
+        case MEMBER_PUSH:
+            lower_push(t, sys_guest_reg(in, SYS_PLACE_OPCODE), at - 8);
+            break;
+        case MEMBER_POP:
+            lower_pop(t, sys_guest_reg(in, SYS_PLACE_OPCODE), at);
+            break;
+        default:
+            sys_lower_data(t, in);
+        }
+        (void)follow_base(&walk, in, m);
+    }
+}
+
+unsigned sys_lower_group(struct sys_translation *t)
+{
+    struct group g;
+    if (t->ungrouped || !(t->mode & SYS_MODE_CODE64)) {
+        return 0;
+    }
+    find_group(t, &g);
+    if (g.accesses < 2 || g.low < INT32_MIN || g.high > INT32_MAX) {
+        return 0;
+    }
+    sys_flags_save(t);
+    uint8_t base = sys_host_reg(g.base);
+    if (base == X86_NONE) {
+        base = SYS_HOST_S0;
+        sys_emit_get(t, base, g.base);
+    }
+    struct emit_mem low = {.base = base, .index = X86_NONE, .disp = g.low};
+    emit_lea(&t->e, SYS_HOST_S0, &low);
+    uintptr_t field = sys_emit_tlb_lookup(t, (uint32_t)(g.high - g.low), g.access);
+    struct sys_slow *s = sys_slow_add(t, field, emit_one_by_one, &t->insns[t->at]);
+    lower_members(t, &g);
+    s->arg[0] = emit_pc(&t->e);
+    s->arg[1] = g.count;
+    s->arg[2] = t->flags_aside && t->live_in[t->at + 1];
+    return g.count;
+}
