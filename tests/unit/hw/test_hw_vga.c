@@ -92,7 +92,7 @@ static void test_text_is_written_and_seen(void **state)
     bql_assert_locked();
     text_mode();
     for (unsigned i = 0; i < 5; i++) {
-        test_store(0xb8000 + 160 + 2 * i, 2, (unsigned)("hello"[i]) | 0x0700);
+        test_store(0xb8000 + 160 + 2 * i, 2, (uint8_t)"hello"[i] | UINT64_C(0x0700));
     }
     assert_int_equal(test_load(0xb8000 + 160, 2), 'h' | 0x700);
     assert_int_equal(test_load(0xa0000, 1), 0xff); /* not shown there */
