@@ -64,8 +64,8 @@ static const struct word words[SYS_FEATURE_WORDS] = {
         {
             .leaf = 7,
             .reg = 2,
-            .passthrough = BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) |
-                           BIT(14) | BIT(25) | BIT(27),
+            .passthrough =
+                BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14),
             .emulated = BIT(2) | BIT(3) | BIT(22),
             .names = {NULL,         "avx512vbmi",  "umip",         "pku",      NULL,
                       NULL,         "avx512vbmi2", NULL,           "gfni",     "vaes",
@@ -78,7 +78,7 @@ static const struct word words[SYS_FEATURE_WORDS] = {
         {
             .leaf = 7,
             .reg = 3,
-            .passthrough = BIT(2) | BIT(3) | BIT(4) | BIT(8) | BIT(14) | BIT(23),
+            .passthrough = BIT(4) | BIT(8) | BIT(23),
             .emulated = BIT(10) | BIT(26) | BIT(29),
             .names = {NULL,
                       NULL,
@@ -175,8 +175,7 @@ static const struct word words[SYS_FEATURE_WORDS] = {
         {
             .leaf = 0x80000008,
             .reg = 1,
-            .passthrough = BIT(0),
-            .emulated = BIT(2) | BIT(9) | BIT(12) | BIT(26),
+            .emulated = BIT(2) | BIT(12) | BIT(26),
             .names = {"clzero",   NULL, "xsaveerptr", NULL,   NULL, NULL, NULL, NULL, NULL,
                       "wbnoinvd", NULL, NULL,         "ibpb", NULL, NULL, NULL, NULL, NULL,
                       NULL,       NULL, NULL,         NULL,   NULL, NULL, NULL, NULL, "amd-no-ssb"},

@@ -119,6 +119,51 @@ static void test_every_model_can_be_made_or_says_why(void **state)
     }
 }
 
+static void test_what_is_promised_is_decoded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *feature, *bytes;
+    } samples[] = {
+        {"sse4.2", "\xf2\x0f\x38\xf1\xc1"},
+        {"popcnt", "\xf3\x0f\xb8\xc1"},
+        {"movbe", "\x0f\x38\xf0\x01"},
+        {"aes", "\x66\x0f\x38\xdc\xc1"},
+        {"adx", "\x66\x0f\x38\xf6\xc1"},
+        {"rdrand", "\x0f\xc7\xf0"},
+        {"clflushopt", "\x66\x0f\xae\x39"},
+        {"clwb", "\x66\x0f\xae\x31"},
+        {"abm", "\xf3\x0f\xbd\xc1"},
+        {"sha-ni", "\x0f\x38\xc8\xc1"},
+        {"3dnowprefetch", "\x0f\x0d\x09"},
+        {"gfni", "\x66\x0f\x38\xcf\xc1"},
+        {"clzero", "\x0f\x01\xfc"},
+        {"cldemote", "\x0f\x1c\x01"},
+        {"movdiri", "\x0f\x38\xf9\x01"},
+        {"serialize", "\x0f\x01\xe8"},
+        {"movdir64b", "\x66\x0f\x38\xf8\x01"},
+        {"wbnoinvd", "\xf3\x0f\x09"},
+        {"sse4a", "\xf2\x0f\x79\xc1"},
+        {"rdpid", "\xf3\x0f\xc7\xf8"},
+        {"bmi1", "\xf3\x0f\xbc\xc1"},
+        {"pku", "\x0f\x01\xee"},
+    };
+    ops_long(0);
+    ops_cpu->cr4 |= SYS_CR4_OSFXSR;
+    sys_mode_update(ops_cpu);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        int f = sys_feature_by_name(samples[i].feature);
+        assert_true(f >= 0);
+        uint8_t code[15] = {0};
+        struct sys_insn in;
+        memcpy(code, samples[i].bytes, strlen(samples[i].bytes));
+        assert_int_equal(sys_decode(&in, ops_cpu->mode, 0, 0, code, sizeof code), 0);
+        if (sys_model_has(ops_cpu->model, (unsigned)f) && in.cls == SYS_INSN_ILLEGAL) {
+            fail_msg("%s is promised and is #UD", samples[i].feature);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +177,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_topology_counts_threads_and_cores, ops_setup,
                                         ops_teardown),
         cmocka_unit_test_setup_teardown(test_xsave_sizes_follow_xcr0, ops_setup, ops_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_promised_is_decoded, ops_setup, ops_teardown),
         cmocka_unit_test_setup_teardown(test_every_model_can_be_made_or_says_why, ops_setup,
                                         ops_teardown),
     };
