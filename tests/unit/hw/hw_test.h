@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,17 +28,19 @@
 #define TEST_CPUS 3
 static struct machine machine;
 static struct cpu test_cpu[TEST_CPUS];
-static uint32_t test_interrupts[TEST_CPUS]; /* enum sys_interrupt, as cpu->interrupt */
+static atomic_uint test_interrupts[TEST_CPUS]; /* enum sys_interrupt, as cpu->interrupt */
 static int test_sipi[TEST_CPUS];
 static unsigned test_requests; /* enum machine_request */
-static bool test_line[32];
+/* Any thread drives lines and asks for interrupts. */
+static atomic_bool test_line[32];
 static unsigned test_rises[32];
 static int64_t test_now;
 
 /* What stands in for src/x86sys and hw/machine.c. */
 void sys_cpu_interrupt(struct cpu *cpu, uint32_t set, uint32_t clear)
 {
-    test_interrupts[cpu->index] = (test_interrupts[cpu->index] & ~clear) | set;
+    atomic_fetch_and(&test_interrupts[cpu->index], ~clear);
+    atomic_fetch_or(&test_interrupts[cpu->index], set);
 }
 
 void sys_cpu_sipi(struct cpu *cpu, uint8_t vector)
@@ -107,8 +110,8 @@ UNUSED static void test_cpu_store(struct address_space *as, uint64_t addr, unsig
     bql_lock();
 }
 
-UNUSED static uint64_t test_cpu_load(struct address_space *as, uint64_t addr, unsigned size)
-    NO_THREAD_SAFETY_ANALYSIS
+UNUSED static uint64_t test_cpu_load(struct address_space *as, uint64_t addr,
+                                     unsigned size) NO_THREAD_SAFETY_ANALYSIS
 {
     uint64_t value = 0;
 

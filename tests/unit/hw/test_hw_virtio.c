@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/tsan.h"
 #include "hw/i440fx.h"
 #include "hw/lapic.h"
 #include "hw/piix3.h"
@@ -381,6 +382,9 @@ static uint64_t rnd(void)
 static void test_random_rings_and_registers_are_survived(void **state)
 {
     (void)state;
+#ifdef MORTISE_TSAN
+    skip(); /* a guest that writes to buffers at work races, as it is meant to here */
+#endif
     for (unsigned round = 0; round < 300; round++) {
         start(VERSION_1 | (rnd() & 3) << 28);
         for (unsigned n = 0; n < queue_size; n++) {
