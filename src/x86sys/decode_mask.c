@@ -8,7 +8,8 @@ static bool ignores_mask(const ZydisDecodedInstruction *zi)
 {
     if (zi->mnemonic == ZYDIS_MNEMONIC_VGF2P8AFFINEQB ||
         zi->mnemonic == ZYDIS_MNEMONIC_VGF2P8AFFINEINVQB ||
-        zi->mnemonic == ZYDIS_MNEMONIC_VDBPSADBW) { /* E4NF, whatever Zydis says */
+        zi->mnemonic == ZYDIS_MNEMONIC_VDBPSADBW ||
+        zi->mnemonic == ZYDIS_MNEMONIC_VCVTNE2PS2BF16) { /* E4NF, whatever Zydis says */
         return true;
     }
     switch (zi->meta.exception_class) {
