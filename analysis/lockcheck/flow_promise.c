@@ -77,17 +77,22 @@ static GHashTable *given_types(struct flow *flow)
 /* Nothing can be done to it but by functions that name it in their contract. */
 static bool is_abstract(const struct promises *p, const struct place *place)
 {
-    const struct ir_variable *global = place->root == PLACE_GLOBAL && !place->parent
-                                           ? program_global(p->flow->program, place->symbol)
-                                           : NULL;
+    const struct program *program = p->flow->program;
+    const struct ir_variable *global;
+    const struct ir_record *record;
 
     if (place->root != PLACE_GLOBAL || place->parent) {
         return false;
     }
-    return !global || global->type.pointers > 0 ||
-           (!rules_lock_type(p->flow->program->rules, global->type.name) &&
-            !(global->type.record &&
-              g_hash_table_contains(given_types(p->flow), global->type.record)));
+    global = program_global(program, place->symbol);
+    if (!global || global->type.pointers > 0) {
+        return true;
+    }
+    record = global->type.record ? program_record(program, global->type.record) : NULL;
+    if (record && annotation_has(record->annotations, ANNOTATION_CAPABILITY)) {
+        return !g_hash_table_contains(given_types(p->flow), record->key);
+    }
+    return !rules_lock_type(program->rules, global->type.name);
 }
 
 static bool promised(const struct promises *p, const struct place *place, bool acquire)
@@ -156,8 +161,8 @@ static bool is_excused(const struct promises *p, const struct place *place)
     if (is_abstract(p, place)) {
         return true;
     }
-    /* By reference count, perhaps. */
-    return p->self && (is_given(place) || !is_touched(p, place));
+    /* By what it stores there, or counts. */
+    return p->self && is_given(place);
 }
 
 /* Whether the lock is behind a pointer that is NULL on this way. */
