@@ -389,10 +389,10 @@ static void test_random_rings_and_registers_are_survived(void **state)
         start(VERSION_1 | (rnd() & 3) << 28);
         for (unsigned n = 0; n < queue_size; n++) {
             desc(n, rnd() % (RAM_SIZE + 0x10000), (uint32_t)(rnd() % 0x3000), rnd() & 7,
-                 rnd() % (queue_size + 2));
+                 (unsigned)(rnd() % (queue_size + 2)));
         }
         for (unsigned n = 0; n < 20; n++) {
-            offer(rnd() % (queue_size + 1));
+            offer((unsigned)(rnd() % (queue_size + 1)));
             if (rnd() % 8 == 0) {
                 test_store(COMMON + rnd() % 0x40, 4, rnd());
             }
