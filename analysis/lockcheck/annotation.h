@@ -24,9 +24,8 @@
  * returns          function            lock expression that is returned
  * acquired_after   lock                lock expressions (acquired_before likewise)
  * no_analysis      function            its body is not looked into, its contract is believed
- * no_clang_analysis function           clang cannot follow it: for callers its contract holds, but the
- *                                      body is looked into
- * role             function            it runs on threads of this role only
+ * no_clang_analysis function           clang cannot follow it: for callers its contract holds, but
+ * the body is looked into role             function            it runs on threads of this role only
  * thread_entry     function, parameter starts threads of this role
  * may_block        function, pointer
  * nonblocking      lock type, lock     held like a spinlock: nothing under it may block

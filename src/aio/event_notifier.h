@@ -25,8 +25,7 @@ int event_notifier_get_fd(const struct event_notifier *e);
 
 /* Any thread; signal-safe; never blocks. Releases what the caller did before
  * to whoever clears it. */
-void event_notifier_set(struct event_notifier *e)
-    BLOCKING_OK("an eventfd that never blocks");
+void event_notifier_set(struct event_notifier *e) BLOCKING_OK("an eventfd that never blocks");
 
 /* Whether it was set since it was last cleared; clears it. Any thread. */
 bool event_notifier_test_and_clear(struct event_notifier *e)
