@@ -66,11 +66,13 @@ struct cpu {
      * only under the mmap_lock. See code_region.c. */
     struct code_region *region OWNED_BY(who holds the region lock or
                                         is its thread with the mmap_lock);
-    uint64_t full_at OWNED_BY(its own thread); /* tb_flush_count when it last found the cache full */
+    uint64_t full_at
+    OWNED_BY(its own thread); /* tb_flush_count when it last found the cache full */
 
     ck_stack_t work; /* lock-free: pushed by anybody, emptied by the vCPU's thread */
-    struct cpu_work *work_ready OWNED_BY(its own thread); /* taken off `work`, in order, not yet run */
-    struct event wake;                          /* set by each kick; see cpu_halt_wait */
+    struct cpu_work *work_ready
+    OWNED_BY(its own thread); /* taken off `work`, in order, not yet run */
+    struct event wake;        /* set by each kick; see cpu_halt_wait */
 
     struct rcu_list link; /* list of vCPUs; see cpu_list.c */
 };
