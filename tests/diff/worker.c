@@ -109,7 +109,10 @@ static void compare_case(const struct options *o, struct progress *p, uint32_t i
             continue;
         }
         engine_run(c, st, &got);
-        if (got.outcome == OUTCOME_SKIP) {
+        /* (Virtual machines have been seen to end an endless loop by a fault of their own.) */
+        bool endless = got.outcome == OUTCOME_TIMEOUT && expected->outcome == OUTCOME_FAULT &&
+                       expected->code == SI_KERNEL;
+        if (got.outcome == OUTCOME_SKIP || endless) {
             add(&p->skipped, 1);
         } else if (!bad && !results_equal(c, expected, &got)) {
             bad = true;

@@ -183,6 +183,9 @@ static void set_page_fault(struct diff_result *res, const struct machine_end *en
 static void set_outcome(struct diff_result *res, const struct machine_end *end)
 {
     switch (end->vector) {
+    case MACHINE_TIMEOUT:
+        res->outcome = OUTCOME_TIMEOUT;
+        break;
     case SYS_BP:
         res->outcome = OUTCOME_INT3;
         break;

@@ -1,15 +1,19 @@
 #include "machine.h"
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "diff.h"
 #include "exec/memory.h"
 #include "x86sys/machine.h"
 
-#define RAM_SIZE    (16u << 20)
-#define KERNEL_BASE 0xffff800000000000u /* all of RAM, for the supervisor */
+#define LIMIT_SECONDS 2 /* of CPU time; the host's own runs end after milliseconds */
+#define RAM_SIZE      (16u << 20)
+#define KERNEL_BASE   0xffff800000000000u /* all of RAM, for the supervisor */
 enum {
     GDT = 0x1000,
     IDT = 0x2000,
@@ -232,13 +236,39 @@ static bool has_error(unsigned vector)
            vector == SYS_CP;
 }
 
+static volatile sig_atomic_t timed_out;
+
+static void on_alarm(int sig)
+{
+    (void)sig;
+    timed_out = 1;
+    cpu_kick(&machine_cpu->cpu, CPU_EXIT_STOP);
+}
+
+static void set_alarm(unsigned seconds)
+{
+    const struct itimerval limit = {.it_value = {.tv_sec = seconds}};
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_ONSTACK | SA_RESTART};
+    if (sigaction(SIGPROF, &action, NULL) < 0 || setitimer(ITIMER_PROF, &limit, NULL) < 0) {
+        die("no timer");
+    }
+}
+
 void machine_run(struct machine_end *end)
 {
     struct sys_cpu *cpu = machine_cpu;
     enum sys_exit why;
+    timed_out = 0;
+    set_alarm(LIMIT_SECONDS);
     do {
         why = sys_cpu_exec(&cpu->cpu);
-    } while (why == SYS_EXIT_REQUEST);
+    } while (why == SYS_EXIT_REQUEST && !timed_out);
+    set_alarm(0);
+    if (timed_out) {
+        atomic_fetch_and(&cpu->cpu.exit_request, ~(unsigned)CPU_EXIT_STOP);
+        *end = (struct machine_end){.vector = MACHINE_TIMEOUT};
+        return;
+    }
     if (why == SYS_EXIT_SHUTDOWN) {
         sys_cpu_dump(&cpu->cpu, stderr);
         die("triple fault");

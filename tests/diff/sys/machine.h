@@ -22,13 +22,14 @@ enum { MACHINE_CS = 0x33, MACHINE_CS32 = 0x23, MACHINE_DS = 0x2b };
 
 /* What ended a run. */
 struct machine_end {
-    unsigned vector; /* MACHINE_SYSCALL: SYSCALL */
+    unsigned vector; /* or MACHINE_SYSCALL, MACHINE_TIMEOUT */
     uint64_t error;  /* code; 0 if the vector has none */
     uint64_t rip, rflags, rsp;
     uint64_t cr2;
 };
 #define MACHINE_VECTORS 32
 #define MACHINE_SYSCALL 32
+#define MACHINE_TIMEOUT 33 /* it does not end */
 
 extern struct sys_cpu *machine_cpu;
 
