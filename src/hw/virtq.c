@@ -154,6 +154,7 @@ static bool add_buffer(struct virtq *q, struct virtq_chain *c, const struct desc
 static bool add_table(struct virtq *q, struct virtq_chain *c, const uint8_t *table, unsigned count,
                       unsigned first, bool indirect);
 
+/* NOLINTNEXTLINE(misc-no-recursion): a table within a table is refused, so once */
 static bool add_indirect(struct virtq *q, struct virtq_chain *c, const struct desc *d)
 {
     uint64_t len = d->len;
@@ -172,6 +173,7 @@ static bool add_indirect(struct virtq *q, struct virtq_chain *c, const struct de
     return ok;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a table within a table is refused, so once */
 static bool add_table(struct virtq *q, struct virtq_chain *c, const uint8_t *table, unsigned count,
                       unsigned first, bool indirect)
 {
