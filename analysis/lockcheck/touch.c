@@ -166,8 +166,7 @@ static enum touch body_touch(struct touches *t, const struct ir_function *ir, gu
                 guint derefs = count_derefs(event->path);
 
                 if (derefs > 0) {
-                    /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): the larger of
-                     * two of them */
+                    /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): the larger */
                     found = MAX(found,
                                 derefs == 1 && event->kind != IR_READ ? TOUCH_WRITE : TOUCH_READ);
                 }
