@@ -144,7 +144,7 @@ static int create_vga(struct machine *m, const struct device_props *p, struct er
 static int create_debug_exit(struct machine *m, const struct device_props *p, struct error *err)
     REQUIRES(bql)
 {
-    uint64_t base, size;
+    uint64_t base = 0, size = 0;
     int ret = device_props_number(p, "iobase", 0x501, UINT16_MAX, &base, err);
 
     if (ret == 0) {
