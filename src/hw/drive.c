@@ -75,8 +75,8 @@ static int parse(struct drive *d, const struct device_props *p, bool *read_only,
 {
     static const char *const interfaces[] = {"ide", "virtio", "none", NULL};
     static const char *const media[] = {"disk", "cdrom", NULL}, *const formats[] = {"raw", NULL};
-    int which, medium, format, ret = check_names(p, err);
-    uint64_t index;
+    int which = 0, medium = 0, format = 0, ret = check_names(p, err);
+    uint64_t index = 0;
 
     if (ret == 0) {
         ret = one_of(p, "if", interfaces, &which, err);

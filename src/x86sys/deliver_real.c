@@ -53,7 +53,7 @@ bool sys_deliver_vme(struct sys_cpu *cpu, const struct sys_event *ev)
         flags = (flags & ~(uint64_t)X86_IF) | SYS_RF_IOPL;
         flags |= cpu->rflags & SYS_RF_VIF ? (uint64_t)X86_IF : 0;
     }
-    if (!through_vector(cpu, ev, ev->vector * 4u, 0, flags)) {
+    if (!through_vector(cpu, ev, ev->vector * 4UL, 0, flags)) {
         return false;
     }
     cpu->rflags &= ~cleared;

@@ -46,7 +46,7 @@ static bool find_or_raise(struct sys_cpu *cpu, uint64_t linear, struct code_page
 
 bool sys_fetch_ram(struct sys_cpu *cpu, uint64_t linear, uint64_t *ram)
 {
-    struct code_page page;
+    struct code_page page = {.ram = SYS_NO_RAM};
 
     rcu_read_lock();
     sys_tlb_sync(cpu);
