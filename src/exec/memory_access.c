@@ -184,11 +184,6 @@ static enum next_step store_once(struct address_space *as, uint64_t addr, unsign
     return next;
 }
 
-static enum memory_result worse(enum memory_result a, enum memory_result b)
-{
-    return a == MEMORY_OK ? b : a;
-}
-
 enum memory_result address_space_load(struct address_space *as, uint64_t addr, unsigned size,
                                       uint64_t *value)
 {
@@ -205,7 +200,7 @@ enum memory_result address_space_load(struct address_space *as, uint64_t addr, u
         /* A single byte is never split. Addresses wrap at 2^64. */
         (void)load_once(as, addr + i, 1, &byte, &one);
         *value |= byte << 8 * i;
-        result = worse(result, one);
+        result = memory_worse(result, one);
     }
     return result;
 }
@@ -222,7 +217,7 @@ enum memory_result address_space_store(struct address_space *as, uint64_t addr, 
         enum memory_result one = MEMORY_UNASSIGNED;
 
         (void)store_once(as, addr + i, 1, value >> 8 * i & 0xff, &one);
-        result = worse(result, one);
+        result = memory_worse(result, one);
     }
     return result;
 }
@@ -269,7 +264,7 @@ enum memory_result address_space_read(struct address_space *as, uint64_t addr, v
         } else {
             n = within(t, addr, len);
             memset(to, 0xff, n);
-            result = worse(result, not_memory(t));
+            result = memory_worse(result, not_memory(t));
         }
         rcu_read_unlock();
         to += n;
@@ -296,7 +291,7 @@ enum memory_result address_space_write(struct address_space *as, uint64_t addr, 
             memory_ram_written(t.r->ram_addr + (addr - t.r->first), n);
         } else {
             n = within(t, addr, len);
-            result = worse(result, t.r && t.r->drops ? MEMORY_OK : not_memory(t));
+            result = memory_worse(result, t.r && t.r->drops ? MEMORY_OK : not_memory(t));
         }
         rcu_read_unlock();
         from += n;

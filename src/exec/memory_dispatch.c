@@ -45,11 +45,6 @@ static unsigned min_size(const struct memory_ops *ops)
     return ops->min_size ? ops->min_size : 1;
 }
 
-static enum memory_result worse(enum memory_result a, enum memory_result b)
-{
-    return a == MEMORY_OK ? b : a;
-}
-
 /* Reads `*piece` bytes at offset, or fewer if the device's own unit ends before. */
 static enum memory_result read_piece(const struct view_range *r, uint64_t offset, unsigned *piece,
                                      uint64_t *value)
@@ -82,7 +77,7 @@ static enum memory_result read_all(const struct view_range *r, uint64_t offset, 
         unsigned piece = piece_size(r->mr->ops, offset + done, size - done);
         uint64_t part;
 
-        result = worse(result, read_piece(r, offset + done, &piece, &part));
+        result = memory_worse(result, read_piece(r, offset + done, &piece, &part));
         *value |= part << 8 * done;
         done += piece;
     }
@@ -102,10 +97,10 @@ static enum memory_result write_all(const struct view_range *r, uint64_t offset,
         unsigned piece = piece_size(ops, offset + done, size - done);
 
         if (piece < min_size(ops)) {
-            result = worse(result, MEMORY_ERROR);
+            result = memory_worse(result, MEMORY_ERROR);
         } else {
-            result = worse(result, ops->write(r->mr->opaque, offset + done, piece,
-                                              value >> 8 * done & memory_mask(piece)));
+            result = memory_worse(result, ops->write(r->mr->opaque, offset + done, piece,
+                                                     value >> 8 * done & memory_mask(piece)));
         }
         done += piece;
     }

@@ -82,4 +82,10 @@ static inline uint64_t memory_mask(unsigned size)
     return size >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * size) - 1;
 }
 
+/* The result of an access made in two parts. */
+static inline enum memory_result memory_worse(enum memory_result a, enum memory_result b)
+{
+    return a == MEMORY_OK ? b : a;
+}
+
 #endif

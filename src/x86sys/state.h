@@ -137,7 +137,6 @@ enum sys_mode {
     SYS_MODE_IOPL = 1 << 19,   /* CPL <= IOPL: CLI, STI, POPF's IF need no check */
     SYS_MODE_ICOUNT = 1 << 20, /* TBs count instructions */
     SYS_MODE_DEBUG = 1 << 21,  /* DR7 has breakpoints on: one-instruction TBs, checked in C */
-    SYS_MODE_A20 = 1 << 22,    /* unused: A20 is always on */
 };
 #define SYS_MODE_MMU_SHIFT 8
 
