@@ -96,6 +96,32 @@ def kernel(flavour="amd64"):
     return images[0]
 
 
+@functools.cache
+def module_files(flavour):
+    """{module's name: its file} of a kernel's package."""
+    tree = kernel(flavour).parents[1] / "lib/modules"
+    return {path.stem.replace("-", "_"): path for path in tree.glob("**/*.ko")}
+
+
+def modules(names, flavour="amd64"):
+    """For initramfs: the shell lines that load the kernel modules `names` and those
+    that they depend on, and their (name, mode, data)."""
+    order = []
+
+    def add(name):
+        data = module_files(flavour)[name].read_bytes()
+        needs = re.search(rb"\0depends=([^\0]*)", data)
+        for other in needs[1].decode().split(",") if needs and needs[1] else ():
+            add(other.replace("-", "_"))
+        if all(name != known for known, _ in order):
+            order.append((name, data))
+
+    for name in names:
+        add(name)
+    return ("".join(f"insmod /lib/{name}.ko\n" for name, _ in order),
+            [(f"lib/{name}.ko", 0o644, data) for name, data in order])
+
+
 def busybox(architecture="amd64"):
     if architecture != "amd64":
         return next(iter(sorted(download("busybox-static", architecture).glob("**/bin/busybox"))))
@@ -125,7 +151,7 @@ def initramfs(path, script, files=(), architecture="amd64"):
     init = "#!/bin/busybox sh\n/bin/busybox --install -s /bin\nexport PATH=/bin\n" \
            "mount -t devtmpfs none /dev\nmount -t proc none /proc\nmount -t sysfs none /sys\n" + script
     directory = stat.S_IFDIR | 0o755
-    entries = [(d, directory, b"") for d in ("bin", "dev", "proc", "sys", "tmp", "root", "mnt")]
+    entries = [(d, directory, b"") for d in ("bin", "dev", "lib", "proc", "sys", "tmp", "root", "mnt")]
     entries += [("bin/busybox", stat.S_IFREG | 0o755, busybox(architecture).read_bytes()),
                 ("init", stat.S_IFREG | 0o755, init.encode())]
     entries += [(name, stat.S_IFREG | mode, data) for name, mode, data in files]
