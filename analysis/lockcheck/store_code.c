@@ -9,7 +9,8 @@
  * Numbers are of variable length, 7 bits a byte, the low ones first. A file
  * may hold anything: reading stops at the first thing that does not fit and
  * says so; numbers of elements are held against the bytes that are left, enum
- * values and indices against their ranges, nesting against MAX_DEPTH. */
+ * values and indices against their ranges, nesting against MAX_DEPTH, and the
+ * whole against what ir.h promises (store_check.c). */
 #include "store.h"
 
 #include <string.h>
@@ -57,6 +58,10 @@ static void code_event(struct coder *c, struct ir_event *e)
         coder_arguments(c, e->args);
         coder_s64(c, &result);
         coder_string(c, &e->macro);
+    }
+    if (result < INT32_MIN || result > INT32_MAX) {
+        c->failed = true;
+        return;
     }
     e->result = (int32_t)result;
 }
@@ -290,7 +295,7 @@ struct ir_unit *store_decode(const void *data, size_t size, const uint8_t *key,
     if (c.strings) {
         g_ptr_array_unref(c.strings);
     }
-    if (c.failed || c.at != c.end || !unit->main_file) {
+    if (c.failed || c.at != c.end || !store_unit_is_sound(unit)) {
         ir_unit_free(unit);
         return NULL;
     }

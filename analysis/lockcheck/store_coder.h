@@ -31,4 +31,7 @@ void coder_value(struct coder *c, struct ir_value **value, unsigned depth);
 void coder_variables(struct coder *c, GPtrArray *array);
 void coder_arguments(struct coder *c, GPtrArray *array);
 
+/* store_check.c: of one that was read. */
+bool store_unit_is_sound(const struct ir_unit *unit);
+
 #endif

@@ -39,7 +39,7 @@ static inline struct ir_value *sample_value(unsigned depth)
     v = ir_value_new(IR_VALUE_COMPARE);
     v->op = IR_GE;
     v->a = ir_value_new(IR_VALUE_LOAD);
-    v->a->path = ir_path_new(IR_ROOT_PARAM, 3, NULL);
+    v->a->path = ir_path_new(IR_ROOT_PARAM, 0, NULL);
     ir_path_add(v->a->path, (struct ir_step){IR_STEP_DEREF, NULL, NULL, NULL});
     ir_path_add(v->a->path, (struct ir_step){IR_STEP_FIELD, "c:@S@s", "field", NULL});
     ir_path_add(v->a->path, (struct ir_step){IR_STEP_INDEX, NULL, "i + 1", sample_value(0)});

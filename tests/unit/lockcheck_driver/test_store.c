@@ -79,6 +79,107 @@ static void test_expressions_that_are_too_deep_are_cut(void **state)
     ir_unit_free(again);
 }
 
+/* Well-formed bytes of a unit that breaks a promise of ir.h. */
+static void assert_refused(struct ir_unit *unit)
+{
+    GByteArray *bytes = store_encode(unit, key);
+
+    assert_null(store_decode(bytes->data, bytes->len, key, NULL, NULL));
+    g_byte_array_unref(bytes);
+    ir_unit_free(unit);
+}
+
+static struct ir_function *first_function(struct ir_unit *unit)
+{
+    return unit->functions->pdata[0];
+}
+
+static struct ir_block *first_block(struct ir_unit *unit)
+{
+    return first_function(unit)->blocks->pdata[0];
+}
+
+static void test_a_value_without_what_it_is_made_of_is_refused(void **state)
+{
+    static const enum ir_value_kind kinds[] = {IR_VALUE_STRING, IR_VALUE_ADDRESS, IR_VALUE_LOAD,
+                                               IR_VALUE_FUNC,   IR_VALUE_NOT,     IR_VALUE_COMPARE,
+                                               IR_VALUE_OFFSET};
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        struct ir_unit *unit = sample_unit("/p/x.c");
+        struct ir_event *set = first_block(unit)->events->pdata[1];
+
+        ir_value_free(set->value);
+        set->value = ir_value_new(kinds[i]);
+        assert_refused(unit);
+    }
+}
+
+static void test_an_event_without_its_place_or_callee_is_refused(void **state)
+{
+    struct ir_unit *unit = sample_unit("/p/x.c");
+    struct ir_event *event = first_block(unit)->events->pdata[1];
+
+    (void)state;
+    ir_path_free(event->path);
+    event->path = NULL;
+    assert_refused(unit);
+
+    unit = sample_unit("/p/x.c");
+    event = first_block(unit)->events->pdata[0];
+    ir_value_free(event->callee);
+    event->callee = NULL;
+    assert_refused(unit);
+
+    unit = sample_unit("/p/x.c");
+    ir_value_free(first_block(unit)->value);
+    first_block(unit)->value = NULL; /* of a branch */
+    assert_refused(unit);
+}
+
+static void test_variables_that_the_function_does_not_have_are_refused(void **state)
+{
+    static const enum ir_root roots[] = {IR_ROOT_PARAM, IR_ROOT_LOCAL, IR_ROOT_GLOBAL};
+    struct ir_unit *unit;
+    struct ir_event *event;
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(roots); i++) {
+        unit = sample_unit("/p/x.c");
+        event = first_block(unit)->events->pdata[1];
+        ir_path_free(event->path);
+        event->path = ir_path_new(roots[i], 1, NULL);
+        assert_refused(unit);
+    }
+    unit = sample_unit("/p/x.c");
+    event = first_block(unit)->events->pdata[0];
+    event->result = 1;
+    assert_refused(unit);
+    unit = sample_unit("/p/x.c");
+    event = first_block(unit)->events->pdata[0];
+    event->result = -2;
+    assert_refused(unit);
+}
+
+static void test_a_declaration_without_a_name_is_refused(void **state)
+{
+    struct ir_unit *unit = sample_unit("/p/x.c");
+
+    (void)state;
+    first_function(unit)->symbol = NULL;
+    assert_refused(unit);
+    unit = sample_unit("/p/x.c");
+    ((struct ir_variable *)unit->globals->pdata[0])->symbol = NULL;
+    assert_refused(unit);
+    unit = sample_unit("/p/x.c");
+    ((struct ir_record *)unit->records->pdata[0])->key = NULL;
+    assert_refused(unit);
+    unit = sample_unit("/p/x.c");
+    ((struct ir_variable *)first_function(unit)->params->pdata[0])->name = NULL;
+    assert_refused(unit);
+}
+
 static struct compile_command *make_command(const char *file, const char *flag)
 {
     struct compile_command *command = g_new0(struct compile_command, 1);
@@ -169,6 +270,10 @@ int main(void)
         cmocka_unit_test(test_what_comes_back_is_what_went_in),
         cmocka_unit_test(test_damaged_files_are_none),
         cmocka_unit_test(test_expressions_that_are_too_deep_are_cut),
+        cmocka_unit_test(test_a_value_without_what_it_is_made_of_is_refused),
+        cmocka_unit_test(test_an_event_without_its_place_or_callee_is_refused),
+        cmocka_unit_test(test_variables_that_the_function_does_not_have_are_refused),
+        cmocka_unit_test(test_a_declaration_without_a_name_is_refused),
         cmocka_unit_test(test_a_change_of_source_or_flags_makes_it_stale),
     };
 
