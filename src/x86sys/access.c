@@ -10,6 +10,7 @@
 #include "exec/tb.h"
 #include "x86sys/copy_asm.h"
 #include "x86sys/emulate.h"
+#include "x86sys/inside.h"
 
 /* An access of up to a page, resolved. */
 struct resolved {
@@ -159,6 +160,11 @@ uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, 
     b->head = r.head;
     b->phys[0] = r.phys[0];
     b->phys[1] = r.phys[1];
+    /* The addresses stay good while we wait: a CPU that changes mappings waits for an
+     * acknowledgement between two instructions of this one. */
+    if (access & SYS_LOCKED && !sys_alone_begin(cpu)) {
+        return 0;
+    }
     if (access & SYS_READ) {
         load_bounce(cpu);
     }

@@ -24,4 +24,10 @@
 bool sys_outside_begin(struct sys_cpu *cpu);
 void sys_outside_end(struct sys_cpu *cpu, bool was_inside);
 
+/* In the slow path of a locked access that the host cannot make atomic: outside, in an
+ * exclusive section, which sys_slow_commit ends. No checked address is held. False:
+ * the code cache was flushed meanwhile, the section has ended, and the instruction is
+ * to be run again. */
+NODISCARD bool sys_alone_begin(struct sys_cpu *cpu);
+
 #endif

@@ -6,7 +6,11 @@
  * only when needed, and then while still inside, since outside a flush may take
  * the TB. After one that happened meanwhile (`lost`) the stub must not go back:
  * a write is over, and the guest goes on behind the instruction; what a read has
- * brought is kept for the instruction's second run. */
+ * brought is kept for the instruction's second run.
+ *
+ * A locked access that goes by the bounce buffer has the world stand still from here
+ * to its commit; the one instruction in between runs with this vCPU outside, as the
+ * section's owner. */
 #include <assert.h>
 
 #include "exec/code_cache.h"
@@ -15,6 +19,7 @@
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
 #include "x86sys/vector.h"
+#include "x86sys/walk.h"
 
 void sys_take_flags(struct sys_cpu *cpu, uint64_t host_flags, enum sys_flags_at where)
 {
@@ -89,7 +94,7 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
         cpu->slow.result = linear;
         return true;
     }
-    access &= SYS_READ | SYS_WRITE;
+    access &= SYS_READ | SYS_WRITE | SYS_LOCKED;
     if (cpu->slow.kept && cpu->bounce.linear == linear && cpu->bounce.size == size &&
         cpu->bounce.access == access) {
         cpu->slow.kept = false;
@@ -101,11 +106,45 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
     cpu->slow.result = sys_access_begin(cpu, linear, size, access, &commit);
     cpu->commit = commit;
     if (cpu->slow.lost) {
+        bool fault = cpu->exception.vector != SYS_NO_EXCEPTION;
         cpu->slow.kept = cpu->slow.result != 0;
-        cpu->stop = cpu->slow.result ? SYS_STOP_NEXT : SYS_STOP_EXCEPTION;
+        cpu->stop = fault ? SYS_STOP_EXCEPTION : SYS_STOP_NEXT;
         return false;
     }
     return cpu->slow.result != 0 || faulted(cpu);
+}
+
+/* As sys_outside_begin, with everybody else outside too. The TB stays: flushes are
+ * exclusive sections themselves. */
+bool sys_alone_begin(struct sys_cpu *cpu) NO_THREAD_SAFETY_ANALYSIS
+{
+    sys_vec_save(cpu);
+    settle(cpu);
+    sys_tlb_use_end(&cpu->tlb);
+    uint64_t flushes = tb_flush_count();
+    cpu_exec_end(&cpu->cpu);
+    start_exclusive();
+    cpu->slow.alone = tb_flush_count() == flushes;
+    if (!cpu->slow.alone) {
+        end_exclusive();
+        cpu_exec_start(&cpu->cpu);
+        sys_tlb_use_begin(&cpu->tlb);
+        cpu->slow.lost = true;
+    }
+    return cpu->slow.alone;
+}
+
+static void alone_end(struct sys_cpu *cpu) NO_THREAD_SAFETY_ANALYSIS
+{
+    cpu->slow.alone = false;
+    sys_vec_save(cpu);
+    settle(cpu);
+    uint64_t flushes = tb_flush_count();
+    end_exclusive();
+    cpu_exec_start(&cpu->cpu);
+    cpu->slow.lost |= tb_flush_count() != flushes;
+    sys_tlb_sync(cpu);
+    sys_tlb_use_begin(&cpu->tlb);
 }
 
 /* Whether the block ends behind the instruction anyhow, with a step for the loop. */
@@ -119,6 +158,9 @@ bool sys_slow_commit(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags)
     begin(cpu, ret, host_flags, true);
     cpu->counts[SYS_COUNT_COMMIT]++;
     bool stored = sys_access_commit(cpu);
+    if (cpu->slow.alone) {
+        alone_end(cpu);
+    }
     if (!stored && !cpu->slow.lost) {
         return faulted(cpu);
     }

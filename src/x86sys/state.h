@@ -197,6 +197,7 @@ struct OWNED_BY(its thread) sys_cpu {
         bool behind;  /* the guest goes on behind the instruction, not at it */
         bool settled; /* rip and rflags say where */
         bool lost;    /* the code cache was flushed meanwhile */
+        bool alone;   /* in an exclusive section, until the commit */
         bool kept;    /* bounce holds what was read for the instruction at rip */
     } slow;
 

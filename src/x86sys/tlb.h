@@ -108,7 +108,8 @@ enum sys_access {
     SYS_WRITE = 1 << 1, /* with READ: read-modify-write, checked as a write */
     SYS_FETCH = 1 << 2,
     SYS_IMPLICIT =
-        1 << 3, /* by the CPU itself (descriptor tables, TSS): supervisor, whatever CPL */
+        1 << 3,          /* by the CPU itself (descriptor tables, TSS): supervisor, whatever CPL */
+    SYS_LOCKED = 1 << 5, /* with READ and WRITE: nobody stores in between */
 };
 
 /* A data access that generated code can't make in place. The slow path fills
@@ -135,7 +136,8 @@ struct sys_bounce {
  * *commit: the write must be followed by sys_access_commit at once; the address
  * may be in RAM even then (pages with code: so locked accesses stay atomic there).
  * 0: an exception is in cpu->exception (nothing has happened). The mmu mode is the
- * current one. */
+ * current one. What is locked and goes by the bounce buffer is in an exclusive section
+ * until the commit; 0 without an exception then: it is to be tried again. */
 uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access,
                            bool *commit);
 /* Stores what the bounce buffer holds, and invalidates translations of what was

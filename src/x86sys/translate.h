@@ -8,6 +8,7 @@
 
 #include "exec/tb.h"
 #include "x86/emit.h"
+#include "x86/insn.h"
 #include "x86sys/insn.h"
 
 #define SYS_TB_MAX_INSNS  96
@@ -39,7 +40,8 @@ struct sys_access_plan {
     uint64_t arg; /* for both */
 };
 
-/* More about the `access` of a slow-path call: sys_slow_check looks at it. */
+/* More about the `access` of a slow-path call, besides enum sys_access: sys_slow_check
+ * looks at it. */
 enum sys_slow_access {
     SYS_SLOW_STACK = 1 << 4,   /* not canonical: #SS, not #GP */
     SYS_SLOW_SEGMENT = 1 << 6, /* S0 is an offset in the segment whose number is in bits 8..10; it
@@ -120,10 +122,18 @@ unsigned sys_lower_group(struct sys_translation *t);
 /* Where the access is complete, right behind it: the bounced write resumes here. */
 void sys_emit_access_done(struct sys_translation *t);
 
-/* For plans on the memory operand: what its segment adds to the access. */
+/* XCHG with memory is locked without a prefix. */
+static inline bool sys_insn_is_locked(const struct sys_insn *in)
+{
+    return in->lock || (in->encoding == X86_ENC_LEGACY && in->map == 0 &&
+                        (in->opcode == 0x86 || in->opcode == 0x87));
+}
+
+/* For plans on the memory operand: what its segment and a lock add to the access. */
 static inline uint32_t sys_operand_access(const struct sys_insn *in, uint32_t access)
 {
-    return access | (in->seg == SYS_SS ? (uint32_t)SYS_SLOW_STACK : 0);
+    return access | (in->seg == SYS_SS ? (uint32_t)SYS_SLOW_STACK : 0) |
+           (sys_insn_is_locked(in) ? (uint32_t)SYS_LOCKED : 0);
 }
 
 /* What C does first on the slow path: the linear address in *addr (from an offset,

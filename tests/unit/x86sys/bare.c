@@ -12,6 +12,7 @@
 #include "x86sys/emulate.h"
 
 enum {
+    IDT = 0x9000,
     GDT = 0xa000,
     TSS = 0xb000,
     PAGES = 0xc00000, /* PML4, PDPT, PD, then one page table per 2 MiB */
@@ -208,7 +209,7 @@ void bare_start_real(void)
     sys_mode_update(cpu);
 }
 
-static void start(bool long_mode)
+static void start_cpu(struct sys_cpu *cpu, bool long_mode)
 {
     const struct sys_boot_state s = {.long_mode = long_mode,
                                      .rip = BARE_LOAD,
@@ -218,41 +219,80 @@ static void start(bool long_mode)
                                      .gdt_limit = 0x1f,
                                      .cs = long_mode ? 0x08 : 0x18,
                                      .ds = 0x10};
-    sys_cpu_set_boot_state(&bare_cpu->cpu, &s);
-    bare_cpu->cr0 |= SYS_CR0_WP;
-    bare_cpu->cr4 |= SYS_CR4_OSFXSR | SYS_CR4_OSXMMEXCPT;
-    bare_cpu->tr = (struct sys_seg){.base = TSS, .limit = 0x67, .selector = 0x20, .attr = 0x8b};
-    sys_mode_update(bare_cpu);
+    sys_cpu_set_boot_state(&cpu->cpu, &s);
+    cpu->cr0 |= SYS_CR0_WP;
+    cpu->cr4 |= SYS_CR4_OSFXSR | SYS_CR4_OSXMMEXCPT;
+    cpu->tr = (struct sys_seg){.base = TSS, .limit = 0x67, .selector = 0x20, .attr = 0x8b};
+    sys_mode_update(cpu);
 }
 
 void bare_start_32(void)
 {
-    start(false);
+    start_cpu(bare_cpu, false);
 }
 
 void bare_start_64(void)
 {
-    start(true);
+    start_cpu(bare_cpu, true);
 }
 
-void bare_run(void)
+void bare_start_64_on(struct sys_cpu *cpu)
+{
+    start_cpu(cpu, true);
+}
+
+void bare_map(uint64_t linear, uint64_t phys, uint64_t bits)
+{
+    put(PAGES + 0x3000 + 0x1000 * (linear >> 21) + 8 * (linear >> 12 & 511), phys | bits, 8);
+}
+
+void bare_set_handler(struct sys_cpu *cpu, unsigned vector, uint64_t handler)
+{
+    put(IDT + 16ULL * vector,
+        (handler & 0xffff) | 0x08 << 16 | 0x8e00ULL << 32 | (handler & 0xffff0000) << 32, 8);
+    put(IDT + 16ULL * vector + 8, handler >> 32, 8);
+    cpu->idtr.base = IDT;
+    cpu->idtr.limit = 16 * 256 - 1;
+}
+
+struct sys_cpu *bare_new_cpu(void)
+{
+    struct error err = {0};
+    struct cpu *cpu = NULL;
+    const struct sys_cpu_config cfg = {.apic_id = 1, .bsp = true, .memory = space, .io = ports};
+    bql_lock();
+    int r = sys_cpu_new(&cfg, &cpu, &err);
+    bql_unlock();
+    if (r < 0) {
+        fail_msg("%s", err.text);
+        return NULL;
+    }
+    return sys_cpu_of(cpu);
+}
+
+void bare_run_on(struct sys_cpu *cpu)
 {
     for (;;) {
-        switch (sys_cpu_exec(&bare_cpu->cpu)) {
+        switch (sys_cpu_exec(&cpu->cpu)) {
         case SYS_EXIT_HALTED:
-            if (!(bare_cpu->rflags & X86_IF)) {
+            if (!(cpu->rflags & X86_IF)) {
                 return;
             }
-            cpu_halt_wait(&bare_cpu->cpu);
+            cpu_halt_wait(&cpu->cpu);
             break;
         case SYS_EXIT_SHUTDOWN:
-            sys_cpu_dump(&bare_cpu->cpu, stderr);
-            fail_msg("triple fault at 0x%llx", (unsigned long long)bare_cpu->rip);
+            sys_cpu_dump(&cpu->cpu, stderr);
+            fail_msg("triple fault at 0x%llx", (unsigned long long)cpu->rip);
             return;
         default:
             break;
         }
     }
+}
+
+void bare_run(void)
+{
+    bare_run_on(bare_cpu);
 }
 
 uint64_t bare_reg(enum x86_reg reg)

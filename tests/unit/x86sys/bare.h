@@ -52,6 +52,17 @@ void bare_start_real(void);
 void bare_start_32(void);
 void bare_start_64(void);
 
+/* A second vCPU on the same memory, for another thread, which attaches to it; the
+ * caller frees it. */
+struct sys_cpu *bare_new_cpu(void);
+void bare_start_64_on(struct sys_cpu *cpu);
+void bare_run_on(struct sys_cpu *cpu);
+
+/* A page of 64-bit mode, with bits of its entry. Before anything has run. */
+void bare_map(uint64_t linear, uint64_t phys, uint64_t bits);
+/* 64-bit interrupt gate to ring 0. */
+void bare_set_handler(struct sys_cpu *cpu, unsigned vector, uint64_t handler);
+
 /* Runs until HLT with interrupts off; fails on a triple fault. */
 void bare_run(void);
 
