@@ -22,8 +22,11 @@ static uint32_t length_of(uint64_t dr7, unsigned n)
     return length[dr7 >> (18 + 4 * n) & 3];
 }
 
-static bool kind_matches(enum kind kind, uint32_t access)
+static bool kind_matches(const struct sys_cpu *cpu, enum kind kind, uint32_t access)
 {
+    if (access & SYS_PORT) {
+        return kind == ON_IO && cpu->cr4 & SYS_CR4_DE;
+    }
     switch (kind) {
     case ON_EXECUTE:
         return (access & SYS_FETCH) != 0;
@@ -45,7 +48,7 @@ static uint64_t hits(const struct sys_cpu *cpu, uint64_t linear, uint32_t size, 
         uint64_t first = cpu->dr[n] & ~(uint64_t)(length - 1);
         bool enabled = dr7 >> 2 * n & 3;
         bool overlap = linear - first < length || first - linear < size;
-        if (enabled && overlap && kind_matches((enum kind)(dr7 >> (16 + 4 * n) & 3), access)) {
+        if (enabled && overlap && kind_matches(cpu, (enum kind)(dr7 >> (16 + 4 * n) & 3), access)) {
             found |= 1ull << n;
         }
     }
@@ -72,6 +75,13 @@ bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32
     }
     uint64_t found = hits(cpu, linear, 1, SYS_FETCH);
     return !found || raise_debug(cpu, found);
+}
+
+void sys_debug_port(struct sys_cpu *cpu, uint16_t port, uint32_t size)
+{
+    if (cpu->mode & SYS_MODE_DEBUG) {
+        sys_debug_check(cpu, port, size, SYS_PORT);
+    }
 }
 
 bool sys_debug_after(struct sys_cpu *cpu, uint32_t mode_before)

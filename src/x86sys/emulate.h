@@ -49,6 +49,8 @@ bool sys_operand(struct sys_cpu *cpu, const struct sys_insn *in, uint32_t size, 
  * #DB, with rip at it, unless RF is set. For each access of it, once it is known to succeed: notes
  * a hit, returns true. */
 bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access);
+/* The same for a port that is about to be accessed. */
+void sys_debug_port(struct sys_cpu *cpu, uint16_t port, uint32_t size);
 /* Whether a breakpoint on data lies in the page of `linear`: accesses to it do not go
  * through the TLB. Who changes DR0..3 or DR7 flushes it. */
 bool sys_debug_watches(const struct sys_cpu *cpu, uint64_t linear);

@@ -22,6 +22,7 @@ bool sys_op_in(struct sys_cpu *cpu, const struct sys_insn *in)
     if (!sys_io_allowed(cpu, port, size)) {
         return false;
     }
+    sys_debug_port(cpu, port, size);
     sys_gpr_put(cpu, X86_RAX, size, sys_device_load(cpu, cpu->io, port, size));
     return true;
 }
@@ -33,6 +34,7 @@ bool sys_op_out(struct sys_cpu *cpu, const struct sys_insn *in)
     if (!sys_io_allowed(cpu, port, size)) {
         return false;
     }
+    sys_debug_port(cpu, port, size);
     sys_device_store(cpu, cpu->io, port, size, sys_gpr_get(cpu, X86_RAX, size));
     return true;
 }

@@ -22,6 +22,7 @@ static bool input(struct sys_cpu *cpu, const struct transfer *t)
         !sys_mem_probe(cpu, linear, t->size, SYS_WRITE)) {
         return false;
     }
+    sys_debug_port(cpu, t->port, t->size);
     uint64_t value = sys_device_load(cpu, cpu->io, t->port, t->size);
     return sys_mem_write(cpu, linear, &value, t->size, SYS_WRITE);
 }
@@ -33,6 +34,7 @@ static bool output(struct sys_cpu *cpu, const struct transfer *t)
         !sys_mem_read(cpu, linear, &value, t->size, SYS_READ)) {
         return false;
     }
+    sys_debug_port(cpu, t->port, t->size);
     sys_device_store(cpu, cpu->io, t->port, t->size, value);
     return true;
 }

@@ -109,6 +109,7 @@ enum sys_access {
     SYS_FETCH = 1 << 2,
     SYS_IMPLICIT =
         1 << 3,          /* by the CPU itself (descriptor tables, TSS): supervisor, whatever CPL */
+    SYS_PORT = 1 << 6,   /* of a port, not of memory: for breakpoints */
     SYS_LOCKED = 1 << 5, /* with READ and WRITE: nobody stores in between */
 };
 
