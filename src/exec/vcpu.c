@@ -40,6 +40,8 @@ static const struct vcpu_ops *ops IMMUTABLE_AFTER_INIT;
 static void (*on_shutdown)(struct cpu *cpu) IMMUTABLE_AFTER_INIT;
 static struct vcpu *vcpus IMMUTABLE_AFTER_INIT; /* in the order of vcpu_add */
 static bool round_robin IMMUTABLE_AFTER_INIT;
+/* Whose event the shared thread sleeps on; NULL: there is none. Any thread reads it. */
+static _Atomic(struct cpu *) rr_first;
 static struct thread rr_thread IMMUTABLE_AFTER_INIT, slice_thread IMMUTABLE_AFTER_INIT;
 static struct vcpu *rr_running GUARDED_BY(vcpu_mutex); /* whose slice it is */
 static bool rr_end GUARDED_BY(vcpu_mutex);
@@ -196,8 +198,10 @@ static void *rr_main(void *arg)
 
 void vcpu_kick_thread(const struct cpu *cpu)
 {
-    if (round_robin && vcpus->cpu != cpu) {
-        event_set(&vcpus->cpu->wake);
+    /* acquire: pairs with the release in vcpu_start_threads. */
+    struct cpu *first = atomic_load_explicit(&rr_first, memory_order_acquire);
+    if (first && first != cpu) {
+        event_set(&first->wake);
     }
 }
 
@@ -225,6 +229,11 @@ int vcpu_start_threads(bool rr, struct error *err)
     unsigned n = 0;
     round_robin = rr;
     if (rr) {
+        assert(vcpus); /* vcpu_add comes first */
+        mutex_lock(&vcpu_mutex);
+        rr_end = false;
+        mutex_unlock(&vcpu_mutex);
+        atomic_store_explicit(&rr_first, vcpus->cpu, memory_order_release);
         int rc = thread_create(&rr_thread, "vcpu-rr", rr_main, NULL, err);
         return rc ? rc : thread_create(&slice_thread, "vcpu-slice", slice_main, NULL, err);
     }
@@ -298,6 +307,7 @@ static void join_threads(void) MAY_BLOCK
 {
     if (round_robin) {
         thread_join(&rr_thread);
+        atomic_store_explicit(&rr_first, NULL, memory_order_relaxed);
         mutex_lock(&vcpu_mutex);
         rr_end = true;
         cond_broadcast(&vcpu_cond);

@@ -6,6 +6,7 @@
 #include "exec/code_cache.h"
 #include "exec/guest_ops.h"
 #include "exec/memory.h"
+#include "exec/vcpu.h"
 #include "x86/host.h"
 #include "x86sys/emulate.h"
 #include "x86sys/machine.h"
@@ -14,10 +15,11 @@
 
 #define DEFAULT_CACHE_SIZE (128UL << 20)
 
-/* Translated code polls exit_request, and a vCPU that sleeps is woken by cpu_kick. */
+/* Translated code polls exit_request, and a vCPU with a thread of its own that sleeps is
+ * woken by cpu_kick. */
 static void kick(struct cpu *cpu)
 {
-    (void)cpu;
+    vcpu_kick_thread(cpu);
 }
 
 static void page_empty(uint64_t ram)
