@@ -1,13 +1,12 @@
 """scripts/bench system: mortise system against qemu-system-x86_64's TCG.
 
-Each runner boots Debian's kernel once per run. The guest's init runs the
-kernels of the user suite, built statically, and busybox at work, and says how
-long each took by its own clock; the boot, to power-off, is measured outside.
-The median of the runs counts."""
+Each runner boots Debian's kernel three times per run: to power off at once, which
+is measured from outside; to work, each part of which the guest measures by its own
+clock; and to do nothing, for the use of CPU and memory. The median of the runs
+counts."""
 
 import argparse
 import json
-import math
 import os
 import pathlib
 import re
@@ -18,18 +17,12 @@ import sys
 import tempfile
 import time
 
-INTEGER = {"integer": 40, "branches": 40, "recursion": 40, "indirect": 40, "sorting": 40, "strings": 40}
-OTHERS = {"scalar_fp": 20, "matrix": 10, "vector": 10, "x87": 20}
-FLAGS = {"strings": ["-fno-builtin"], "scalar_fp": ["-fno-tree-vectorize"], "vector": ["-mavx2", "-mfma"]}
-SHELL = {
-    "fork-exec": "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done",
-    "system-calls": "dd if=/dev/zero of=/dev/null bs=1 count=200000 2>/dev/null",
-    "pipes": "dd if=/dev/zero bs=4k count=20000 2>/dev/null | cat | dd of=/dev/null bs=4k 2>/dev/null",
-    "page-faults": "i=0; while [ $i -lt 20 ]; do dd if=/dev/zero of=/dev/null bs=8M count=1 2>/dev/null; "
-                   "i=$((i+1)); done",
-    "compress": "dd if=/bin/busybox bs=1M count=1 2>/dev/null | gzip -9 | gunzip | md5sum >/dev/null",
-    "hash": "dd if=/dev/zero bs=1M count=30 2>/dev/null | sha256sum >/dev/null",
-}
+import chart
+import system_guest as guest
+
+RAM_MIB = 512
+IDLE_SECONDS = 10
+UNCOMPARED = ("one-thread", "two-threads")
 
 
 def arguments(argv):
@@ -38,47 +31,56 @@ def arguments(argv):
     parser.add_argument("--smp", type=int, default=2)
     parser.add_argument("--build", metavar="DIR", help="an existing build to measure, in place of build/release")
     parser.add_argument("--qemu", default=shutil.which("qemu-system-x86_64"), help="its command, with options")
-    parser.add_argument("--out", metavar="DIR", help="where system.json goes (default: build/bench)")
+    parser.add_argument("--out", metavar="DIR", help="where system.json and system.svg go (default: build/bench)")
     return parser.parse_args(argv)
 
 
-def compile_kernels(root, where):
-    files = []
-    for name in [*INTEGER, *OTHERS, "threads"]:
-        subprocess.run(["gcc", "-O2", "-static", *FLAGS.get(name, []), str(root / f"tests/bench/kernels/{name}.c"),
-                        "-o", str(where / name), "-lm", "-pthread"], check=True)
-        files.append((f"bin/bench-{name}", 0o100755, (where / name).read_bytes()))
-    return files
-
-
-def init_script(smp):
-    lines = ["now() { cut -d' ' -f1 /proc/uptime; }",
-             'b() { n=$1; shift; s=$(now); "$@" >/dev/null; echo "BENCH $n $s $(now)"; }']
-    lines += [f"b {name} bench-{name} {scale}" for name, scale in {**INTEGER, **OTHERS}.items()]
-    for name, command in SHELL.items():
-        lines += [f"f() {{ {command}; }}", f"b {name} f"]
-    if smp > 1:
-        lines += ["b one-thread bench-threads 20 1", "b two-threads bench-threads 20 2"]
-    return "\n".join(lines) + "\nsync\npoweroff -f\n"
-
-
 def run_once(command):
-    """{benchmark: seconds}, the whole run included as "all", memory as "rss" in MiB."""
+    """{benchmark: seconds}, the whole run included as "boot"."""
     began = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)
-    text = process.stdout.read().decode(errors="replace")
-    _, status, usage = os.wait4(process.pid, 0)
-    took = {m[1]: float(m[3]) - float(m[2])
+    process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = process.stdout.decode(errors="replace")
+    took = {m[1]: max(float(m[3]) - float(m[2]), 0.01)  # the clock's step
             for m in re.finditer(r"BENCH (\S+) ([0-9.]+) ([0-9.]+)", text)}
-    took["all"] = time.monotonic() - began
-    if status or len(took) < 3:
+    took["boot"] = time.monotonic() - began
+    if process.returncode or "BENCH-FAILED" in text or "panic" in text:
         sys.exit(f"scripts/bench: {' '.join(command)} failed:\n{text[-3000:]}")
-    return took, usage.ru_maxrss / 1024
+    return took
 
 
-def geometric_mean(values):
-    return math.exp(statistics.fmean(math.log(v) for v in values))
+def beyond_ram(pid):
+    """MiB that belong to the process, without the mapping that is as large as the guest's RAM. Pages that are
+    mapped twice (code to write and to run) count once."""
+    total, size = 0, 0
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if line.startswith("Size:"):
+            size = int(line.split()[1])
+        elif line.startswith("Pss:") and size != RAM_MIB << 10:
+            total += int(line.split()[1])
+    return total / 1024
+
+
+def idle(command):
+    """(per cent of a core that a guest uses that does nothing, MiB beyond its RAM)."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        text = b""
+        while b"BENCH-IDLE" not in text:
+            data = os.read(process.stdout.fileno(), 65536)
+            if not data:
+                sys.exit(f"scripts/bench: {' '.join(command)} ended:\n{text.decode(errors='replace')[-3000:]}")
+            text += data
+
+        def used():
+            fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+        before = used()
+        time.sleep(IDLE_SECONDS)
+        return 100 * (used() - before) / IDLE_SECONDS, beyond_ram(process.pid)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def main(argv, root, build):
@@ -94,46 +96,60 @@ def main(argv, root, build):
         runners["qemu"] = [*args.qemu.split(), "-accel", "tcg,thread=multi", "-nic", "none"]
     else:
         print("qemu-system-x86_64 is not installed: not measured")
-    times, memory = {name: {} for name in runners}, {name: 0 for name in runners}
+    times, rests = {name: {} for name in runners}, {name: [] for name in runners}
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
-        files = compile_kernels(root, work)
-        guests.initramfs(work / "bench", init_script(args.smp), files)
-        guests.initramfs(work / "boot", 'echo "BENCH up 0 1"; echo "BENCH x 0 1"\npoweroff -f\n')
-        common = ["-cpu", "max", "-m", "512", "-smp", str(args.smp), "-nographic", "-no-reboot", "-kernel",
+        load, modules = guests.modules(guest.MODULES)
+        guests.initramfs(work / "work.cpio", load + guest.script(args.smp),
+                         [*modules, *guest.kernels(root, work), *guest.compiler(root, work)])
+        guests.initramfs(work / "boot.cpio", guest.BOOT)
+        guests.initramfs(work / "idle.cpio", guest.IDLE)
+        for disk in ("ide", "virtio"):
+            (work / disk).write_bytes(os.urandom(1 << 20) * (guest.DISK_BYTES >> 20))
+        common = ["-cpu", "max", "-m", str(RAM_MIB), "-smp", str(args.smp), "-nographic", "-no-reboot", "-kernel",
                   str(guests.kernel()), "-append", "console=ttyS0 quiet"]
+        disks = ["-drive", f"file={work}/ide,format=raw,if=ide", "-drive", f"file={work}/virtio,format=raw,if=virtio"]
         for _ in range(args.runs):
             for name, command in runners.items():
-                took, rss = run_once([*command, *common, "-initrd", str(work / "bench")])
-                del took["all"]
-                took["boot"] = run_once([*command, *common, "-initrd", str(work / "boot")])[0]["all"]
-                memory[name] = max(memory[name], rss)
+                took = run_once([*command, *common, *disks, "-initrd", f"{work}/work.cpio"])
+                took["boot"] = run_once([*command, *common, "-initrd", f"{work}/boot.cpio"])["boot"]
                 for benchmark, seconds in took.items():
                     times[name].setdefault(benchmark, []).append(seconds)
-    report(args, root, times, memory)
+                rests[name].append(idle([*command, *common, "-initrd", f"{work}/idle.cpio"]))
+    report(args, root, times, rests)
     return 0
 
 
-def report(args, root, times, memory):
+def report(args, root, times, rests):
     medians = {name: {b: statistics.median(v) for b, v in t.items()} for name, t in times.items()}
-    print(f"{'':14} " + " ".join(f"{n + ' s':>10}" for n in medians) + "   qemu/mortise")
     ratios = {}
+    print(f"{'':14} " + " ".join(f"{n + ' s':>10}" for n in medians) + "   qemu/mortise")
     for benchmark, seconds in medians["mortise"].items():
         line = f"{benchmark:14} " + " ".join(f"{m[benchmark]:10.2f}" for m in medians.values())
-        if "qemu" in medians and benchmark not in ("one-thread", "two-threads") and seconds > 0:
+        if "qemu" in medians and benchmark not in UNCOMPARED:
             ratios[benchmark] = medians["qemu"][benchmark] / seconds
             line += f"   {ratios[benchmark]:10.2f}"
         print(line)
+    summary = {}
     if ratios:
         work = {b: r for b, r in ratios.items() if b != "boot"}
-        print(f"geometric mean {geometric_mean(work.values()):.2f}, integer "
-              f"{geometric_mean(r for b, r in work.items() if b in INTEGER):.2f}, boot {ratios['boot']:.2f} "
-              "times as fast as qemu")
+        summary = {"geometric_mean": statistics.geometric_mean(work.values()),
+                   "integer": statistics.geometric_mean(r for b, r in work.items() if b in guest.INTEGER),
+                   "boot": ratios["boot"]}
+        print("mortise is {geometric_mean:.2f} times as fast as qemu in geometric mean, {integer:.2f} times with "
+              "integers, {boot:.2f} times in the boot".format(**summary))
     for name, m in medians.items():
         if "two-threads" in m:
-            # Each thread does all of the work, so two in the same time are twice as much.
-            print(f"{name}: two threads {2 * m['one-thread'] / m['two-threads']:.2f} times one")
-        print(f"{name}: at most {memory[name]:.0f} MiB resident, guest RAM that was touched included")
+            # The work is the same in sum, whoever does it.
+            summary[f"{name}_two_threads"] = m["one-thread"] / m["two-threads"]
+            print(f"{name}: two threads are {summary[f'{name}_two_threads']:.2f} times as fast as one")
+        cpu, memory = (statistics.median(values) for values in zip(*rests[name]))
+        summary[f"{name}_idle_cpu_per_cent"], summary[f"{name}_mib_beyond_ram"] = cpu, memory
+        print(f"{name}: an idle guest takes {cpu:.1f} per cent of a core and {memory:.0f} MiB beyond its RAM")
     out = pathlib.Path(args.out or root / "build/bench")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "system.json").write_text(json.dumps({"times": times, "memory": memory}, indent=1) + "\n")
+    (out / "system.json").write_text(json.dumps({"summary": summary, "times": times, "rests": rests}, indent=1) + "\n")
+    if ratios:
+        rows = [(benchmark, {"mortise": ratio}) for benchmark, ratio in ratios.items()]
+        (out / "system.svg").write_text(chart.svg("mortise system: times as fast as qemu-system-x86_64 (TCG)", rows,
+                                                  ["mortise"]))

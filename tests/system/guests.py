@@ -154,5 +154,5 @@ def initramfs(path, script, files=(), architecture="amd64"):
     entries = [(d, directory, b"") for d in ("bin", "dev", "lib", "proc", "sys", "tmp", "root", "mnt")]
     entries += [("bin/busybox", stat.S_IFREG | 0o755, busybox(architecture).read_bytes()),
                 ("init", stat.S_IFREG | 0o755, init.encode())]
-    entries += [(name, stat.S_IFREG | mode, data) for name, mode, data in files]
+    entries += [(name, mode if stat.S_IFMT(mode) else stat.S_IFREG | mode, data) for name, mode, data in files]
     pathlib.Path(path).write_bytes(gzip.compress(cpio(entries), 1))
