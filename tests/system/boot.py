@@ -3,6 +3,7 @@
 
     tests/system/boot.py                 what scripts/check runs
     tests/system/boot.py --long          every kernel with 1, 2 and 4 CPUs
+    tests/system/boot.py --long --only 'stress-*' --minutes 1
     tests/system/boot.py --list; --only PATTERN; --mortise PATH; --keep DIR (console logs)
 
 A case that fails prints the console's end and how to run it alone."""
@@ -10,18 +11,15 @@ A case that fails prints the console's end and how to run it alone."""
 import argparse
 import fnmatch
 import pathlib
-import re
 import sys
 import tempfile
 import time
 
+import debian
 import guests
-from machine import Failed, Machine
+from machine import Failed, Machine, clean
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BAD = re.compile(r"WARNING: CPU|BUG: |soft lockup|rcu.*stall|Kernel panic|Oops|general protection|"
-                 r"segfault|unchecked MSR|invalid opcode")
-
 INIT_OFF = """
 echo "READY $(uname -m) $(grep -c ^processor /proc/cpuinfo)"
 %s
@@ -39,16 +37,9 @@ def start(options, flavour, cpus, script, *more, append=""):
                    f"console=ttyS0 panic=-1 {append}".strip(), *more, log=options.log)
 
 
-def clean(machine):
-    bad = BAD.search(machine.text)
-    if bad:
-        at = machine.text.rfind("\n", 0, bad.start()) + 1
-        raise Failed("the kernel complains:\n" + machine.text[at:at + 3000])
-
-
-def boot(options, flavour, cpus):
+def boot(options, flavour, cpus, *more):
     """To user space, which counts the CPUs, and power-off."""
-    with start(options, flavour, cpus, INIT_OFF % "") as m:
+    with start(options, flavour, cpus, INIT_OFF % "", *more) as m:
         said = m.expect(r"READY (\S+) (\d+)", 240)
         arch = "i686" if flavour == "686-pae" else "x86_64"
         if said.groups() != (arch, str(cpus)):
@@ -108,6 +99,7 @@ def reset(options):
 
 SHORT = {
     "amd64-2": lambda o: boot(o, "amd64", 2),
+    "round-robin": lambda o: boot(o, "amd64", 2, "-accel", "tcg,thread=single"),
     "shell": shell,
     "work-2": lambda o: work(o, 2),
     "reset": reset,
@@ -116,6 +108,10 @@ LONG = dict(SHORT)
 for _flavour in guests.KERNELS:
     for _cpus in (1, 2, 4):
         LONG[f"{_flavour}-{_cpus}"] = lambda o, f=_flavour, c=_cpus: boot(o, f, c)
+for _bus in debian.DISKS:
+    LONG[f"debian-{_bus}"] = lambda o, b=_bus: debian.login(o, b)
+for _cpus in (2, 4):
+    LONG[f"stress-{_cpus}"] = lambda o, c=_cpus: debian.stress(o, c)
 
 
 def main():
@@ -125,6 +121,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--only", default="*")
     parser.add_argument("--mortise", type=pathlib.Path, default=ROOT / "build/release/bin/mortise")
+    parser.add_argument("--minutes", type=float, default=10, help="of each stress case")
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
     cases = {n: f for n, f in (LONG if options.long else SHORT).items()

@@ -8,6 +8,8 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BAD = re.compile(r"WARNING: CPU|BUG: |soft lockup|rcu.*stall|Kernel panic|Oops|general protection|"
+                 r"segfault|unchecked MSR|invalid opcode")
 
 
 class Failed(Exception):
@@ -72,3 +74,11 @@ class Machine:
             if time.monotonic() >= end:
                 raise Failed(f"still running after {seconds} s:\n{self.text[-3000:]}")
         return self.process.wait()
+
+
+def clean(machine):
+    """Fails if a kernel has complained on the console."""
+    bad = BAD.search(machine.text)
+    if bad:
+        at = machine.text.rfind("\n", 0, bad.start()) + 1
+        raise Failed("the kernel complains:\n" + machine.text[at:at + 3000])
