@@ -120,16 +120,20 @@ static int write_pidfile(const char *path, struct error *err)
     return ok ? 0 : error_set(err, EIO, "-pidfile %s: cannot be written", path);
 }
 
-/* What the command line adds to the machine's own devices. */
-static int add_devices(const struct system_command *c, struct error *err) REQUIRES(bql)
+/* Before the machine, which takes its firmware from some. */
+static int add_drives(const struct system_command *c, struct error *err) REQUIRES(bql)
 {
     int rc = 0;
     for (unsigned i = 0; i < c->drive_count && rc == 0; i++) {
         rc = drive_add(c->drive[i], err);
     }
-    if (rc == 0) {
-        rc = drives_connect(&machine, err);
-    }
+    return rc;
+}
+
+/* What the command line adds to the machine's own devices. */
+static int add_devices(const struct system_command *c, struct error *err) REQUIRES(bql)
+{
+    int rc = drives_connect(&machine, err);
     if (rc == 0 && c->vga) {
         rc = device_add(&machine, "VGA", err);
     }
@@ -162,7 +166,6 @@ static int run_machine(const struct system_command *c, const struct lines *lines
     monitor_free(monitor);
     pc_free(pc);
     devices_free();
-    drives_free();
     return rc;
 }
 
@@ -183,8 +186,12 @@ static int run_with_loop(const struct system_command *c, int *status, struct err
     machine_init();
     rc = make_lines(c, &lines, err);
     if (rc == 0) {
+        rc = add_drives(c, err);
+    }
+    if (rc == 0) {
         rc = run_machine(c, &lines, status, err);
     }
+    drives_free();
     free_lines(&lines);
     machine_cleanup(&machine);
     aio_signals_stop(&signals);

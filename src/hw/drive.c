@@ -12,14 +12,15 @@
 #define DRIVES_MAX 32
 #define IDE_DEVFN  PCI_DEVFN(1, 1)
 
-enum interface { IF_IDE, IF_VIRTIO, IF_NONE };
+enum interface { IF_IDE, IF_VIRTIO, IF_NONE, IF_PFLASH };
 
 struct drive {
     char *id, *serial;
     struct disk *disk; /* NULL: a CD-ROM drive without a disc, or taken */
     enum interface interface;
     bool cd;
-    int index; /* -1: any */
+    int index;     /* place on its interface; -1: any */
+    int bus, unit; /* the same in two numbers; -1: not given */
 };
 
 static struct drive drives[DRIVES_MAX] GUARDED_BY(bql);
@@ -30,8 +31,10 @@ void drive_help(FILE *out)
     (void)fprintf(out, "-drive properties:\n"
                        "  file=FILE             raw image or block device\n"
                        "  if=ide|virtio|none    where it is connected; none: by -device drive=ID\n"
+                       "  if=pflash             flash that firmware is in: unit 0 its code, 1 its "
+                       "variables\n"
                        "  media=disk|cdrom\n"
-                       "  index=N               place on its interface\n"
+                       "  index=N               place on its interface; or bus=N, unit=N\n"
                        "  id=NAME               for -device\n"
                        "  readonly=on|off\n"
                        "  serial=TEXT           up to 20 characters\n"
@@ -71,12 +74,27 @@ static int check_names(const struct device_props *p, struct error *err)
     return p->first ? error_set(err, EINVAL, "-drive: \"%s\" is not property=value", p->first) : 0;
 }
 
+/* A small number; -1: not given. */
+static int place_number(const struct device_props *p, const char *name, int *value,
+                        struct error *err)
+{
+    uint64_t n = 0;
+    int ret;
+
+    *value = -1;
+    if (!device_props_get(p, name)) {
+        return 0;
+    }
+    ret = device_props_number(p, name, 0, DRIVES_MAX - 1, &n, err);
+    *value = (int)n;
+    return ret;
+}
+
 static int parse(struct drive *d, const struct device_props *p, bool *read_only, struct error *err)
 {
-    static const char *const interfaces[] = {"ide", "virtio", "none", NULL};
+    static const char *const interfaces[] = {"ide", "virtio", "none", "pflash", NULL};
     static const char *const media[] = {"disk", "cdrom", NULL}, *const formats[] = {"raw", NULL};
     int which = 0, medium = 0, format = 0, ret = check_names(p, err);
-    uint64_t index = 0;
 
     if (ret == 0) {
         ret = one_of(p, "if", interfaces, &which, err);
@@ -88,14 +106,22 @@ static int parse(struct drive *d, const struct device_props *p, bool *read_only,
         ret = one_of(p, "format", formats, &format, err);
     }
     if (ret == 0) {
-        ret = device_props_number(p, "index", UINT32_MAX, UINT32_MAX, &index, err);
+        ret = place_number(p, "index", &d->index, err);
+    }
+    if (ret == 0) {
+        ret = place_number(p, "bus", &d->bus, err);
+    }
+    if (ret == 0) {
+        ret = place_number(p, "unit", &d->unit, err);
     }
     if (ret < 0) {
         return ret;
     }
+    if (d->index >= 0 && (d->bus >= 0 || d->unit >= 0)) {
+        return error_set(err, EINVAL, "-drive: index and bus or unit exclude each other");
+    }
     d->interface = (enum interface)which;
     d->cd = medium == 1;
-    d->index = index < DRIVES_MAX ? (int)index : -1;
     return device_props_bool(p, "readonly", d->cd, read_only, err);
 }
 
@@ -213,6 +239,30 @@ int drive_take(const char *id, struct disk **disk, struct error *err)
         }
     }
     return error_set(err, ENOENT, "there is no free drive \"%s\" with if=none", id);
+}
+
+/* Units are counted through, from 0, by those that do not say which one they are. */
+struct disk *drive_take_flash(unsigned n)
+{
+    unsigned next = 0;
+
+    for (unsigned i = 0; i < drive_count; i++) {
+        struct drive *d = &drives[i];
+        int at = d->index >= 0 ? d->index : d->unit;
+        unsigned unit = at >= 0 ? (unsigned)at : next;
+
+        if (d->interface != IF_PFLASH) {
+            continue;
+        }
+        next = unit + 1;
+        if (unit == n && d->disk) {
+            struct disk *disk = d->disk;
+
+            d->disk = NULL;
+            return disk;
+        }
+    }
+    return NULL;
 }
 
 void drives_free(void)

@@ -8,8 +8,8 @@
 #include "hw/disk.h"
 #include "hw/machine.h"
 
-/* Opens one: file=F[,if=ide|virtio|none][,media=disk|cdrom][,index=N][,id=NAME]
- * [,readonly=on][,serial=S][,format=raw]. */
+/* Opens one: file=F[,if=ide|virtio|pflash|none][,media=disk|cdrom][,index=N][,bus=N]
+ * [,unit=N][,id=NAME][,readonly=on][,serial=S][,format=raw]. */
 NODISCARD int drive_add(const char *text, struct error *err) REQUIRES(bql);
 void drive_help(FILE *out);
 
@@ -18,6 +18,9 @@ NODISCARD int drives_connect(struct machine *m, struct error *err) REQUIRES(bql)
 
 /* Takes the disk of a drive with if=none away. */
 NODISCARD int drive_take(const char *id, struct disk **disk, struct error *err) REQUIRES(bql);
+
+/* Takes the contents of flash chip n (if=pflash); NULL: there is none. */
+struct disk *drive_take_flash(unsigned n) REQUIRES(bql);
 
 /* Closes what nobody has taken. */
 void drives_free(void) REQUIRES(bql);

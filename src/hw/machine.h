@@ -23,8 +23,7 @@ struct IMMUTABLE_AFTER_INIT machine_config {
     uint64_t ram_size;
     unsigned cpus, sockets, cores, threads;
     const char *cpu_model;
-    const char *bios;      /* file, NULL: none loaded by the machine */
-    const char *pflash[2]; /* OVMF code and variables */
+    const char *bios; /* file; NULL: the default one, unless something else starts */
     const char *kernel, *initrd, *append;
     char boot_order[4]; /* letters of -boot: a, c, d */
     int64_t rtc_base;   /* seconds since 1970 */

@@ -7,6 +7,7 @@
 #include "hw/acpi_pm.h"
 #include "hw/boot_direct.h"
 #include "hw/pc_internal.h"
+#include "hw/pflash.h"
 #include "hw/piix3.h"
 
 #define LOW_RAM_MAX 0xc0000000UL
@@ -95,12 +96,22 @@ static void destroy_if_made(struct memory_region *mr) REQUIRES(bql)
     }
 }
 
+static void free_firmware(struct pc *pc) REQUIRES(bql)
+{
+    destroy_if_made(&pc->firmware_low);
+    destroy_if_made(&pc->firmware);
+    for (unsigned n = 0; n < PC_FLASHES; n++) {
+        if (pc->flash[n]) {
+            pflash_free(pc->flash[n]);
+        }
+    }
+}
+
 void pc_free(struct pc *pc)
 {
     struct machine *m = pc->machine;
     pc_free_cpus(pc);
-    destroy_if_made(&pc->firmware_low);
-    destroy_if_made(&pc->firmware);
+    free_firmware(pc);
     pc_free_devices(pc);
     boot_direct_free(pc->direct);
     destroy_if_made(&pc->high_ram);

@@ -1,27 +1,14 @@
 /* What the PC starts with: a kernel, placed directly, or firmware. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "exec/exclusive.h"
 #include "hw/boot_direct.h"
-#include "hw/file.h"
 #include "hw/pc_internal.h"
 #include "hw/pci.h"
 #include "hw/piix3.h"
 #include "x86sys/machine.h"
-
-#define FIRMWARE_MAX  (16UL << 20)
-#define FIRMWARE_END  (1UL << 32)
-#define LOW_PART_MAX  (128UL << 10)
-#define LOW_PART_END  (1UL << 20)
-#define FIRMWARE_UNIT 4096UL
-
-static const char *const firmware_dirs[] = {"", "/usr/share/seabios/", "/usr/share/qemu/",
-                                            "/usr/share/ovmf/"};
-#define DEFAULT_FIRMWARE "bios-256k.bin"
 
 /* Direct boot: our own tables take the place of the firmware's. */
 static int make_tables(struct pc *pc, struct error *err) REQUIRES(bql)
@@ -43,62 +30,6 @@ static int make_tables(struct pc *pc, struct error *err) REQUIRES(bql)
     return rc;
 }
 
-/* A name as it is, or as a file of the directories that Debian's packages use. */
-static int find_firmware(const char *name, char *path, size_t size, struct error *err)
-{
-    for (size_t i = 0; i < sizeof(firmware_dirs) / sizeof(firmware_dirs[0]); i++) {
-        int n = snprintf(path, size, "%s%s", firmware_dirs[i], name);
-        if (n > 0 && (size_t)n < size && access(path, F_OK) == 0) {
-            return 0;
-        }
-        if (strchr(name, '/')) {
-            break;
-        }
-    }
-    return strcmp(name, DEFAULT_FIRMWARE) == 0
-               ? error_set(err, ENOENT,
-                           "no firmware: install the package seabios, or give -bios "
-                           "FILE or -kernel FILE")
-               : error_set(err, ENOENT, "firmware %s: no such file", name);
-}
-
-/* Ends at 4 GiB; its last 128 KiB are at the end of the first MiB too. */
-static int map_firmware(struct pc *pc, const uint8_t *data, size_t len, struct error *err)
-    REQUIRES(bql)
-{
-    struct memory_region *pci = &pc->machine->pci->memory;
-    uint64_t low = len < LOW_PART_MAX ? len : LOW_PART_MAX;
-    int rc = memory_region_init_rom(&pc->firmware, "firmware", len, err);
-    if (rc) {
-        return rc;
-    }
-    memcpy(memory_region_host(&pc->firmware), data, len);
-    memory_region_add(pci, FIRMWARE_END - len, &pc->firmware, 0);
-    memory_region_init_alias(&pc->firmware_low, "firmware-low", &pc->firmware, len - low, low);
-    memory_region_add(pci, LOW_PART_END - low, &pc->firmware_low, 0);
-    return 0;
-}
-
-static int load_firmware(struct pc *pc, struct error *err) REQUIRES(bql)
-{
-    const char *name = pc->machine->config.bios ? pc->machine->config.bios : DEFAULT_FIRMWARE;
-    char path[512];
-    uint8_t *data;
-    size_t len;
-    int rc = find_firmware(name, path, sizeof(path), err);
-    if (rc == 0) {
-        rc = file_read("firmware", path, FIRMWARE_MAX, &data, &len, err);
-    }
-    if (rc) {
-        return rc;
-    }
-    rc = len % FIRMWARE_UNIT
-             ? error_set(err, EINVAL, "firmware %s: %zu bytes are not whole pages", path, len)
-             : map_firmware(pc, data, len, err);
-    free(data);
-    return rc;
-}
-
 int pc_make_boot(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->machine;
@@ -106,11 +37,21 @@ int pc_make_boot(struct pc *pc, struct error *err)
     if (rc) {
         return rc;
     }
-    if (!m->config.kernel || m->config.bios) {
-        return m->config.kernel ? error_set(err, EINVAL,
-                                            "-kernel and -bios: firmware cannot start a kernel "
-                                            "given by -kernel here, use one of the two")
-                                : load_firmware(pc, err);
+    rc = pc_make_flash(pc, err);
+    if (rc) {
+        return rc;
+    }
+    if (m->config.bios && pc->flash[0]) {
+        return error_set(err, EINVAL, "-bios and -drive if=pflash: give one of the two");
+    }
+    if (m->config.kernel && (m->config.bios || pc->flash[0])) {
+        return error_set(err, EINVAL,
+                         "-kernel and %s: firmware cannot start a kernel given by -kernel here, "
+                         "use one of the two",
+                         m->config.bios ? "-bios" : "-drive if=pflash");
+    }
+    if (!m->config.kernel) {
+        return pc->flash[0] ? 0 : pc_load_firmware(pc, err);
     }
     rc = boot_direct_new(m, &pc->direct, err);
     return rc || !m->config.acpi ? rc : make_tables(pc, err);

@@ -14,14 +14,18 @@ struct i8254;
 struct i8259;
 struct ioapic;
 struct lapic_set;
+struct pflash;
 struct piix3;
 struct rtc;
 struct serial;
 
+#define PC_FLASHES 2
+
 struct pc {
     struct machine *machine IMMUTABLE_AFTER_INIT;
     struct memory_region low_ram, high_ram;
-    struct memory_region firmware, firmware_low; /* or the tables of direct boot */
+    struct memory_region firmware, firmware_low;           /* or the tables of direct boot */
+    struct pflash *flash[PC_FLASHES] IMMUTABLE_AFTER_INIT; /* code, variables */
     struct i8259 *pic IMMUTABLE_AFTER_INIT;
     struct ioapic *ioapic IMMUTABLE_AFTER_INIT;
     struct lapic_set *lapics IMMUTABLE_AFTER_INIT;
@@ -44,6 +48,12 @@ NODISCARD int pc_make_devices(struct pc *pc, const struct pc_lines *lines, struc
     REQUIRES(bql);
 NODISCARD int pc_make_cpus(struct pc *pc, struct error *err) REQUIRES(bql);
 NODISCARD int pc_make_boot(struct pc *pc, struct error *err) REQUIRES(bql);
+
+/* Firmware in memory (pc_flash.c, pc_rom.c). A piece ends at 4 GiB; its last 128 KiB are
+ * at the end of the first MiB too. pc_make_flash: none if there is no drive for it. */
+NODISCARD int pc_make_flash(struct pc *pc, struct error *err) REQUIRES(bql);
+NODISCARD int pc_load_firmware(struct pc *pc, struct error *err) REQUIRES(bql);
+void pc_map_low_firmware(struct pc *pc, struct memory_region *top, uint64_t size) REQUIRES(bql);
 
 void pc_free_devices(struct pc *pc) REQUIRES(bql);
 void pc_free_cpus(struct pc *pc) REQUIRES(bql);
