@@ -73,6 +73,14 @@ static void update_irq(struct serial *s) REQUIRES(bql)
     irq_set(&s->irq, interrupt_id(s) != IIR_NONE);
 }
 
+/* There is room again: the other side may have stopped for want of it. */
+static void accept_input(struct serial *s) REQUIRES(bql)
+{
+    if (s->chardev) {
+        chardev_accept_input(s->chardev);
+    }
+}
+
 static void push_received(struct serial *s, uint8_t byte) REQUIRES(bql)
 {
     if (s->count == capacity(s)) {
@@ -92,9 +100,7 @@ static uint8_t pop_received(struct serial *s) REQUIRES(bql)
     }
     if (s->count == 0) {
         s->lsr &= (uint8_t)~LSR_DATA;
-        if (s->chardev) {
-            chardev_accept_input(s->chardev);
-        }
+        accept_input(s);
     }
     update_irq(s);
     return byte;
@@ -137,10 +143,13 @@ static void set_fcr(struct serial *s, uint8_t v) REQUIRES(bql)
         s->head = s->count = 0;
         s->lsr &= (uint8_t)~LSR_DATA;
     }
-    s->fcr = v & (0xc0 | FCR_ENABLE);
-    if (s->chardev) {
-        chardev_accept_input(s->chardev);
+    if ((v & FCR_CLEAR_TX) && s->tx_full) { /* what waits is dropped */
+        s->tx_full = false;
+        s->lsr |= LSR_THRE | LSR_IDLE;
+        s->tx_pending = true;
     }
+    s->fcr = v & (0xc0 | FCR_ENABLE);
+    accept_input(s);
 }
 
 static void set_ier(struct serial *s, uint8_t v) REQUIRES(bql)
@@ -187,6 +196,7 @@ static enum memory_result serial_write(void *opaque, uint64_t offset, unsigned s
     case 4:
         s->mcr = v & 0x1f;
         update_modem(s);
+        accept_input(s); /* which loop back has kept out */
         break;
     case 7:
         s->scratch = v;
@@ -304,6 +314,7 @@ void serial_reset(void *serial)
     s->tx_pending = s->tx_full = false;
     update_modem(s);
     s->msr &= 0xf0;
+    accept_input(s);
     update_irq(s);
 }
 
