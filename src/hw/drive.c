@@ -19,8 +19,7 @@ struct drive {
     struct disk *disk; /* NULL: a CD-ROM drive without a disc, or taken */
     enum interface interface;
     bool cd;
-    int index;     /* place on its interface; -1: any */
-    int bus, unit; /* the same in two numbers; -1: not given */
+    int index; /* place on its interface; -1: any */
 };
 
 static struct drive drives[DRIVES_MAX] GUARDED_BY(bql);
@@ -90,6 +89,32 @@ static int place_number(const struct device_props *p, const char *name, int *val
     return ret;
 }
 
+/* index=N, or the same as bus=N,unit=N: two IDE drives share a bus, others have one. */
+static int parse_place(struct drive *d, const struct device_props *p, struct error *err)
+{
+    int bus = -1, unit = -1, ret = place_number(p, "index", &d->index, err);
+
+    if (ret == 0) {
+        ret = place_number(p, "bus", &bus, err);
+    }
+    if (ret == 0) {
+        ret = place_number(p, "unit", &unit, err);
+    }
+    if (ret < 0 || (bus < 0 && unit < 0)) {
+        return ret;
+    }
+    bus = bus < 0 ? 0 : bus;
+    unit = unit < 0 ? 0 : unit;
+    if (d->index >= 0) {
+        return error_set(err, EINVAL, "-drive: index and bus or unit exclude each other");
+    }
+    if (d->interface == IF_IDE ? unit > 1 : bus > 0) {
+        return error_set(err, EINVAL, "-drive: there is no bus=%d,unit=%d", bus, unit);
+    }
+    d->index = 2 * bus + unit;
+    return 0;
+}
+
 static int parse(struct drive *d, const struct device_props *p, bool *read_only, struct error *err)
 {
     static const char *const interfaces[] = {"ide", "virtio", "none", "pflash", NULL};
@@ -105,24 +130,13 @@ static int parse(struct drive *d, const struct device_props *p, bool *read_only,
     if (ret == 0) {
         ret = one_of(p, "format", formats, &format, err);
     }
-    if (ret == 0) {
-        ret = place_number(p, "index", &d->index, err);
-    }
-    if (ret == 0) {
-        ret = place_number(p, "bus", &d->bus, err);
-    }
-    if (ret == 0) {
-        ret = place_number(p, "unit", &d->unit, err);
-    }
     if (ret < 0) {
         return ret;
     }
-    if (d->index >= 0 && (d->bus >= 0 || d->unit >= 0)) {
-        return error_set(err, EINVAL, "-drive: index and bus or unit exclude each other");
-    }
     d->interface = (enum interface)which;
     d->cd = medium == 1;
-    return device_props_bool(p, "readonly", d->cd, read_only, err);
+    ret = parse_place(d, p, err);
+    return ret < 0 ? ret : device_props_bool(p, "readonly", d->cd, read_only, err);
 }
 
 static char *copy_of(const char *text)
@@ -147,7 +161,7 @@ int drive_add(const char *text, struct error *err)
     }
     ret = parse(&d, &p, &read_only, err);
     file = device_props_get(&p, "file");
-    if (ret == 0 && !file && !d.cd) {
+    if (ret == 0 && !file && (!d.cd || d.interface == IF_PFLASH)) {
         ret = error_set(err, EINVAL, "-drive %s: file=FILE expected", text);
     }
     if (ret == 0 && file) {
@@ -222,6 +236,8 @@ int drives_connect(struct machine *m, struct error *err)
         if (d->interface == IF_VIRTIO && d->disk) {
             ret = virtio_blk_new(m->pci, -1, d->disk, d->serial, err);
             d->disk = ret == 0 ? NULL : d->disk;
+        } else if (d->interface == IF_PFLASH && d->disk) {
+            ret = error_set(err, EINVAL, "there is no flash chip for drive %u", i);
         }
     }
     return ret;
@@ -248,8 +264,7 @@ struct disk *drive_take_flash(unsigned n)
 
     for (unsigned i = 0; i < drive_count; i++) {
         struct drive *d = &drives[i];
-        int at = d->index >= 0 ? d->index : d->unit;
-        unsigned unit = at >= 0 ? (unsigned)at : next;
+        unsigned unit = d->index >= 0 ? (unsigned)d->index : next;
 
         if (d->interface != IF_PFLASH) {
             continue;
