@@ -10,7 +10,9 @@ A case that fails prints the console's end and how to run it alone."""
 
 import argparse
 import fnmatch
+import hashlib
 import pathlib
+import random
 import sys
 import tempfile
 import time
@@ -97,17 +99,72 @@ def reset(options):
         m.expect(r"READY", 240)
 
 
+DISKS = """
+for d in sda vda; do
+    md5sum </tmp/data >/tmp/sum
+    dd if=/tmp/data of=/dev/$d bs=64k oflag=direct 2>/dev/null
+    dd if=/dev/$d bs=64k count=32 iflag=direct 2>/dev/null | md5sum | cmp - /tmp/sum && echo "$d same"
+done
+md5sum </dev/sr0
+"""
+
+
+def disks(options):
+    """An IDE and a virtio disk take and give back what was written; so does a CD."""
+    load, files = guests.modules(("ata_piix", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk"))
+    data = random.Random(1).randbytes(2 << 20)
+    paths = {name: options.work / name for name in ("ide", "virtio", "cd")}
+    for path in paths.values():
+        path.write_bytes(data if path.name == "cd" else bytes(len(data)))
+    image = options.work / "initramfs"
+    guests.initramfs(image, INIT_OFF % (load + "mdev -s\n" + DISKS),
+                     files=files + [("tmp/data", 0o644, data)])
+    with Machine(options.mortise, "-m", "512", "-smp", 2, "-no-reboot", "-kernel",
+                 guests.kernel("amd64"), "-initrd", image, "-append", "console=ttyS0 panic=-1",
+                 "-drive", f"file={paths['ide']},format=raw,if=ide,index=0",
+                 "-drive", f"file={paths['virtio']},format=raw,if=virtio",
+                 "-cdrom", paths["cd"], log=options.log) as m:
+        for disk in ("sda", "vda"):
+            m.expect(rf"^{disk} same", 120)
+        m.expect(hashlib.md5(data).hexdigest(), 120)
+        m.wait()
+        clean(m)
+    for name in ("ide", "virtio"):
+        if paths[name].read_bytes() != data:
+            raise Failed(f"the {name} disk's image has not what the guest wrote")
+
+
+def litmus(options, cpus):
+    """The memory order is x86's: what it forbids never comes, what it allows is seen."""
+    program = options.work / "litmus"
+    guests.run("cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-static", "-pthread", "-o", str(program),
+               str(ROOT / "tests/guest/system/litmus.c"))
+    image = options.work / "initramfs"
+    guests.initramfs(image, INIT_OFF % "/bin/litmus 2000000; echo \"STATUS $?\"",
+                     files=[("bin/litmus", 0o755, program.read_bytes())])
+    with Machine(options.mortise, "-m", "512", "-smp", cpus, "-no-reboot", "-kernel",
+                 guests.kernel("amd64"), "-initrd", image, "-append", "console=ttyS0 panic=-1",
+                 log=options.log) as m:
+        if m.expect(r"^STATUS (\d+)", 600).group(1) != "0":
+            raise Failed(m.text[-3000:])
+        m.wait()
+        clean(m)
+
+
 SHORT = {
     "amd64-2": lambda o: boot(o, "amd64", 2),
     "round-robin": lambda o: boot(o, "amd64", 2, "-accel", "tcg,thread=single"),
     "shell": shell,
     "work-2": lambda o: work(o, 2),
     "reset": reset,
+    "disks": disks,
 }
 LONG = dict(SHORT)
 for _flavour in guests.KERNELS:
     for _cpus in (1, 2, 4):
         LONG[f"{_flavour}-{_cpus}"] = lambda o, f=_flavour, c=_cpus: boot(o, f, c)
+for _cpus in (2, 4):
+    LONG[f"litmus-{_cpus}"] = lambda o, c=_cpus: litmus(o, c)
 for _bus in debian.DISKS:
     LONG[f"debian-{_bus}"] = lambda o, b=_bus: debian.login(o, b)
 for _cpus in (2, 4):
