@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import debian
+import firmware
 import guests
 from machine import Failed, Machine, clean
 
@@ -165,6 +166,7 @@ for _flavour in guests.KERNELS:
         LONG[f"{_flavour}-{_cpus}"] = lambda o, f=_flavour, c=_cpus: boot(o, f, c)
 for _cpus in (2, 4):
     LONG[f"litmus-{_cpus}"] = lambda o, c=_cpus: litmus(o, c)
+LONG["ovmf"] = firmware.ovmf
 for _bus in debian.DISKS:
     LONG[f"debian-{_bus}"] = lambda o, b=_bus: debian.login(o, b)
 for _cpus in (2, 4):
