@@ -28,7 +28,7 @@
 #define DEBUGCON_PORT 0xe9
 
 static const uint16_t serial_ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
-static const unsigned serial_irqs[] = {4, 3, 4, 3};
+static const unsigned serial_irqs[] = {4, 3};
 
 static void set_isa_irq(void *opaque, unsigned n, bool level)
 {
@@ -157,12 +157,15 @@ static void fill_cmos(struct rtc *rtc, const struct machine *m) REQUIRES(bql)
 static int make_serial(struct pc *pc, const struct pc_lines *lines, struct error *err) REQUIRES(bql)
 {
     struct machine *m = pc->machine;
+    for (unsigned n = 0; n < 2; n++) {
+        pc->serial_irq[n].out = m->isa_irq[serial_irqs[n]];
+    }
     for (unsigned n = 0; n < 4; n++) {
+        struct irq irq = {.set = irq_or_set, .opaque = &pc->serial_irq[n % 2], .n = n / 2};
         if (!lines->serial[n]) {
             continue;
         }
-        int rc = serial_new(&m->io, serial_ports[n], m->isa_irq[serial_irqs[n]], lines->serial[n],
-                            &pc->serial[n], err);
+        int rc = serial_new(&m->io, serial_ports[n], irq, lines->serial[n], &pc->serial[n], err);
         if (rc) {
             return rc;
         }

@@ -3,6 +3,7 @@
 #define MORTISE_HW_PC_INTERNAL_H
 
 #include "hw/acpi_tables.h"
+#include "hw/irq_or.h"
 #include "hw/pc.h"
 
 struct acpi_pm;
@@ -36,6 +37,7 @@ struct pc {
     struct rtc *rtc IMMUTABLE_AFTER_INIT;
     struct i8042 *keyboard IMMUTABLE_AFTER_INIT;
     struct serial *serial[4] IMMUTABLE_AFTER_INIT;
+    struct irq_or serial_irq[2];                     /* of ports 0 and 2, and of 1 and 3 */
     struct boot_direct *direct IMMUTABLE_AFTER_INIT; /* NULL: firmware starts */
 };
 

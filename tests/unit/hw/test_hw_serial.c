@@ -3,6 +3,7 @@
 #include "hw_test.h"
 
 #include "hw/chardev_internal.h"
+#include "hw/irq_or.h"
 #include "hw/serial.h"
 
 #define PORT 0x3f8
@@ -158,6 +159,20 @@ static void test_clearing_the_transmit_fifo_drops_what_waits(void **state)
     assert_int_equal(sent_count, 0);
 }
 
+static void test_ports_that_share_a_line_do_not_take_each_others_interrupt_away(void **state)
+{
+    struct irq_or gate = {.out = test_irq(IRQ + 1)};
+    struct irq first = {.set = irq_or_set, .opaque = &gate, .n = 0};
+    struct irq second = {.set = irq_or_set, .opaque = &gate, .n = 1};
+    (void)state;
+    irq_set(&first, true);
+    irq_set(&second, true);
+    irq_set(&second, false);
+    assert_true(test_line[IRQ + 1]);
+    irq_set(&first, false);
+    assert_false(test_line[IRQ + 1]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -169,6 +184,7 @@ int main(void)
         TEST(test_reset_of_a_full_port_lets_input_in),
         TEST(test_a_byte_that_waits_is_sent_when_there_is_room),
         TEST(test_clearing_the_transmit_fifo_drops_what_waits),
+        TEST(test_ports_that_share_a_line_do_not_take_each_others_interrupt_away),
     };
 
     return cmocka_run_group_tests(tests, test_machine_up, test_machine_down);
