@@ -127,6 +127,7 @@ static void test_loop_back_keeps_the_other_side_out_and_lets_it_in_afterwards(vo
 static void test_reset_of_a_full_port_lets_input_in(void **state)
 {
     (void)state;
+    bql_assert_locked();
     receive("x");
     accepted = 0;
     serial_reset(serial);
