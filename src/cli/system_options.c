@@ -71,7 +71,7 @@ static const struct description {
     {"-h", NULL, OPT_HELP, "this text"},
     {"-help", NULL, OPT_HELP, "this text"},
     {"-version", NULL, OPT_VERSION, "the version"},
-    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc; hpet=on|off, acpi=on|off"},
+    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc or q35; hpet=on|off, acpi=on|off"},
     {"-M", "TYPE", OPT_MACHINE, NULL},
     {"-cpu", "MODEL[,+F,-F]", OPT_CPU, "CPU model (-cpu help lists them)"},
     {"-smp", "N[,sockets=,cores=,threads=]", OPT_SMP, "number of CPUs"},
@@ -193,7 +193,9 @@ static bool print_and_end(const struct description *d, const char *value)
         return true;
     case OPT_MACHINE:
         if (help) {
-            puts("machines:\n  pc    i440FX and PIIX3 (default; pc-i440fx-* are the same)");
+            puts("machines:\n"
+                 "  pc    i440FX and PIIX3 (default; pc-i440fx-* are the same)\n"
+                 "  q35   Q35 and ICH9, PCI Express, AHCI (pc-q35-* are the same)");
         }
         return help;
     case OPT_CPU:

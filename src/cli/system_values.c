@@ -78,13 +78,14 @@ static int unknown_key(const char *option, const char *key, const char *const *k
 
 static int machine_type(struct system_command *c, const char *name, struct error *err)
 {
-    static const char *const names[] = {"pc", NULL};
+    static const char *const names[] = {"pc", "q35", NULL};
     if (strcmp(name, "pc") == 0 || strncmp(name, "pc-i440fx", 9) == 0) {
         c->config.type = MACHINE_PC;
         return 0;
     }
     if (strcmp(name, "q35") == 0 || strncmp(name, "pc-q35", 6) == 0) {
-        return error_set(err, ENOTSUP, "machine '%s' is not there yet, only pc", name);
+        c->config.type = MACHINE_Q35;
+        return 0;
     }
     const char *meant = cli_suggest(name, names);
     return meant ? error_set(err, EINVAL, "unknown machine '%s'; did you mean '%s'?", name, meant)

@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "hw/dsdt_pc_aml.h"
+#include "hw/dsdt_q35_aml.h"
 
 #define SCI         9
 #define APIC_AT     0xfee00000
 #define IOAPIC_AT   0xfec00000
 #define HPET_AT     0xfed00000
 #define HEADER_SIZE 36
+#define ECAM_BUS    (UINT64_C(1) << 20) /* bytes of configuration space of a bus */
 
 static void put(struct acpi_image *i, uint64_t value, unsigned size)
 {
@@ -106,14 +108,53 @@ static size_t put_facs(struct acpi_image *i)
     return start;
 }
 
-static size_t put_dsdt(struct acpi_image *i)
+struct dsdt {
+    const uint8_t *aml;
+    size_t len;
+};
+
+static struct dsdt dsdt_of(const struct machine *m)
 {
+    if (m->config.type == MACHINE_Q35) {
+        return (struct dsdt){.aml = dsdt_q35_aml, .len = sizeof(dsdt_q35_aml)};
+    }
+    return (struct dsdt){.aml = dsdt_pc_aml, .len = sizeof(dsdt_pc_aml)};
+}
+
+/* Gives the integer that `name` was declared with in the DSDT, one of four bytes, another
+ * value (ACPI 6.5, 20.2.5.1: NameOp, the name, DWordPrefix, the number). */
+static void set_name(struct acpi_image *i, size_t start, const char *name, uint32_t value)
+{
+    uint8_t declaration[6] = {0x08, 0, 0, 0, 0, 0x0c};
+    memcpy(declaration + 1, name, 4);
+    for (size_t at = start; at + sizeof(declaration) + 4 <= i->len; at++) {
+        if (memcmp(i->data + at, declaration, sizeof(declaration)) == 0) {
+            for (unsigned n = 0; n < 4; n++) {
+                i->data[at + sizeof(declaration) + n] = (uint8_t)(value >> 8 * n);
+            }
+            return;
+        }
+    }
+    assert(0); /* the DSDT and this file do not fit each other */
+}
+
+static size_t put_dsdt(struct acpi_image *i, const struct machine *m, const struct acpi_platform *p)
+{
+    struct dsdt dsdt = dsdt_of(m);
     align(i, 16);
     size_t start = i->len;
-    for (size_t n = 0; n < sizeof(dsdt_pc_aml); n++) {
-        put(i, dsdt_pc_aml[n], 1);
+    for (size_t n = 0; n < dsdt.len; n++) {
+        put(i, dsdt.aml[n], 1);
     }
-    return start; /* its checksum is right already: it does not move inside */
+    if (m->config.type == MACHINE_Q35) {
+        /* Only what lies between RAM and the APICs is in the way of devices. */
+        bool below = p->ecam_at >= m->low_ram && p->ecam_at + p->ecam_size <= IOAPIC_AT;
+        set_name(i, start, "TOLM", (uint32_t)m->low_ram);
+        set_name(i, start, "ECMB", below ? (uint32_t)p->ecam_at : 0);
+        set_name(i, start, "ECML", below ? (uint32_t)p->ecam_size : 0);
+        note_sum(i, start + 9, start, dsdt.len);
+    }
+    return start;
 }
 
 enum fadt_flags {
@@ -124,7 +165,8 @@ enum fadt_flags {
     FADT_RESET_REG = 1 << 10,
 };
 
-static size_t put_fadt(struct acpi_image *i, const struct acpi_ports *p, size_t facs, size_t dsdt)
+static size_t put_fadt(struct acpi_image *i, const struct acpi_platform *p, size_t facs,
+                       size_t dsdt)
 {
     size_t start = table_begin(i, "FACP", 3);
     put_pointer(i, facs, 4);
@@ -144,7 +186,7 @@ static size_t put_fadt(struct acpi_image *i, const struct acpi_ports *p, size_t 
     put(i, p->gpe_base, 4);
     put(i, 0, 4);
     put(i, 4 | 2 << 8 | 4 << 24, 4); /* lengths: event, control, no PM2, timer */
-    put(i, 4, 1);                    /* GPE0 */
+    put(i, p->gpe_bytes, 1);         /* GPE0 */
     put(i, 0, 3);
     put(i, 0xfff, 2); /* no C2 */
     put(i, 0xfff, 2); /* no C3 */
@@ -167,7 +209,7 @@ static size_t put_fadt(struct acpi_image *i, const struct acpi_ports *p, size_t 
     put_port(i, (uint16_t)(p->pm_base + 4), 16, 2);
     put_zeros(i, 24);
     put_port(i, (uint16_t)(p->pm_base + 8), 32, 3);
-    put_port(i, p->gpe_base, 32, 1);
+    put_port(i, p->gpe_base, (uint8_t)(8 * p->gpe_bytes), 1);
     put_zeros(i, 12);
     table_end(i, start);
     return start;
@@ -244,6 +286,21 @@ static size_t put_hpet(struct acpi_image *i)
     return start;
 }
 
+/* Configuration space in memory, of one segment whose buses begin at 0 (PCI Firmware
+ * Specification 3.2, 4.1.2). */
+static size_t put_mcfg(struct acpi_image *i, const struct acpi_platform *p)
+{
+    size_t start = table_begin(i, "MCFG", 1);
+    put(i, 0, 8);
+    put(i, p->ecam_at, 8);
+    put(i, 0, 2);
+    put(i, 0, 1);
+    put(i, p->ecam_size / ECAM_BUS - 1, 1);
+    put(i, 0, 4);
+    table_end(i, start);
+    return start;
+}
+
 static void put_root(struct acpi_image *i, const char *signature, unsigned size,
                      const size_t *tables, unsigned count)
 {
@@ -278,22 +335,25 @@ static void link_rsdp(struct acpi_image *i, size_t rsdt, size_t xsdt)
     note_sum(i, 32, 0, 36);
 }
 
-int acpi_build(struct acpi_image *image, const struct machine *m, const struct acpi_ports *ports,
-               struct error *err)
+int acpi_build(struct acpi_image *image, const struct machine *m,
+               const struct acpi_platform *platform, struct error *err)
 {
-    size_t tables[3];
+    size_t tables[4];
     unsigned count = 0;
-    if (sizeof(dsdt_pc_aml) + 2048 + 16UL * m->config.cpus > sizeof(image->data)) {
+    if (dsdt_of(m).len + 2048 + 16UL * m->config.cpus > sizeof(image->data)) {
         return error_set(err, E2BIG, "ACPI tables: too many CPUs (%u)", m->config.cpus);
     }
     *image = (struct acpi_image){.len = 0};
     put_rsdp(image);
     size_t facs = put_facs(image);
-    size_t dsdt = put_dsdt(image);
-    tables[count++] = put_fadt(image, ports, facs, dsdt);
+    size_t dsdt = put_dsdt(image, m, platform);
+    tables[count++] = put_fadt(image, platform, facs, dsdt);
     tables[count++] = put_madt(image, m);
     if (m->config.hpet) {
         tables[count++] = put_hpet(image);
+    }
+    if (platform->ecam_size) {
+        tables[count++] = put_mcfg(image, platform);
     }
     size_t rsdt = (image->len + 15) / 16 * 16;
     put_root(image, "RSDT", 4, tables, count);

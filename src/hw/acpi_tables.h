@@ -34,17 +34,19 @@ struct acpi_image {
     unsigned sum_count;
 };
 
-/* Ports of power management, which hw/pc.c hands to the device too. */
-struct acpi_ports {
+/* Where the machine's chipset has what tables tell of. */
+struct acpi_platform {
     uint16_t pm_base; /* event block; control + 4, timer + 8 */
     uint16_t gpe_base;
+    uint8_t gpe_bytes;
     uint16_t smi_cmd;
     uint8_t acpi_enable, acpi_disable;
+    uint64_t ecam_at, ecam_size; /* configuration space in memory; size 0: it is not there */
 };
 
 /* Builds the tables of `m`; the RSDP is at offset 0. */
 NODISCARD int acpi_build(struct acpi_image *image, const struct machine *m,
-                         const struct acpi_ports *ports, struct error *err);
+                         const struct acpi_platform *platform, struct error *err);
 
 /* Applies the fixups for an image at `base`, then the sums. */
 void acpi_relocate(struct acpi_image *image, uint64_t base);

@@ -10,6 +10,7 @@
 
 #include "hw/boot_internal.h"
 #include "hw/file.h"
+#include "hw/q35.h"
 
 #define FILE_MAX    (1UL << 30)
 #define ELF_CMDLINE 4095 /* characters: what a guest's page has room for */
@@ -19,6 +20,8 @@
 struct boot_map boot_map_of(const struct machine *m)
 {
     struct boot_map map = {.count = 0};
+    bool ecam = m->config.type == MACHINE_Q35;
+    uint64_t ecam_end = Q35_ECAM_AT + (ecam ? Q35_ECAM_SIZE : 0);
     const struct {
         uint64_t start, end;
         enum boot_map_type type;
@@ -27,6 +30,7 @@ struct boot_map boot_map_of(const struct machine *m)
         {BOOT_LOW_END, 0xa0000, BOOT_MAP_RESERVED},
         {0xe0000, MIB, BOOT_MAP_RESERVED},
         {MIB, m->low_ram, BOOT_MAP_RAM},
+        {Q35_ECAM_AT, ecam_end, BOOT_MAP_RESERVED},
         {0xfec00000, 0xfec01000, BOOT_MAP_RESERVED},
         {0xfee00000, 0xfee01000, BOOT_MAP_RESERVED},
         {1UL << 32, (1UL << 32) + m->high_ram, BOOT_MAP_RAM},

@@ -21,7 +21,8 @@ enum dma { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE 
 struct OWNED_BY(holder of the bql) item {
     uint8_t *data;
     size_t size;
-    void (*written)(void *opaque, const void *data); /* NULL: read-only */
+    void (*written)(void *opaque, const void *data);        /* NULL: read-only */
+    void (*fill)(void *opaque, uint8_t *data, size_t size); /* NULL: stays as it is */
     void *opaque;
 };
 
@@ -143,10 +144,28 @@ int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, size_t
     return fw_cfg_add_writable_file(f, name, data, size, NULL, NULL, err);
 }
 
+void fw_cfg_refill_file(struct fw_cfg *f, const char *name,
+                        void (*fill)(void *opaque, uint8_t *data, size_t size), void *opaque)
+{
+    const struct file_entry *entry = (const void *)(f->low[FW_CFG_FILE_DIR].data + 4);
+
+    for (unsigned n = 0; n < f->files; n++) {
+        if (strcmp(entry[n].name, name) == 0) {
+            f->low[FILE_FIRST + n].fill = fill;
+            f->low[FILE_FIRST + n].opaque = opaque;
+        }
+    }
+}
+
 static void select_item(struct fw_cfg *f, uint16_t key) REQUIRES(bql)
 {
+    const struct item *item = find(f, key);
+
     f->selected = key;
     f->offset = 0;
+    if (item && item->fill) {
+        item->fill(item->opaque, item->data, item->size);
+    }
 }
 
 /* Bytes of the selected item from the offset on. */

@@ -52,5 +52,10 @@ NODISCARD int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *da
 NODISCARD int fw_cfg_add_writable_file(struct fw_cfg *f, const char *name, const void *data,
                                        size_t size, void (*written)(void *opaque, const void *data),
                                        void *opaque, struct error *err) REQUIRES(bql);
+/* From now on the contents of the file `name` are made anew whenever the guest selects
+ * it, by `fill` with the BQL: `size` bytes, which are what they were before. */
+void fw_cfg_refill_file(struct fw_cfg *f, const char *name,
+                        void (*fill)(void *opaque, uint8_t *data, size_t size), void *opaque)
+    REQUIRES(bql);
 
 #endif

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/lapic.h"
 #include "hw/pam.h"
 #include "hw/pci_host.h"
 
@@ -21,31 +20,11 @@ struct i440fx {
     struct pci_bus bus;
     struct pci_host host;
     struct pam pam;
-    struct lapic_set *lapics IMMUTABLE_AFTER_INIT;
 };
 
 static struct i440fx *i440fx_of(struct pci_device *d)
 {
     return (struct i440fx *)(void *)((char *)d - offsetof(struct i440fx, device));
-}
-
-/* A message is a write; those to the APICs' addresses are interrupts. Others go to RAM
- * or nowhere: who sends may hold locks that no other device must see. */
-static void send_message(void *opaque, uint64_t addr, uint32_t data)
-{
-    struct i440fx *f = opaque;
-    uint64_t len = sizeof(data);
-    void *host;
-
-    if ((addr & ~UINT64_C(0xfffff)) == LAPIC_BASE) {
-        lapic_set_msi(f->lapics, addr, data);
-        return;
-    }
-    host = address_space_map(f->bus.machine->memory_as, addr, &len, true);
-    if (host) {
-        memcpy(host, &data, len);
-        address_space_unmap(f->bus.machine->memory_as, host, len, true, len);
-    }
 }
 
 static void config_written(struct pci_device *d, unsigned offset, unsigned size)
@@ -117,13 +96,10 @@ int i440fx_new(struct machine *m, struct lapic_set *lapics, struct i440fx **out,
     if (!f) {
         return error_set(err, ENOMEM, "i440fx: out of memory");
     }
-    f->lapics = lapics;
     pci_bus_init(&f->bus, m, false);
     f->bus.map_pin = map_pin;
     f->bus.set_pirq = set_pirq;
-    f->bus.send = send_message;
-    f->bus.send_opaque = f;
-    pci_host_init(&f->host, &f->bus);
+    pci_host_init(&f->host, &f->bus, lapics);
     m->pci = &f->bus;
     *out = f;
     ret = pam_init(&f->pam, &f->bus, err);

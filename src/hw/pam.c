@@ -10,6 +10,7 @@
 #define BIOS_SIZE     0x10000u
 #define VGA           0xa0000u
 #define VGA_SIZE      0x20000u
+#define TSEG_SIZE     0x100000u /* until it is set */
 #define PAM_READ      1u
 #define PAM_WRITE     2u
 #define SMRAM_ENABLED 0x08u
@@ -56,6 +57,21 @@ void pam_set_smram(struct pam *p, uint8_t control)
     memory_transaction_commit();
 }
 
+void pam_set_tseg(struct pam *p, uint64_t at, uint64_t size)
+{
+    memory_transaction_begin();
+    if (size) {
+        memory_region_set_address(&p->tseg_hidden, at);
+        memory_region_set_size(&p->tseg_hidden, size);
+        memory_region_set_address(&p->tseg, at);
+        memory_region_set_alias_offset(&p->tseg, at);
+        memory_region_set_size(&p->tseg, size);
+    }
+    memory_region_set_enabled(&p->tseg_hidden, size);
+    memory_region_set_enabled(&p->tseg, size);
+    memory_transaction_commit();
+}
+
 int pam_init(struct pam *p, struct pci_bus *bus, struct error *err)
 {
     static const uint8_t none[PAM_REGS];
@@ -79,6 +95,13 @@ int pam_init(struct pam *p, struct pci_bus *bus, struct error *err)
     memory_region_add(&p->smram_root, 0, &p->smram_memory, 0);
     memory_region_init_alias(&p->smram, "smram", &m->ram, VGA, VGA_SIZE);
     memory_region_add(&p->smram_root, VGA, &p->smram, 1);
+    memory_region_init_io(&p->tseg_hidden, &nobody_ops, p, "tseg-hidden", TSEG_SIZE);
+    memory_region_set_lockless(&p->tseg_hidden);
+    memory_region_set_enabled(&p->tseg_hidden, false);
+    memory_region_add(&m->memory, 0, &p->tseg_hidden, 1);
+    memory_region_init_alias(&p->tseg, "tseg", &m->ram, 0, TSEG_SIZE);
+    memory_region_set_enabled(&p->tseg, false);
+    memory_region_add(&p->smram_root, 0, &p->tseg, 1);
     pam_set(p, none);
     pam_set_smram(p, 0);
     return address_space_new(&m->smram_as, "smram", &p->smram_root, err);
@@ -90,6 +113,8 @@ void pam_cleanup(struct pam *p, struct machine *m)
         address_space_free(m->smram_as);
         m->smram_as = NULL;
     }
+    memory_region_destroy(&p->tseg);
+    memory_region_destroy(&p->tseg_hidden);
     memory_region_destroy(&p->smram);
     memory_region_destroy(&p->smram_memory);
     memory_region_destroy(&p->smram_root);

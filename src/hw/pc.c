@@ -8,25 +8,30 @@
 #include "hw/boot_direct.h"
 #include "hw/pc_internal.h"
 #include "hw/pflash.h"
-#include "hw/piix3.h"
 
 #define LOW_RAM_MAX 0xc0000000UL
 #define HIGH_RAM_AT (1UL << 32)
-
-const struct acpi_ports pc_acpi_ports = {.pm_base = 0x600,
-                                         .gpe_base = 0xafe0,
-                                         .smi_cmd = 0xb2,
-                                         .acpi_enable = ACPI_PM_ENABLE,
-                                         .acpi_disable = ACPI_PM_DISABLE};
+/* On q35 configuration space takes the last 256 MiB of that; what has more RAM than the
+ * rest gets a hole of 2 GiB. */
+#define Q35_LOW_RAM_MAX 0xb0000000UL
+#define Q35_LOW_RAM     0x80000000UL
 
 /* For the hooks of machine_run, which get the machine only. */
 static struct pc *the_pc IMMUTABLE_AFTER_INIT;
+
+static uint64_t low_ram_of(const struct machine_config *c)
+{
+    if (c->type == MACHINE_Q35) {
+        return c->ram_size < Q35_LOW_RAM_MAX ? c->ram_size : Q35_LOW_RAM;
+    }
+    return c->ram_size < LOW_RAM_MAX ? c->ram_size : LOW_RAM_MAX;
+}
 
 int pc_make_memory(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->machine;
     uint64_t size = m->config.ram_size;
-    m->low_ram = size < LOW_RAM_MAX ? size : LOW_RAM_MAX;
+    m->low_ram = low_ram_of(&m->config);
     m->high_ram = size - m->low_ram;
     memory_region_init(&m->memory, "memory", UINT64_MAX);
     memory_region_init(&m->io, "io", 0x10000);
@@ -84,7 +89,7 @@ static void power_button(struct machine *m)
 {
     (void)m;
     bql_assert_locked();
-    acpi_pm_power_button(piix3_acpi(the_pc->south));
+    acpi_pm_power_button(the_pc->acpi);
 }
 
 const struct machine_hooks pc_hooks = {.boot = boot, .power_button = power_button};

@@ -7,7 +7,6 @@
 #include "hw/boot_direct.h"
 #include "hw/pc_internal.h"
 #include "hw/pci.h"
-#include "hw/piix3.h"
 #include "x86sys/machine.h"
 
 /* Direct boot: our own tables take the place of the firmware's. */
@@ -17,7 +16,8 @@ static int make_tables(struct pc *pc, struct error *err) REQUIRES(bql)
     if (!image) {
         return error_set(err, ENOMEM, "ACPI tables: out of memory");
     }
-    int rc = acpi_build(image, pc->machine, &pc_acpi_ports, err);
+    struct acpi_platform platform = pc_acpi_platform(pc, true);
+    int rc = acpi_build(image, pc->machine, &platform, err);
     if (rc == 0) {
         rc = memory_region_init_rom(&pc->firmware, "acpi", ACPI_ROM_SIZE, err);
     }
@@ -68,7 +68,7 @@ void pc_boot(struct pc *pc)
     if (!pc->direct) {
         return;
     }
-    piix3_set_up(pc->south, pc_acpi_ports.pm_base);
+    pc_set_up_chipset(pc);
     boot_direct_place(pc->direct, pc->machine, &state);
     if (run_on_cpu_bql(pc->machine->cpus[0], set_boot_state, &state)) {
         abort(); /* it can fail for want of memory only, and what waits needs none */

@@ -15,11 +15,10 @@
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
 #include "hw/pc_internal.h"
-#include "hw/piix3.h"
 #include "hw/port92.h"
+#include "hw/q35.h"
 #include "hw/rtc.h"
 #include "hw/serial.h"
-#include "x86sys/interrupt.h"
 
 #define IOAPIC_AT     0xfec00000
 #define ISA_TIMER     0
@@ -56,24 +55,6 @@ int pc_make_interrupts(struct pc *pc, struct error *err)
         m->isa_irq[n] = (struct irq){.set = set_isa_irq, .opaque = pc, .n = n};
     }
     return 0;
-}
-
-/* Management interrupts go to the first CPU, whose firmware handles them. */
-static void set_smi(void *opaque, unsigned n, bool level)
-{
-    const struct machine *m = opaque;
-    (void)n;
-    if (level) {
-        sys_cpu_interrupt(m->cpus[0], SYS_INT_SMI, 0);
-    }
-}
-
-static int make_pci(struct pc *pc, struct error *err) REQUIRES(bql)
-{
-    struct machine *m = pc->machine;
-    struct irq smi = {.set = set_smi, .opaque = m};
-    int rc = i440fx_new(m, pc->lapics, &pc->host, err);
-    return rc ? rc : piix3_new(m, smi, &pc->south, err);
 }
 
 static void send_message(void *opaque, uint64_t addr, uint32_t data)
@@ -201,9 +182,10 @@ static int register_resets(const struct pc *pc, struct error *err) REQUIRES(bql)
         void *opaque;
     } all[] = {
         {i8259_reset, pc->pic},        {ioapic_reset, pc->ioapic},    {i440fx_reset, pc->host},
-        {hpet_reset, pc->hpet},        {i8254_reset, pc->pit},        {rtc_reset, pc->rtc},
-        {i8042_reset, pc->keyboard},   {fw_cfg_reset, m->fw_cfg},     {serial_reset, pc->serial[0]},
-        {serial_reset, pc->serial[1]}, {serial_reset, pc->serial[2]}, {serial_reset, pc->serial[3]},
+        {q35_reset, pc->mch},          {hpet_reset, pc->hpet},        {i8254_reset, pc->pit},
+        {rtc_reset, pc->rtc},          {i8042_reset, pc->keyboard},   {fw_cfg_reset, m->fw_cfg},
+        {serial_reset, pc->serial[0]}, {serial_reset, pc->serial[1]}, {serial_reset, pc->serial[2]},
+        {serial_reset, pc->serial[3]},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (all[i].opaque && machine_on_reset(m, all[i].fn, all[i].opaque)) {
@@ -215,7 +197,7 @@ static int register_resets(const struct pc *pc, struct error *err) REQUIRES(bql)
 
 int pc_make_devices(struct pc *pc, const struct pc_lines *lines, struct error *err)
 {
-    int rc = make_pci(pc, err);
+    int rc = pc_make_chipset(pc, err);
     if (rc == 0) {
         rc = make_timers(pc, err);
     }
@@ -246,7 +228,5 @@ void pc_free_devices(struct pc *pc)
     if (pc->hpet) {
         hpet_free(pc->hpet);
     }
-    if (pc->host) {
-        i440fx_free(pc->host);
-    }
+    pc_free_chipset(pc);
 }

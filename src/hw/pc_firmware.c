@@ -63,26 +63,69 @@ static size_t fill_loader(struct loader_entry *e, const struct acpi_image *image
     return n;
 }
 
+/* The tables as the chipset is now, and how to place them. Firmware reads them when it
+ * has placed the chipset's parts; if it left some out, what is left is shorter. */
+static int build(const struct pc *pc, bool planned, struct acpi_image *image,
+                 struct loader_entry *loader, size_t *commands, struct error *err) REQUIRES(bql)
+{
+    struct acpi_platform platform = pc_acpi_platform(pc, planned);
+    int rc = acpi_build(image, pc->machine, &platform, err);
+    *commands = rc == 0 ? fill_loader(loader, image) : 0;
+    return rc;
+}
+
+struct built {
+    struct acpi_image image;
+    struct loader_entry loader[COMMAND_MAX];
+};
+
+static void refill(const struct pc *pc, bool tables, uint8_t *data, size_t size) REQUIRES(bql)
+{
+    struct built *built = calloc(1, sizeof(*built));
+    size_t commands;
+    if (built && build(pc, false, &built->image, built->loader, &commands, NULL) == 0) {
+        const void *source = tables ? (const void *)built->image.data : built->loader;
+        size_t len = tables ? built->image.len : commands * sizeof(built->loader[0]);
+        len = len < size ? len : size;
+        memcpy(data, source, len);
+        memset(data + len, 0, size - len); /* as commands: none */
+    }
+    free(built);
+}
+
+static void refill_tables(void *opaque, uint8_t *data, size_t size)
+{
+    bql_assert_locked();
+    refill(opaque, true, data, size);
+}
+
+static void refill_loader(void *opaque, uint8_t *data, size_t size)
+{
+    bql_assert_locked();
+    refill(opaque, false, data, size);
+}
+
 static int add_tables(struct pc *pc, struct error *err) REQUIRES(bql)
 {
     struct fw_cfg *f = pc->machine->fw_cfg;
-    struct acpi_image *image = malloc(sizeof(*image));
-    struct loader_entry *loader = calloc(COMMAND_MAX, sizeof(*loader));
-    int rc = -ENOMEM;
-    if (!image || !loader) {
-        (void)error_set(err, ENOMEM, "ACPI tables: out of memory");
-    } else {
-        rc = acpi_build(image, pc->machine, &pc_acpi_ports, err);
+    struct built *built = calloc(1, sizeof(*built));
+    size_t commands;
+    if (!built) {
+        return error_set(err, ENOMEM, "ACPI tables: out of memory");
+    }
+    int rc = build(pc, true, &built->image, built->loader, &commands, err);
+    if (rc == 0) {
+        rc = fw_cfg_add_file(f, TABLES_FILE, built->image.data, built->image.len, err);
     }
     if (rc == 0) {
-        rc = fw_cfg_add_file(f, TABLES_FILE, image->data, image->len, err);
+        rc = fw_cfg_add_file(f, LOADER_FILE, built->loader, commands * sizeof(built->loader[0]),
+                             err);
     }
     if (rc == 0) {
-        size_t n = fill_loader(loader, image);
-        rc = fw_cfg_add_file(f, LOADER_FILE, loader, n * sizeof(*loader), err);
+        fw_cfg_refill_file(f, TABLES_FILE, refill_tables, pc);
+        fw_cfg_refill_file(f, LOADER_FILE, refill_loader, pc);
     }
-    free(image);
-    free(loader);
+    free(built);
     return rc;
 }
 

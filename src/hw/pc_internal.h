@@ -10,6 +10,7 @@ struct acpi_pm;
 struct boot_direct;
 struct hpet;
 struct i440fx;
+struct ich9;
 struct i8042;
 struct i8254;
 struct i8259;
@@ -17,6 +18,7 @@ struct ioapic;
 struct lapic_set;
 struct pflash;
 struct piix3;
+struct q35;
 struct rtc;
 struct serial;
 
@@ -30,8 +32,11 @@ struct pc {
     struct i8259 *pic IMMUTABLE_AFTER_INIT;
     struct ioapic *ioapic IMMUTABLE_AFTER_INIT;
     struct lapic_set *lapics IMMUTABLE_AFTER_INIT;
-    struct i440fx *host IMMUTABLE_AFTER_INIT;
+    struct i440fx *host IMMUTABLE_AFTER_INIT; /* machine "pc" */
     struct piix3 *south IMMUTABLE_AFTER_INIT;
+    struct q35 *mch IMMUTABLE_AFTER_INIT; /* machine "q35" */
+    struct ich9 *lpc IMMUTABLE_AFTER_INIT;
+    struct acpi_pm *acpi IMMUTABLE_AFTER_INIT;
     struct hpet *hpet IMMUTABLE_AFTER_INIT;
     struct i8254 *pit IMMUTABLE_AFTER_INIT;
     struct rtc *rtc IMMUTABLE_AFTER_INIT;
@@ -40,8 +45,6 @@ struct pc {
     struct irq_or serial_irq[2];                     /* of ports 0 and 2, and of 1 and 3 */
     struct boot_direct *direct IMMUTABLE_AFTER_INIT; /* NULL: firmware starts */
 };
-
-extern const struct acpi_ports pc_acpi_ports;
 
 /* Each leaves what it has made in *pc, where pc_free finds it. In this order. */
 NODISCARD int pc_make_memory(struct pc *pc, struct error *err) REQUIRES(bql);
@@ -56,6 +59,14 @@ NODISCARD int pc_make_boot(struct pc *pc, struct error *err) REQUIRES(bql);
 NODISCARD int pc_make_flash(struct pc *pc, struct error *err) REQUIRES(bql);
 NODISCARD int pc_load_firmware(struct pc *pc, struct error *err) REQUIRES(bql);
 void pc_map_low_firmware(struct pc *pc, struct memory_region *top, uint64_t size) REQUIRES(bql);
+
+/* The chipset of the machine's type (pc_chipset.c). Set up: what firmware does, for
+ * boot without it, after reset. */
+NODISCARD int pc_make_chipset(struct pc *pc, struct error *err) REQUIRES(bql);
+void pc_free_chipset(struct pc *pc) REQUIRES(bql);
+void pc_set_up_chipset(struct pc *pc) REQUIRES(bql);
+/* Where it has what ACPI tables tell of: now, or as it is `planned` to be. */
+struct acpi_platform pc_acpi_platform(const struct pc *pc, bool planned) REQUIRES(bql);
 
 void pc_free_devices(struct pc *pc) REQUIRES(bql);
 void pc_free_cpus(struct pc *pc) REQUIRES(bql);

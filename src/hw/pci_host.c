@@ -3,6 +3,10 @@
  * accesses of one byte. */
 #include "hw/pci_host.h"
 
+#include <string.h>
+
+#include "hw/lapic.h"
+
 #define ADDRESS_PORT 0xcf8
 #define ENABLE       0x80000000u
 #define RESET_OFFSET 1
@@ -70,9 +74,32 @@ static const struct memory_ops address_ops = {
 static const struct memory_ops data_ops = {
     .read = data_read, .write = data_write, .min_size = 1, .max_size = 4};
 
-void pci_host_init(struct pci_host *h, struct pci_bus *bus)
+/* A message is a write; those to the APICs' addresses are interrupts. Others go to RAM
+ * or nowhere: who sends may hold locks that no other device must see. */
+static void send_message(void *opaque, uint64_t addr, uint32_t data)
+{
+    struct pci_host *h = opaque;
+    struct address_space *as = h->bus->machine->memory_as;
+    uint64_t len = sizeof(data);
+    void *host;
+
+    if ((addr & ~UINT64_C(0xfffff)) == LAPIC_BASE) {
+        lapic_set_msi(h->lapics, addr, data);
+        return;
+    }
+    host = address_space_map(as, addr, &len, true);
+    if (host) {
+        memcpy(host, &data, len);
+        address_space_unmap(as, host, len, true, len);
+    }
+}
+
+void pci_host_init(struct pci_host *h, struct pci_bus *bus, struct lapic_set *lapics)
 {
     h->bus = bus;
+    h->lapics = lapics;
+    bus->send = send_message;
+    bus->send_opaque = h;
     memory_region_init_io(&h->address_region, &address_ops, h, "pci-address", 4);
     memory_region_add(&bus->machine->io, ADDRESS_PORT, &h->address_region, 0);
     memory_region_init_io(&h->data_region, &data_ops, h, "pci-data", 4);

@@ -236,10 +236,10 @@ static void test_acpi_tables_link_up_and_add_up(void **state)
 {
     static struct acpi_image image;
     static const struct machine m = {.config = {.cpus = 4, .hpet = true}};
-    const struct acpi_ports ports = {.pm_base = 0x600};
+    const struct acpi_platform platform = {.pm_base = 0x600};
     struct error err = {.text = ""};
     (void)state;
-    assert_int_equal(acpi_build(&image, &m, &ports, &err), 0);
+    assert_int_equal(acpi_build(&image, &m, &platform, &err), 0);
     acpi_relocate(&image, ACPI_ROM_AT);
     assert_memory_equal(image.data, "RSD PTR ", 8);
     assert_int_equal(sum(image.data, 20), 0);
@@ -261,6 +261,56 @@ static void test_acpi_tables_link_up_and_add_up(void **state)
     assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
 }
 
+static const uint8_t *find_table(const struct acpi_image *image, const char *name)
+{
+    const uint8_t *rsdt = image->data + (get32(image->data + 16) - ACPI_ROM_AT);
+    for (uint32_t at = 36; at < get32(rsdt + 4); at += 4) {
+        const uint8_t *t = image->data + (get32(rsdt + at) - ACPI_ROM_AT);
+        if (memcmp(t, name, 4) == 0) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static void test_q35_tables_tell_where_configuration_space_lies(void **state)
+{
+    static struct acpi_image image;
+    static const struct machine m = {.config = {.type = MACHINE_Q35, .cpus = 1},
+                                     .low_ram = 0x12340000};
+    struct acpi_platform platform = {
+        .pm_base = 0x600, .gpe_bytes = 16, .ecam_at = 0xe0000000, .ecam_size = 64 << 20};
+    struct error err = {.text = ""};
+    (void)state;
+    assert_int_equal(acpi_build(&image, &m, &platform, &err), 0);
+    acpi_relocate(&image, ACPI_ROM_AT);
+    const uint8_t *mcfg = find_table(&image, "MCFG");
+    assert_non_null(mcfg);
+    assert_int_equal(sum(mcfg, get32(mcfg + 4)), 0);
+    assert_int_equal(get32(mcfg + 44), 0xe0000000);
+    assert_int_equal(mcfg[54], 0);
+    assert_int_equal(mcfg[55], 63);
+    const uint8_t *fadt = find_table(&image, "FACP");
+    assert_int_equal(fadt[92], 16);
+    const uint8_t *dsdt = image.data + (get32(fadt + 40) - ACPI_ROM_AT);
+    assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
+    /* Names of the DSDT in their order, each with a number of four bytes. */
+    assert_memory_equal(dsdt + 36, "\x08TOLM\x0c\x00\x00\x34\x12", 10);
+    assert_memory_equal(dsdt + 46,
+                        "\x08"
+                        "ECMB\x0c\x00\x00\x00\xe0",
+                        10);
+    assert_memory_equal(dsdt + 56,
+                        "\x08"
+                        "ECML\x0c\x00\x00\x00\x04",
+                        10);
+
+    platform.ecam_size = 0;
+    assert_int_equal(acpi_build(&image, &m, &platform, &err), 0);
+    acpi_relocate(&image, ACPI_ROM_AT);
+    assert_null(find_table(&image, "MCFG"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_a_multiboot_header_with_addresses_is_a_segment),
         cmocka_unit_test(test_a_multiboot_header_that_asks_for_more_is_refused),
         cmocka_unit_test(test_acpi_tables_link_up_and_add_up),
+        cmocka_unit_test(test_q35_tables_tell_where_configuration_space_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
