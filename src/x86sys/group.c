@@ -27,7 +27,7 @@ struct group {
 
 static unsigned in_memory(uint16_t gprs)
 {
-    return (gprs >> X86_R13 & 1u) + (gprs >> X86_R14 & 1u) + (gprs >> X86_R15 & 1u);
+    return (unsigned)__builtin_popcount(gprs & SYS_GPRS_IN_MEMORY);
 }
 
 /* Leaves S0 alone. */

@@ -1,5 +1,5 @@
 /* Data instructions: the guest's own, with registers renamed and the memory operand
- * behind S0. What the guest keeps in memory (R13, R14, R15) is loaded into scratch
+ * behind S0. What the guest keeps in memory (SYS_GPRS_IN_MEMORY) is loaded into scratch
  * before and stored back behind; a third such register, or one that AH..BH forces
  * to be among the first eight, is borrowed from the guest meanwhile. */
 #include "x86sys/lower_data.h"

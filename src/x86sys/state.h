@@ -3,8 +3,9 @@
  *
  * While guest code runs, the host's GS base points to this struct, the host's
  * RSP is the thread's C stack, and guest registers are where sys_host_reg says:
- * RAX, RCX, RDX, RBX, RBP, RSI, RDI, R8 to R12 in the host registers of the
- * same names, RSP in the host's R15; R13, R14 and R15 stay in gpr[] here.
+ * RAX, RCX, RDX, RBX, RBP, RSI, RDI, R8, R9, R10 and R12 in the host registers of
+ * the same names, R13 in the host's R11, RSP in R15; R11, R14 and R15 stay in gpr[]
+ * here.
  * The host's R13 and R14 are scratch. Arithmetic flags and DF are in RFLAGS,
  * except where translation knows them dead or has put them into `flags`.
  * x87 and vector state is in the host's registers while `vec_live`.

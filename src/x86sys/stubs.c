@@ -22,9 +22,9 @@ struct sys_stubs sys_stubs IMMUTABLE_AFTER_INIT;
 
 #define OFF(field) offsetof(struct sys_cpu, field)
 
-/* Guest registers that C does not preserve. */
+/* Guest registers in host registers that C does not preserve. */
 static const uint8_t volatile_regs[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI,
-                                        X86_R8,  X86_R9,  X86_R10, X86_R11};
+                                        X86_R8,  X86_R9,  X86_R10, X86_R13};
 
 static void bytes2(struct emit *e, uint8_t a, uint8_t b)
 {
@@ -40,22 +40,26 @@ static void bytes3(struct emit *e, uint8_t a, uint8_t b, uint8_t c)
 
 static void store_all(struct emit *e)
 {
-    for (unsigned r = 0; r < X86_R13; r++) {
-        emit_store_state(e, OFF(gpr) + 8UL * r, sys_host_reg((uint8_t)r));
+    for (uint8_t r = 0; r < X86_GPRS; r++) {
+        if (sys_host_reg(r) != X86_NONE) {
+            emit_store_state(e, OFF(gpr) + 8UL * r, sys_host_reg(r));
+        }
     }
 }
 
 static void load_all(struct emit *e)
 {
-    for (unsigned r = 0; r < X86_R13; r++) {
-        emit_load_state(e, sys_host_reg((uint8_t)r), OFF(gpr) + 8UL * r);
+    for (uint8_t r = 0; r < X86_GPRS; r++) {
+        if (sys_host_reg(r) != X86_NONE) {
+            emit_load_state(e, sys_host_reg(r), OFF(gpr) + 8UL * r);
+        }
     }
 }
 
 static void load_volatile(struct emit *e)
 {
     for (size_t i = 0; i < sizeof(volatile_regs); i++) {
-        emit_load_state(e, volatile_regs[i], OFF(gpr) + 8UL * volatile_regs[i]);
+        emit_load_state(e, sys_host_reg(volatile_regs[i]), OFF(gpr) + 8UL * volatile_regs[i]);
     }
 }
 

@@ -22,11 +22,26 @@
 #define SYS_HOST_S1  X86_R14 /* scratch */
 #define SYS_HOST_RSP X86_R15 /* the guest's RSP */
 
-/* Where a guest GPR is while guest code runs: a host register, or X86_NONE for
- * R13, R14, R15, which stay in cpu->gpr[]. */
+/* Guest GPRs that stay in cpu->gpr[], as bits: those that compilers take last, and so
+ * use least. */
+#define SYS_GPRS_IN_MEMORY (1u << X86_R11 | 1u << X86_R14 | 1u << X86_R15)
+
+/* Where a guest GPR is while guest code runs: a host register, or X86_NONE for those
+ * that stay in memory. R13 has the host's R11, the others that of the same name. */
 static inline uint8_t sys_host_reg(uint8_t guest)
 {
-    return guest == X86_RSP ? SYS_HOST_RSP : guest >= X86_R13 ? X86_NONE : guest;
+    switch (guest) {
+    case X86_RSP:
+        return SYS_HOST_RSP;
+    case X86_R11:
+    case X86_R14:
+    case X86_R15:
+        return X86_NONE;
+    case X86_R13:
+        return X86_R11;
+    default:
+        return guest;
+    }
 }
 
 struct sys_translation;
