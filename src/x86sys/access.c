@@ -191,12 +191,18 @@ bool sys_access_commit(struct sys_cpu *cpu)
 static const struct sys_tlb_entry *hit(const struct sys_cpu *cpu, uint64_t linear, uint32_t size,
                                        uint32_t access)
 {
-    unsigned i = linear >> GUEST_PAGE_BITS & (SYS_TLB_ENTRIES - 1);
-    const struct sys_tlb_entry *e = &cpu->tlb.e[sys_mmu_of(cpu, access)][i];
-    uint64_t tag =
-        atomic_load_explicit(access & SYS_WRITE ? &e->write : &e->read, memory_order_relaxed);
+    const struct sys_tlb_entry *table = cpu->tlb.e[sys_mmu_of(cpu, access)];
 
-    return linear - tag <= GUEST_PAGE_SIZE - size ? e : NULL;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct sys_tlb_entry *e = &table[n ? sys_tlb_victim(linear) : sys_tlb_index(linear)];
+        uint64_t tag =
+            atomic_load_explicit(access & SYS_WRITE ? &e->write : &e->read, memory_order_relaxed);
+
+        if (linear - tag <= GUEST_PAGE_SIZE - size) {
+            return e;
+        }
+    }
+    return NULL;
 }
 
 static uint8_t *hit_host(const struct sys_tlb_entry *e, uint64_t linear)
@@ -306,13 +312,13 @@ void *sys_mem_host(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t
 
 void sys_mem_host_written(struct sys_cpu *cpu, uint64_t linear, uint32_t size)
 {
-    unsigned i = linear >> GUEST_PAGE_BITS & (SYS_TLB_ENTRIES - 1);
     uint64_t tag = linear & ~(GUEST_PAGE_SIZE - 1);
 
     /* Whatever mode it was stored in, the page's entry is still there, for reads at
-     * least. */
-    for (unsigned mmu = 0; mmu < SYS_MMU_MODES; mmu++) {
-        const struct sys_tlb_entry *e = &cpu->tlb.e[mmu][i];
+     * least, or has become a victim. */
+    for (unsigned n = 0; n < 2 * SYS_MMU_MODES; n++) {
+        unsigned i = n % 2 ? sys_tlb_victim(linear) : sys_tlb_index(linear);
+        const struct sys_tlb_entry *e = &cpu->tlb.e[n / 2][i];
 
         if (atomic_load_explicit(&e->read, memory_order_relaxed) == tag) {
             uint64_t page = atomic_load_explicit(&e->ram, memory_order_relaxed);

@@ -87,6 +87,9 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
     begin(cpu, ret, host_flags, false);
     cpu->counts[SYS_COUNT_SLOW]++;
     cpu->commit = 0;
+    if (!cpu->tlb.victim_run) {
+        cpu->tlb.victim_run = SYS_TLB_VICTIM_RUN;
+    }
     if (!sys_slow_check(cpu, &linear, size, access)) {
         return faulted(cpu);
     }

@@ -202,12 +202,114 @@ static uintptr_t emit_leave(struct emit *e, const struct sys_stubs *s, uintptr_t
     return start;
 }
 
+/* rcx op= gs:[rax + field]: a field of the victim. */
+static void rcx_with_victim(struct emit *e, uint8_t opcode, size_t field)
+{
+    struct emit_mem m = {
+        .base = X86_RAX,
+        .index = X86_NONE,
+        .gs = true,
+        .disp = (int64_t)(OFF(tlb.e) + SYS_TLB_ENTRIES * sizeof(struct sys_tlb_entry) + field)};
+    emit_op_mem(e, 0, true, opcode, X86_RCX, &m, 0);
+}
+
+/* jcc forward; land says to where. */
+static uintptr_t jump_ahead(struct emit *e, uint8_t cc)
+{
+    bytes2(e, 0x0f, 0x80 | cc);
+    emit_u32(e, 0);
+    return emit_pc(e) - 4;
+}
+
+static void land(struct emit *e, uintptr_t field)
+{
+    emit_patch_rel32(e, field, emit_pc(e));
+}
+
+/* test r14d, imm32 */
+static void test_s1(struct emit *e, uint32_t bits)
+{
+    bytes3(e, 0x41, 0xf7, 0xc6);
+    emit_u32(e, bits);
+}
+
+/* Returns to the TB if S0 is on a page that is a victim and the access may be made
+ * there. Flags are nothing here: the look-up in line has cost them already. Falls
+ * through with all registers as they were. */
+static void emit_try_victims(struct emit *e)
+{
+    static const uint8_t last_byte[] = {
+        0x41, 0x0f, 0xb7, 0xc6,       /* movzx eax, r14w */
+        0x41, 0x8d, 0x44, 0x05, 0xff, /* lea eax, [r13 + rax - 1] */
+        0x44, 0x31, 0xe8,             /* xor eax, r13d */
+        0x25, 0x00, 0xf0, 0xff, 0xff, /* and eax, -4096 */
+    };
+    static const uint8_t page[] = {
+        0x4c, 0x89, 0xe8,               /* mov rax, r13 */
+        0x48, 0xc1, 0xe8, 12,           /* shr rax, 12 */
+        0x48, 0x89, 0xc1,               /* mov rcx, rax */
+        0x48, 0xc1, 0xe9, SYS_TLB_BITS, /* shr rcx, bits */
+        0x31, 0xc8,                     /* xor eax, ecx */
+        0x25,                           /* and eax, imm32 */
+    };
+    static const uint8_t mode_mask[] = {
+        0xc1, 0xe0, 5,                  /* shl eax, 5 */
+        0xc1, 0xe9, SYS_MODE_MMU_SHIFT, /* shr ecx, shift */
+        0x83, 0xe1, 3,                  /* and ecx, 3 */
+        0x69, 0xc9,                     /* imul ecx, ecx, imm32 */
+    };
+    struct emit_mem mode = emit_gs(OFF(mode)), run = emit_gs(OFF(tlb.victim_run));
+    enum { AE = 3, Z = 4, NZ = 5 };
+    uintptr_t other, crosses, no_tag, enough, write, compare;
+
+    test_s1(e, (uint32_t)SYS_SLOW_SEGMENT << 16);
+    other = jump_ahead(e, NZ);
+    emit_store_state(e, OFF(gpr[X86_RAX]), X86_RAX);
+    emit_store_state(e, OFF(gpr[X86_RCX]), X86_RCX);
+    emit_bytes(e, last_byte, sizeof(last_byte));
+    crosses = jump_ahead(e, NZ);
+    emit_bytes(e, page, sizeof(page));
+    emit_u32(e, SYS_TLB_VICTIMS - 1);
+    emit_op_mem(e, 0, false, 0x8b, X86_RCX, &mode, 0);
+    emit_bytes(e, mode_mask, sizeof(mode_mask));
+    emit_u32(e, sizeof(((struct sys_tlb *)NULL)->e[0]));
+    bytes2(e, 0x01, 0xc8); /* add eax, ecx */
+    emit_mov_reg_reg(e, X86_RCX, SYS_HOST_S0);
+    test_s1(e, (uint32_t)SYS_WRITE << 16);
+    write = jump_ahead(e, NZ);
+    rcx_with_victim(e, 0x2b, offsetof(struct sys_tlb_entry, read));
+    emit_u8(e, 0xe9); /* jmp */
+    emit_u32(e, 0);
+    compare = emit_pc(e) - 4;
+    land(e, write);
+    rcx_with_victim(e, 0x2b, offsetof(struct sys_tlb_entry, write));
+    land(e, compare);
+    bytes3(e, 0x48, 0x81, 0xf9); /* cmp rcx, 4096 */
+    emit_u32(e, GUEST_PAGE_SIZE);
+    no_tag = jump_ahead(e, AE);
+    emit_op_mem(e, 0, false, 0xff, 1, &run, 0); /* dec dword gs:[victim_run] */
+    enough = jump_ahead(e, Z);
+    rcx_with_victim(e, 0x03, offsetof(struct sys_tlb_entry, host));
+    emit_mov_reg_reg(e, SYS_HOST_S0, X86_RCX);
+    bytes3(e, 0x45, 0x31, 0xf6); /* xor r14d, r14d: nothing to commit */
+    emit_load_state(e, X86_RAX, OFF(gpr[X86_RAX]));
+    emit_load_state(e, X86_RCX, OFF(gpr[X86_RCX]));
+    emit_u8(e, 0xc3);
+    land(e, crosses);
+    land(e, no_tag);
+    land(e, enough);
+    emit_load_state(e, X86_RAX, OFF(gpr[X86_RAX]));
+    emit_load_state(e, X86_RCX, OFF(gpr[X86_RCX]));
+    land(e, other);
+}
+
 static uintptr_t emit_slow(struct emit *e, const struct sys_stubs *s, uintptr_t out)
 {
     struct emit_mem flags = {.base = X86_RSP, .index = X86_NONE};
     struct emit_mem ret = {.base = X86_RSP, .index = X86_NONE, .disp = 8};
     struct emit_mem commit = emit_gs(OFF(commit));
     uintptr_t start = emit_pc(e);
+    emit_try_victims(e);
     emit_u8(e, 0x9c); /* pushfq */
     store_all(e);
     before_c(e, s);

@@ -9,11 +9,6 @@
 #include "x86sys/emulate.h"
 #include "x86sys/interrupt.h"
 
-static unsigned index_of(uint64_t linear)
-{
-    return linear >> GUEST_PAGE_BITS & (SYS_TLB_ENTRIES - 1);
-}
-
 static unsigned code_index_of(uint64_t linear)
 {
     return linear >> GUEST_PAGE_BITS & (SYS_TLB_CODE_ENTRIES - 1);
@@ -32,37 +27,66 @@ static void note_large(struct sys_tlb *tlb, uint64_t linear, const struct sys_pa
     }
 }
 
-bool sys_tlb_fill(struct sys_cpu *cpu, enum sys_mmu mmu, uint64_t linear,
-                  const struct sys_page *page, const struct memory_page *mem)
+static void entry_clear(struct sys_tlb_entry *e, unsigned index)
 {
-    unsigned i = index_of(linear);
-    struct sys_tlb_entry *e = &cpu->tlb.e[mmu][i];
-    uint64_t tag = linear & ~(GUEST_PAGE_SIZE - 1);
-    bool writes = mem->writable && page->rights & SYS_PAGE_DIRTY &&
-                  !memory_ram_has_code(mem->ram_addr) &&
-                  !sys_page_denied(cpu, page->rights, SYS_WRITE, mmu);
-    _Atomic(uint64_t) *used = &cpu->tlb.used[mmu][i / 64];
+    atomic_store_explicit(&e->write, sys_tlb_no_tag(index), memory_order_relaxed);
+    atomic_store_explicit(&e->read, sys_tlb_no_tag(index), memory_order_relaxed);
+}
+
+/* Makes entry i one for the page at `tag`; returns whether it lets writes pass. */
+static bool enter(struct sys_tlb *tlb, enum sys_mmu mmu, unsigned i, uint64_t tag, uint64_t ram,
+                  uint64_t host, bool writes)
+{
+    struct sys_tlb_entry *e = &tlb->e[mmu][i];
+    _Atomic(uint64_t) *used = &tlb->used[mmu][i / 64];
     uint64_t bits = atomic_load_explicit(used, memory_order_relaxed);
 
     atomic_store_explicit(used, bits | UINT64_C(1) << i % 64, memory_order_relaxed);
-    atomic_store_explicit(&e->write, sys_tlb_no_tag(i), memory_order_relaxed);
-    if (sys_debug_watches(cpu, linear)) {
-        atomic_store_explicit(&e->read, sys_tlb_no_tag(i), memory_order_relaxed);
-        return false;
-    }
-    atomic_store_explicit(&e->ram, mem->ram_addr | entry_flags(page), memory_order_relaxed);
-    e->host = (uintptr_t)mem->host;
+    entry_clear(e, i);
+    atomic_store_explicit(&e->ram, ram, memory_order_relaxed);
+    e->host = host;
     atomic_store_explicit(&e->read, tag, memory_order_relaxed);
-    note_large(&cpu->tlb, linear, page);
     if (writes) {
         /* A full fence between the tag and the look: see tlb_protect.c. */
         atomic_exchange_explicit(&e->write, tag, memory_order_seq_cst);
-        if (memory_ram_has_code(mem->ram_addr)) {
+        if (memory_ram_has_code(ram & ~(GUEST_PAGE_SIZE - 1))) {
             atomic_store_explicit(&e->write, sys_tlb_no_tag(i), memory_order_relaxed);
             writes = false;
         }
     }
     return writes;
+}
+
+/* The page that is about to lose entry i stays as a victim. */
+static void keep_victim(struct sys_tlb *tlb, enum sys_mmu mmu, unsigned i, uint64_t new_tag)
+{
+    const struct sys_tlb_entry *e = &tlb->e[mmu][i];
+    uint64_t tag = atomic_load_explicit(&e->read, memory_order_relaxed);
+
+    if (tag != new_tag && tag != sys_tlb_no_tag(i)) {
+        enter(tlb, mmu, sys_tlb_victim(tag), tag,
+              atomic_load_explicit(&e->ram, memory_order_relaxed), e->host,
+              atomic_load_explicit(&e->write, memory_order_relaxed) == tag);
+    }
+}
+
+bool sys_tlb_fill(struct sys_cpu *cpu, enum sys_mmu mmu, uint64_t linear,
+                  const struct sys_page *page, const struct memory_page *mem)
+{
+    unsigned i = sys_tlb_index(linear);
+    uint64_t tag = linear & ~(GUEST_PAGE_SIZE - 1);
+    bool writes = mem->writable && page->rights & SYS_PAGE_DIRTY &&
+                  !memory_ram_has_code(mem->ram_addr) &&
+                  !sys_page_denied(cpu, page->rights, SYS_WRITE, mmu);
+
+    keep_victim(&cpu->tlb, mmu, i, tag);
+    if (sys_debug_watches(cpu, linear)) {
+        entry_clear(&cpu->tlb.e[mmu][i], i);
+        return false;
+    }
+    note_large(&cpu->tlb, linear, page);
+    return enter(&cpu->tlb, mmu, i, tag, mem->ram_addr | entry_flags(page), (uintptr_t)mem->host,
+                 writes);
 }
 
 void sys_tlb_fill_code(struct sys_cpu *cpu, enum sys_mmu mmu, uint64_t linear,
@@ -76,12 +100,6 @@ void sys_tlb_fill_code(struct sys_cpu *cpu, enum sys_mmu mmu, uint64_t linear,
     atomic_store_explicit(&e->read, linear & ~(GUEST_PAGE_SIZE - 1), memory_order_relaxed);
     cpu->tlb.code_used[mmu] |= UINT64_C(1) << i;
     note_large(&cpu->tlb, linear, page);
-}
-
-static void entry_clear(struct sys_tlb_entry *e, unsigned index)
-{
-    atomic_store_explicit(&e->write, sys_tlb_no_tag(index), memory_order_relaxed);
-    atomic_store_explicit(&e->read, sys_tlb_no_tag(index), memory_order_relaxed);
 }
 
 /* Which entries a flush is about. */
@@ -123,7 +141,7 @@ static uint64_t clear_word(struct sys_tlb_entry *e, unsigned first, uint64_t use
 static void clear_chosen(struct sys_tlb *tlb, const struct choice *c)
 {
     for (unsigned mmu = 0; mmu < SYS_MMU_MODES; mmu++) {
-        for (unsigned word = 0; word < SYS_TLB_ENTRIES / 64; word++) {
+        for (unsigned word = 0; word < SYS_TLB_ALL / 64; word++) {
             _Atomic(uint64_t) *used = &tlb->used[mmu][word];
             uint64_t bits = atomic_load_explicit(used, memory_order_relaxed);
 
@@ -150,18 +168,19 @@ void sys_tlb_run_end(struct sys_cpu *cpu)
 void sys_tlb_init(struct sys_cpu *cpu)
 {
     for (unsigned mmu = 0; mmu < SYS_MMU_MODES; mmu++) {
-        for (unsigned i = 0; i < SYS_TLB_ENTRIES; i++) {
+        for (unsigned i = 0; i < SYS_TLB_ALL; i++) {
             entry_clear(&cpu->tlb.e[mmu][i], i);
         }
         for (unsigned i = 0; i < SYS_TLB_CODE_ENTRIES; i++) {
             entry_clear(&cpu->tlb.code[mmu][i], i);
         }
-        for (unsigned word = 0; word < SYS_TLB_ENTRIES / 64; word++) {
+        for (unsigned word = 0; word < SYS_TLB_ALL / 64; word++) {
             atomic_init(&cpu->tlb.used[mmu][word], 0);
         }
         cpu->tlb.code_used[mmu] = 0;
     }
     cpu->tlb.large = 0;
+    cpu->tlb.victim_run = SYS_TLB_VICTIM_RUN;
     atomic_init(&cpu->tlb.use, 0);
     sys_walks_init(cpu);
 }
@@ -217,9 +236,11 @@ void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear)
     uint64_t tag = linear & ~(GUEST_PAGE_SIZE - 1);
 
     for (unsigned mmu = 0; mmu < SYS_MMU_MODES; mmu++) {
-        unsigned i = index_of(linear), c = code_index_of(linear);
+        unsigned i = sys_tlb_index(linear), v = sys_tlb_victim(linear);
+        unsigned c = code_index_of(linear);
 
         clear_if_tagged(&cpu->tlb.e[mmu][i], i, tag);
+        clear_if_tagged(&cpu->tlb.e[mmu][v], v, tag);
         clear_if_tagged(&cpu->tlb.code[mmu][c], c, tag);
     }
     if (cpu->tlb.large >> (linear >> 30 & 63) & 1) {

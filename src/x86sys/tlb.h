@@ -7,6 +7,11 @@
  * access that crosses a page misses by itself. A tag that must not hit is the
  * address of a page with another index (sys_tlb_no_tag).
  *
+ * Two pages with one index would throw each other out at each access. So the
+ * entry that a fill replaces is kept as a victim, in a second table with another
+ * index (sys_tlb_victim), behind the first one; a miss of generated code looks
+ * there before it calls C.
+ *
  * The vCPU's thread writes entries; other threads only store no-hit values to
  * write tags (a page gets translations: sys_tlb_protect_ram). A vCPU may then be
  * between its check and its store, so who protects a page waits for those whose
@@ -42,6 +47,11 @@ enum sys_mmu {
 
 #define SYS_TLB_BITS    10
 #define SYS_TLB_ENTRIES (1u << SYS_TLB_BITS)
+#define SYS_TLB_VICTIMS 512u
+#define SYS_TLB_ALL     (SYS_TLB_ENTRIES + SYS_TLB_VICTIMS)
+/* So many accesses pass by victims, and the next one enters its page anew: it may
+ * be the one that is in use. */
+#define SYS_TLB_VICTIM_RUN 64u
 
 struct sys_tlb_entry {
     _Atomic(uint64_t) read;  /* tag: page address */
@@ -71,16 +81,18 @@ struct sys_tlb_walks {
 };
 
 struct sys_tlb {
-    struct sys_tlb_entry e[SYS_MMU_MODES][SYS_TLB_ENTRIES];
+    struct sys_tlb_entry e[SYS_MMU_MODES][SYS_TLB_ALL];
     /* The same for fetches by the translator and the interpreter of system
      * instructions, by linear page; see tlb.c. */
     struct sys_tlb_entry code[SYS_MMU_MODES][SYS_TLB_CODE_ENTRIES];
     /* Bit: the entry may hit. */
-    _Atomic(uint64_t) used[SYS_MMU_MODES][SYS_TLB_ENTRIES / 64]; /* read by others too */
+    _Atomic(uint64_t) used[SYS_MMU_MODES][SYS_TLB_ALL / 64]; /* read by others too */
     uint64_t code_used[SYS_MMU_MODES];
     /* Bit n: pages of large ones have come from a GiB whose number is n modulo 64. */
     uint64_t large;
     _Atomic(uint32_t) use;
+    uint32_t victim_run; /* accesses by victims until one is entered anew; counted down by
+                            the stub */
     struct sys_tlb_walks walks;
 };
 
@@ -97,9 +109,23 @@ static inline void sys_tlb_use_end(struct sys_tlb *tlb)
     atomic_fetch_add_explicit(&tlb->use, 1, memory_order_release);
 }
 
+/* Where in e[] the page of `linear` is entered, and where it is kept as a victim. */
+static inline unsigned sys_tlb_index(uint64_t linear)
+{
+    return linear >> 12 & (SYS_TLB_ENTRIES - 1);
+}
+
+static inline unsigned sys_tlb_victim(uint64_t linear)
+{
+    uint64_t page = linear >> 12;
+
+    return SYS_TLB_ENTRIES + ((page ^ page >> SYS_TLB_BITS) & (SYS_TLB_VICTIMS - 1));
+}
+
+/* A page that neither index function maps to `index`. */
 static inline uint64_t sys_tlb_no_tag(unsigned index)
 {
-    return (uint64_t)(index ^ 1u) << 12;
+    return (uint64_t)((index ^ 1u) & (SYS_TLB_ENTRIES - 1)) << 12;
 }
 
 /* How an access is made: for permission checks and error codes. */

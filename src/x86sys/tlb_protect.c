@@ -18,6 +18,8 @@
  *   comes after P's fence, and misses. If P reads it odd, it waits.
  * - An entry replaced between check and store: by its own thread only, on a slow
  *   path, and the engine checks last what an instruction stores to.
+ * - An entry that becomes a victim while P looks, so that P finds the tag in
+ *   neither place: the victim's tag is one that is set later.
  * - An entry reused for another page while P looks at it: P may take a tag that is
  *   not p's. That costs a miss.
  *
@@ -61,7 +63,7 @@ static bool take_all_tags(struct sys_tlb *tlb, uint64_t ram)
     bool found = false;
 
     for (unsigned mmu = 0; mmu < SYS_MMU_MODES; mmu++) {
-        for (unsigned word = 0; word < SYS_TLB_ENTRIES / 64; word++) {
+        for (unsigned word = 0; word < SYS_TLB_ALL / 64; word++) {
             uint64_t used = atomic_load_explicit(&tlb->used[mmu][word], memory_order_relaxed);
 
             found |= take_tags(tlb->e[mmu], word * 64, used, ram);

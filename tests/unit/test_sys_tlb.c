@@ -486,6 +486,73 @@ static void test_a_large_working_set_is_walked_rightly(void **state)
     assert_true(fx->cpu->tlb.walks.sets > 128);
 }
 
+/* A page with the same index as USER_PAGE, by the same page table entry. */
+#define RIVAL (USER_PAGE + ((uint64_t)SYS_TLB_ENTRIES << 12))
+
+/* USER_PAGE leads to PAGE for those who remember, and RIVAL has taken its entry. */
+static void make_victim(uint64_t bits)
+{
+    bool commit;
+
+    sys_tlb_flush(fx->cpu);
+    map(USER_PAGE, PAGE | ALL | bits);
+    begin(USER_PAGE, 8, SYS_WRITE, &commit);
+    map(RIVAL, (PAGE + 0x1000) | ALL | bits);
+    assert_ptr_equal(begin(RIVAL, 8, SYS_WRITE, &commit), ram_at(PAGE + 0x1000));
+    assert_false(reads(SYS_MMU_KERNEL, USER_PAGE));
+}
+
+static uint64_t victim_write_tag(void)
+{
+    return atomic_load(&fx->cpu->tlb.e[SYS_MMU_KERNEL][sys_tlb_victim(USER_PAGE)].write);
+}
+
+static void test_a_page_that_loses_its_entry_stays_as_a_victim(void **state)
+{
+    (void)state;
+    make_victim(0);
+    assert_ptr_equal(sys_mem_host(fx->cpu, USER_PAGE + 8, 8, SYS_WRITE), ram_at(PAGE + 8));
+    assert_ptr_equal(sys_mem_host(fx->cpu, RIVAL + 8, 8, SYS_WRITE), ram_at(PAGE + 0x1008));
+    assert_int_equal(victim_write_tag(), USER_PAGE);
+    mmap_lock();
+    sys_tlb_protect_ram(fx->ram.ram_addr + PAGE);
+    mmap_unlock();
+    assert_int_not_equal(victim_write_tag(), USER_PAGE);
+    memory_ram_set_code(fx->ram.ram_addr + PAGE, false);
+}
+
+static void test_victims_of_pages_with_code_are_for_reading(void **state)
+{
+    (void)state;
+    map(USER_PAGE, PAGE | ALL);
+    bool commit;
+    begin(USER_PAGE, 8, SYS_WRITE, &commit);
+    mmap_lock();
+    sys_tlb_protect_ram(fx->ram.ram_addr + PAGE);
+    mmap_unlock();
+    map(RIVAL, (PAGE + 0x1000) | ALL);
+    begin(RIVAL, 8, SYS_READ, &commit);
+    assert_int_not_equal(victim_write_tag(), USER_PAGE);
+    assert_ptr_equal(sys_mem_host(fx->cpu, USER_PAGE, 8, SYS_READ), ram_at(PAGE));
+    memory_ram_set_code(fx->ram.ram_addr + PAGE, false);
+}
+
+static void test_victims_are_flushed_like_others(void **state)
+{
+    (void)state;
+    make_victim(0);
+    sys_tlb_flush_page(fx->cpu, USER_PAGE);
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000);
+    make_victim(G);
+    sys_tlb_flush_non_global(fx->cpu);
+    assert_int_equal(victim_write_tag(), USER_PAGE);
+    sys_tlb_flush(fx->cpu);
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000);
+    make_victim(0);
+    sys_tlb_flush_non_global(fx->cpu);
+    assert_int_equal(leads_to(USER_PAGE), PAGE + 0x1000);
+}
+
 static void test_a_new_memory_map_is_seen_by_the_next_access(void **state) NO_THREAD_SAFETY_ANALYSIS
 {
     bool commit;
@@ -662,6 +729,9 @@ int main(void)
         TEST(test_rights_that_tables_have_gained_need_no_flush),
         TEST(test_numbers_of_address_spaces_may_run_out),
         TEST(test_a_large_working_set_is_walked_rightly),
+        TEST(test_a_page_that_loses_its_entry_stays_as_a_victim),
+        TEST(test_victims_of_pages_with_code_are_for_reading),
+        TEST(test_victims_are_flushed_like_others),
         TEST(test_a_new_memory_map_is_seen_by_the_next_access),
         TEST(test_code_is_fetched_across_pages_as_far_as_it_goes),
         TEST(test_physical_memory_is_ram_only),

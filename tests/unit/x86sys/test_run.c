@@ -74,6 +74,29 @@ static void test_code_is_found_where_its_page_is_mapped_now(void **state)
     assert_int_equal(bare_reg(X86_RAX), 0);
 }
 
+/* Two pages with one index in the TLB, in turns. */
+static void test_pages_with_one_index_do_not_throw_each_other_out(void **state)
+{
+    static const uint8_t code[] = {
+        0xb9, 0x10, 0x27, 0x00, 0x00, /* mov ecx, 10000 */
+        0xbb, 0x00, 0x00, 0x40, 0x00, /* mov ebx, 4 MiB */
+        0xba, 0x00, 0x00, 0x80, 0x00, /* mov edx, 8 MiB */
+        0x48, 0x01, 0x0b,             /* add [rbx], rcx */
+        0x48, 0xff, 0x02,             /* inc qword [rdx] */
+        0xff, 0xc9, 0x75, 0xf6,       /* dec ecx; jnz to the add */
+        0x48, 0x8b, 0x03,             /* mov rax, [rbx] */
+        0x48, 0x03, 0x02,             /* add rax, [rdx] */
+        0xfa, 0xf4,                   /* cli; hlt */
+    };
+    (void)state;
+    bare_load_bytes(code, sizeof(code));
+    bare_start_64();
+    uint64_t before = bare_cpu->counts[SYS_COUNT_SLOW];
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 50005000 + 10000);
+    assert_true(bare_cpu->counts[SYS_COUNT_SLOW] - before < 10000 / 10);
+}
+
 struct fault {
     uint64_t error, cr2, rip, rsp, rax, flags;
 };
@@ -174,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loops_calls_and_indirect_jumps),
         cmocka_unit_test(test_every_form_of_push_and_pop),
+        cmocka_unit_test(test_pages_with_one_index_do_not_throw_each_other_out),
         cmocka_unit_test(test_strings_cross_pages),
         cmocka_unit_test(test_flat_32_bit_code_runs),
         cmocka_unit_test(test_real_mode_reaches_long_mode_and_user_level),
