@@ -1,9 +1,14 @@
 /* The HPET on the virtual clock. Its state is under a mutex of its own, as guests read
  * the counter often and from all CPUs; interrupts are driven under it, that those of
- * the timer and of the guest's acknowledgement keep their order. */
+ * the timer and of the guest's acknowledgement keep their order.
+ *
+ * If the main loop is late, a periodic comparator interrupts as often as periods have
+ * passed: edges and messages by irq_tick, levels here, each when the guest has cleared
+ * the status bit of the one before. */
 #include "hw/hpet.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "aio/main_loop.h"
@@ -45,7 +50,8 @@ struct OWNED_BY(holder of the lock of its hpet) comparator {
     struct aio_timer timer;
     uint64_t config; /* with the routes in the upper half */
     uint64_t compare, period;
-    uint64_t fsb; /* data, and address in the upper half */
+    unsigned owed; /* level-triggered interrupts to come when the status bit is cleared */
+    uint64_t fsb;  /* data, and address in the upper half */
 };
 
 struct hpet {
@@ -83,6 +89,13 @@ static void drive(struct hpet *h, unsigned gsi, bool level) REQUIRES(&h -> lock)
     }
 }
 
+static void tick(struct hpet *h, unsigned gsi, unsigned count) REQUIRES(&h -> lock)
+{
+    if (gsi < HPET_GSIS) {
+        irq_tick(&h->lines.gsi[gsi], count);
+    }
+}
+
 /* What timer n's status bit means for its line. */
 static void update_level(struct hpet *h, unsigned n) REQUIRES(&h -> lock)
 {
@@ -92,23 +105,52 @@ static void update_level(struct hpet *h, unsigned n) REQUIRES(&h -> lock)
           (h->status >> n & 1) && (t->config & TIMER_INTERRUPT) && (h->config & CONFIG_RUN));
 }
 
-static void interrupt(struct hpet *h, unsigned n) REQUIRES(&h -> lock)
+/* Comparator n has matched so often, at least once, since this was called last. */
+static void interrupt(struct hpet *h, unsigned n, uint64_t times) REQUIRES(&h -> lock)
 {
-    const struct comparator *t = &h->timer[n];
+    struct comparator *t = &h->timer[n];
+    unsigned ticks = (unsigned)(times < UINT_MAX ? times : UINT_MAX);
 
     if (t->config & TIMER_LEVEL) {
+        uint64_t owed = t->owed + times - !(h->status >> n & 1);
+
+        t->owed = (unsigned)(owed < IRQ_OWED_MAX ? owed : IRQ_OWED_MAX);
         h->status |= UINT64_C(1) << n;
     }
     if (!(t->config & TIMER_INTERRUPT) || !(h->config & CONFIG_RUN)) {
         return;
     }
     if (t->config & TIMER_FSB) {
-        h->lines.send(h->lines.send_opaque, t->fsb >> 32, (uint32_t)t->fsb);
+        h->lines.send(h->lines.send_opaque, t->fsb >> 32, (uint32_t)t->fsb, ticks);
     } else if (t->config & TIMER_LEVEL) {
         update_level(h, n);
     } else {
-        drive(h, route_of(h, n), true);
+        tick(h, route_of(h, n), ticks);
         drive(h, route_of(h, n), false);
+    }
+}
+
+/* The guest has taken the level-triggered interrupt of comparator n. */
+static void acknowledged(struct hpet *h, unsigned n) REQUIRES(&h -> lock)
+{
+    struct comparator *t = &h->timer[n];
+
+    update_level(h, n);
+    if (t->owed) {
+        t->owed--;
+        h->status |= UINT64_C(1) << n;
+        update_level(h, n);
+    }
+}
+
+/* What a periodic comparator owes is forgotten: the guest sets it anew. */
+static void forget(struct hpet *h, unsigned n) REQUIRES(&h -> lock)
+{
+    struct comparator *t = &h->timer[n];
+
+    t->owed = 0;
+    if ((t->config & TIMER_PERIODIC) && !(t->config & (TIMER_LEVEL | TIMER_FSB))) {
+        tick(h, route_of(h, n), 0);
     }
 }
 
@@ -137,16 +179,19 @@ static void match(struct hpet *h, unsigned n, int64_t now) REQUIRES(&h -> lock)
         arm(h, n, now); /* its time has been changed meanwhile */
         return;
     }
-    interrupt(h, n);
     if ((t->config & TIMER_PERIODIC) && t->period) {
         uint64_t period = t->period;
 
         if (period < PERIOD_MIN_NS / TICK_NS) {
             period = PERIOD_MIN_NS / TICK_NS;
         }
+        interrupt(h, n, behind / period + 1);
         t->compare = (t->compare + (behind / period + 1) * period) & mask_of(t);
         arm(h, n, now);
-    } else if (t->config & TIMER_32) {
+        return;
+    }
+    interrupt(h, n, 1);
+    if (t->config & TIMER_32) {
         /* It matches again when the low half has gone round. */
         aio_timer_mod(&t->timer, aio_ns_after(now, (INT64_C(1) << 32) * TICK_NS));
     }
@@ -229,6 +274,7 @@ static void write_config(struct hpet *h, uint64_t v, int64_t now) REQUIRES(&h ->
     h->counter = count;
     h->base = now;
     for (unsigned n = 0; n < TIMERS; n++) {
+        forget(h, n);
         drive(h, route_of(h, n), false); /* routes may change */
     }
     h->config = v & (CONFIG_RUN | CONFIG_LEGACY);
@@ -248,6 +294,7 @@ static void write_timer(struct hpet *h, uint64_t offset, uint64_t v, int64_t now
 
     switch (offset % 32) {
     case 0:
+        forget(h, n);
         if (t->config & TIMER_LEVEL) {
             drive(h, route_of(h, n), false);
         }
@@ -263,6 +310,7 @@ static void write_timer(struct hpet *h, uint64_t offset, uint64_t v, int64_t now
         }
         break;
     case 8:
+        forget(h, n);
         v &= mask_of(t);
         if (!(t->config & TIMER_PERIODIC) || (t->config & TIMER_SET)) {
             t->compare = v;
@@ -290,10 +338,11 @@ static void write_register(struct hpet *h, uint64_t offset, uint64_t v) REQUIRES
         write_config(h, v, now);
         break;
     case REG_STATUS:
+        v &= h->status;
         h->status &= ~v;
         for (unsigned n = 0; n < TIMERS; n++) {
             if ((v >> n & 1) && (h->timer[n].config & TIMER_LEVEL)) {
-                update_level(h, n);
+                acknowledged(h, n);
             }
         }
         break;
@@ -332,6 +381,18 @@ static enum memory_result hpet_write(void *opaque, uint64_t offset, unsigned siz
 static const struct memory_ops hpet_ops = {
     .read = hpet_read, .write = hpet_write, .min_size = 4, .max_size = 8};
 
+static void tick_pit(void *opaque, unsigned n, unsigned count)
+{
+    struct hpet *h = opaque;
+    (void)n;
+
+    mutex_lock(&h->lock);
+    if (!(h->config & CONFIG_LEGACY)) {
+        tick(h, 0, count);
+    }
+    mutex_unlock(&h->lock);
+}
+
 static void set_legacy(struct hpet *h, unsigned gsi, bool level)
 {
     mutex_lock(&h->lock);
@@ -355,7 +416,7 @@ static void set_rtc(void *opaque, unsigned n, bool level)
 
 struct irq hpet_pit_line(struct hpet *h)
 {
-    return (struct irq){.set = set_pit, .opaque = h};
+    return (struct irq){.set = set_pit, .tick = tick_pit, .opaque = h};
 }
 
 struct irq hpet_rtc_line(struct hpet *h)
@@ -378,6 +439,7 @@ void hpet_reset(void *opaque)
         t->config = (uint64_t)ROUTES << 32 | TIMER_CAN_PERIOD | TIMER_IS_64 | TIMER_CAN_FSB;
         t->compare = UINT64_MAX;
         t->period = t->fsb = 0;
+        t->owed = 0;
     }
     h->config = h->status = h->counter = 0;
     mutex_unlock(&h->lock);

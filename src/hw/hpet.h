@@ -14,7 +14,8 @@ struct hpet;
 
 struct hpet_lines {
     struct irq gsi[HPET_GSIS]; /* inputs of the I/O APIC; 0 and 8 of the ISA kind too */
-    void (*send)(void *opaque, uint64_t addr, uint32_t data); /* messages (FSB interrupts) */
+    /* Messages (FSB interrupts), `ticks` times (irq_tick). */
+    void (*send)(void *opaque, uint64_t addr, uint32_t data, unsigned ticks);
     void *send_opaque;
 };
 

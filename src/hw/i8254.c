@@ -1,14 +1,15 @@
 /* The 8254 (Intel 8254 data sheet), on the virtual clock. A counter is its count,
  * the tick at which it was loaded, and its mode: what it shows and what its output
  * is follows from the time. Only channel 0's output is acted on, by a timer that
- * expires when it rises; a rise drives the line low and high, so that it is an edge
- * whether or not anybody saw the line low.
+ * expires when it rises; a rise is an edge whether or not anybody saw the line low.
+ * If the main loop is late there are as many as periods have passed (irq_tick).
  *
  * A count written while the counter runs takes effect at once, not at the end of
  * the running period. */
 #include "hw/i8254.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "aio/main_loop.h"
@@ -142,6 +143,14 @@ static void arm(struct i8254 *pit, int64_t now) REQUIRES(bql)
     }
 }
 
+/* How often the output has risen from tick `first`, when it did, to `now`. */
+static unsigned rises_since(const struct channel *c, int64_t first, int64_t now)
+{
+    int64_t more = is_periodic(c) ? (now - first) / c->count : 0;
+
+    return (unsigned)(more < UINT_MAX ? more : UINT_MAX - 1) + 1;
+}
+
 static void on_timer(void *opaque)
 {
     struct i8254 *pit = opaque;
@@ -151,8 +160,7 @@ static void on_timer(void *opaque)
     if (pit->next < 0 || now < pit->next) {
         return; /* was set to another time when this was under way */
     }
-    irq_set(&pit->irq, false);
-    irq_set(&pit->irq, true);
+    irq_tick(&pit->irq, rises_since(&pit->channel[0], pit->next, now));
     arm(pit, now);
 }
 
@@ -160,6 +168,7 @@ static void on_timer(void *opaque)
 static void changed(struct i8254 *pit, unsigned n, int64_t now) REQUIRES(bql)
 {
     if (n == 0) {
+        irq_tick(&pit->irq, 0);
         irq_set(&pit->irq, output(&pit->channel[0], now));
         arm(pit, now);
     }

@@ -4,13 +4,16 @@
  * computed under it, published in `output` and driven after it is released.
  *
  * A request of an edge-triggered input stays latched when the line falls, as
- * devices here pulse their lines. The slave's output is not latched: request 2 of
+ * devices here pulse their lines. Edges of a periodic timer that find their request
+ * latched are counted, and latch it again when it has been acknowledged; not while it
+ * is masked, as it may be for good. The slave's output is not latched: request 2 of
  * the master is the slave's output at any time. */
 #include "hw/i8259.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "locks/spinlock.h"
 
@@ -25,9 +28,10 @@ enum init_step { INIT_DONE, INIT_ICW2, INIT_ICW3, INIT_ICW4 };
 
 struct OWNED_BY(holder of the lock of its i8259) chip {
     uint8_t irr, isr, imr;
-    uint8_t line; /* input levels */
-    uint8_t elcr; /* inputs that are level-triggered */
-    uint8_t base; /* vector of input 0 */
+    uint8_t line;    /* input levels */
+    uint8_t elcr;    /* inputs that are level-triggered */
+    uint8_t owed[8]; /* edges of timers that have found their request latched */
+    uint8_t base;    /* vector of input 0 */
     uint8_t lowest;
     enum init_step init;
     bool level_all, single, wants_icw4;
@@ -100,12 +104,33 @@ static void chip_set_line(struct chip *c, unsigned n, bool level)
     c->line = (uint8_t)(level ? c->line | bit : c->line & ~bit);
 }
 
+static void chip_tick(struct chip *c, unsigned n, unsigned count)
+{
+    uint8_t bit = (uint8_t)(1u << n);
+    unsigned owed = c->owed[n];
+
+    if (!count) {
+        c->owed[n] = 0;
+        return;
+    }
+    if (!((level_inputs(c) | c->imr) & bit)) {
+        owed += (count < IRQ_OWED_MAX ? count : IRQ_OWED_MAX) - (c->irr & bit ? 0 : 1);
+        c->owed[n] = (uint8_t)(owed < IRQ_OWED_MAX ? owed : IRQ_OWED_MAX);
+    }
+    c->irr |= bit;
+    c->line |= bit;
+}
+
 static void chip_acknowledge(struct chip *c, unsigned n, bool cascade)
 {
     uint8_t bit = (uint8_t)(1u << (n & 7));
 
     if (!(level_inputs(c) & bit) && !cascade) {
         c->irr = (uint8_t)(c->irr & ~bit);
+        if (c->owed[n & 7]) {
+            c->owed[n & 7]--;
+            c->irr |= bit;
+        }
     }
     if (!c->auto_eoi) {
         c->isr |= bit;
@@ -153,6 +178,7 @@ static void write_icw1(struct chip *c, uint8_t v)
 
     c->irr = c->line & level;
     c->isr = c->imr = 0;
+    memset(c->owed, 0, sizeof(c->owed));
     c->lowest = 7;
     c->level_all = v & 8;
     c->single = v & 2;
@@ -334,6 +360,18 @@ void i8259_set_irq(void *opaque, unsigned n, bool level)
 
     spinlock_lock(&pic->lock);
     chip_set_line(&pic->chip[n / 8 % CHIPS], n % 8, level);
+    changed = update(pic);
+    spinlock_unlock(&pic->lock);
+    drive(pic, changed);
+}
+
+void i8259_tick(void *opaque, unsigned n, unsigned count)
+{
+    struct i8259 *pic = opaque;
+    bool changed;
+
+    spinlock_lock(&pic->lock);
+    chip_tick(&pic->chip[n / 8 % CHIPS], n % 8, count);
     changed = update(pic);
     spinlock_unlock(&pic->lock);
     drive(pic, changed);

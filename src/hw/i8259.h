@@ -17,6 +17,8 @@ void i8259_reset(void *opaque) REQUIRES(bql);
 
 /* Input n, 0 to 15. The handler of struct irq; any thread. */
 void i8259_set_irq(void *opaque, unsigned n, bool level);
+/* Its handler of irq_tick; any thread. */
+void i8259_tick(void *opaque, unsigned n, unsigned count);
 
 /* Whether INTR is high. Any thread. */
 bool i8259_output(const struct i8259 *pic);

@@ -47,7 +47,7 @@ struct outbox {
     struct apic_message message[IOAPIC_PINS];
 };
 
-static void post(struct outbox *out, uint64_t entry)
+static void post(struct outbox *out, uint64_t entry, unsigned ticks)
 {
     out->message[out->count++] = (struct apic_message){
         .dest = (uint32_t)(entry >> ENTRY_DEST_SHIFT),
@@ -56,6 +56,7 @@ static void post(struct outbox *out, uint64_t entry)
         .logical = entry & ENTRY_LOGICAL,
         .level = entry & ENTRY_LEVEL,
         .broadcast = entry >> ENTRY_DEST_SHIFT == 0xff,
+        .ticks = ticks,
     };
 }
 
@@ -82,7 +83,7 @@ static void consider_level(struct ioapic *io, unsigned n, struct outbox *out) RE
     if (ends_by_eoi(*entry) && (io->line >> n & 1) &&
         !(*entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR))) {
         *entry |= ENTRY_REMOTE_IRR;
-        post(out, *entry);
+        post(out, *entry, 0);
     }
 }
 
@@ -99,12 +100,45 @@ void ioapic_set_irq(void *opaque, unsigned n, bool level)
     spinlock_lock(&io->lock);
     if (level && !(io->line & bit) && !ends_by_eoi(io->entry[n])) {
         if (!(io->entry[n] & ENTRY_MASKED)) {
-            post(&out, io->entry[n]);
+            post(&out, io->entry[n], 0);
         }
     }
     io->line = level ? io->line | bit : io->line & ~bit;
     consider_level(io, n, &out);
     spinlock_unlock(&io->lock);
+    send_to_lapics(io, &out);
+}
+
+/* The local APICs remember edges that are not taken yet, by vector. */
+static void forget_ticks(const struct ioapic *io, uint64_t entry)
+{
+    if (!(entry & (ENTRY_LEVEL | ENTRY_MASKED))) {
+        lapic_set_forget_ticks(io->lapics, (uint8_t)(entry & ENTRY_VECTOR));
+    }
+}
+
+void ioapic_tick(void *opaque, unsigned n, unsigned count)
+{
+    struct ioapic *io = opaque;
+    struct outbox out = {.count = 0};
+    uint64_t entry;
+
+    if (n >= IOAPIC_PINS) {
+        return;
+    }
+    spinlock_lock(&io->lock);
+    entry = io->entry[n];
+    if (count) {
+        if (!ends_by_eoi(entry) && !(entry & ENTRY_MASKED)) {
+            post(&out, entry, count);
+        }
+        io->line |= UINT32_C(1) << n;
+        consider_level(io, n, &out);
+    }
+    spinlock_unlock(&io->lock);
+    if (!count) {
+        forget_ticks(io, entry);
+    }
     send_to_lapics(io, &out);
 }
 
@@ -157,6 +191,9 @@ static void write_register(struct ioapic *io, uint32_t v, struct outbox *out) RE
     entry = &io->entry[n];
     value = io->index & 1 ? (*entry & UINT32_MAX) | (uint64_t)v << 32
                           : (*entry & ~(uint64_t)UINT32_MAX) | v;
+    if ((*entry ^ value) & (ENTRY_VECTOR | ENTRY_MASKED)) {
+        forget_ticks(io, *entry);
+    }
     *entry = (value & ENTRY_WRITABLE) | (*entry & ENTRY_READ_ONLY);
     if (!ends_by_eoi(*entry)) {
         /* Switching to edge and back is how an entry is rid of its remote IRR. */

@@ -18,6 +18,8 @@ void ioapic_reset(void *opaque) REQUIRES(bql);
 
 /* Pin n, 0 to 23. The handler of struct irq; any thread. */
 void ioapic_set_irq(void *opaque, unsigned n, bool level);
+/* Its handler of irq_tick; any thread. */
+void ioapic_tick(void *opaque, unsigned n, unsigned count);
 
 /* The end of a level-triggered interrupt with this vector. Any thread. */
 void ioapic_eoi(void *opaque, uint8_t vector);

@@ -90,6 +90,7 @@ static int lapic_acknowledge(void *opaque)
         vector >> 4 > lapic_ppr(l) >> 4) {
         vectors_clear(&l->irr, (uint8_t)vector);
         vectors_set(&l->isr, (uint8_t)vector);
+        lapic_offer_owed(l, (uint8_t)vector);
         lapic_update(l);
         return vector;
     }
@@ -126,6 +127,9 @@ static void reset_registers(struct lapic *l)
     vectors_zero(&l->irr);
     vectors_zero(&l->isr);
     vectors_zero(&l->tmr);
+    for (unsigned vector = 0; vector < 256; vector++) {
+        lapic_forget_owed(l, (uint8_t)vector);
+    }
     atomic_store_explicit(&l->extint, false, memory_order_relaxed);
     lapic_put(&l->tpr, 0);
     lapic_put(&l->ldr, lapic_is_x2apic(l) ? x2apic_ldr(l->x2apic_id) : 0);

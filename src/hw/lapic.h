@@ -30,6 +30,9 @@ struct apic_message {
     enum apic_mode mode;
     bool logical, level; /* level: the target's EOI is broadcast */
     bool broadcast;      /* dest is "all", in the sender's format */
+    /* Of a periodic timer: how many edges this is, see irq_tick. 0: of another source,
+     * whose edge merges with one that is not taken yet. */
+    unsigned ticks;
 };
 
 /* Room for `count` APICs, and the region of `memory` that their registers and
@@ -62,7 +65,12 @@ void lapic_set_nmi(struct lapic_set *set);
 /* A message on the APIC bus. Any thread. */
 void lapic_set_deliver(struct lapic_set *set, const struct apic_message *m);
 
+/* A timer's edges with this vector that are still to come are forgotten. Any thread. */
+void lapic_set_forget_ticks(struct lapic_set *set, uint8_t vector);
+
 /* A message signalled interrupt: a write of data to addr by a device. Any thread. */
 void lapic_set_msi(struct lapic_set *set, uint64_t addr, uint32_t data);
+/* The same of a periodic timer, `count` times (irq_tick). */
+void lapic_set_msi_tick(struct lapic_set *set, uint64_t addr, uint32_t data, unsigned count);
 
 #endif

@@ -3,6 +3,7 @@
  * is lost. */
 #include "exec/cpu.h"
 #include "hw/i8259.h"
+#include "hw/irq.h"
 #include "hw/lapic_internal.h"
 
 bool vectors_set(struct vectors *v, uint8_t vector)
@@ -78,16 +79,86 @@ void lapic_accept(struct lapic *l, uint8_t vector, bool level)
     }
 }
 
+static void add_owed(_Atomic(uint8_t) *owed, unsigned ticks)
+{
+    uint8_t before = atomic_load_explicit(owed, memory_order_relaxed);
+    uint8_t after;
+
+    do {
+        unsigned sum = before + (ticks < IRQ_OWED_MAX ? ticks : IRQ_OWED_MAX);
+
+        after = (uint8_t)(sum < IRQ_OWED_MAX ? sum : IRQ_OWED_MAX);
+    } while (!atomic_compare_exchange_weak_explicit(owed, &before, after, memory_order_seq_cst,
+                                                    memory_order_relaxed));
+}
+
+static bool take_owed(_Atomic(uint8_t) *owed)
+{
+    uint8_t before = atomic_load_explicit(owed, memory_order_seq_cst);
+
+    while (before &&
+           !atomic_compare_exchange_weak_explicit(owed, &before, (uint8_t)(before - 1),
+                                                  memory_order_seq_cst, memory_order_seq_cst)) {
+    }
+    return before != 0;
+}
+
+static bool is_requested(const struct vectors *v, uint8_t vector)
+{
+    return atomic_load_explicit(&v->word[vector / 32], memory_order_seq_cst) >> vector % 32 & 1;
+}
+
+void lapic_offer_owed(struct lapic *l, uint8_t vector)
+{
+    while (!is_requested(&l->irr, vector) && take_owed(&l->owed[vector])) {
+        if (vectors_set(&l->irr, vector)) {
+            return;
+        }
+        add_owed(&l->owed[vector], 1); /* another thread has been faster */
+    }
+}
+
+void lapic_forget_owed(struct lapic *l, uint8_t vector)
+{
+    atomic_store_explicit(&l->owed[vector], 0, memory_order_relaxed);
+}
+
+/* Edges of a timer. */
+static void accept_ticks(struct lapic *l, uint8_t vector, unsigned ticks)
+{
+    vectors_clear(&l->tmr, vector);
+    if (vectors_set(&l->irr, vector)) {
+        ticks--;
+    }
+    if (ticks) {
+        add_owed(&l->owed[vector], ticks);
+        lapic_offer_owed(l, vector);
+    }
+    if (vector >> 4 > lapic_ppr(l) >> 4) {
+        interrupt(l, SYS_INT_HARD);
+    }
+}
+
+static void accept(struct lapic *l, uint8_t vector, bool level, unsigned ticks)
+{
+    if (!enabled(l)) {
+        return;
+    }
+    if (ticks && vector >= 16 && !level) {
+        accept_ticks(l, vector, ticks);
+    } else {
+        lapic_accept(l, vector, level);
+    }
+}
+
 /* What a message or an LVT entry asks for. */
 /* NOLINTNEXTLINE(misc-no-recursion): an error whose entry has a bad vector raises no other */
-static void take(struct lapic *l, enum apic_mode mode, uint8_t vector, bool level)
+static void take(struct lapic *l, enum apic_mode mode, uint8_t vector, bool level, unsigned ticks)
 {
     switch (mode) {
     case APIC_FIXED:
     case APIC_LOWEST:
-        if (enabled(l)) {
-            lapic_accept(l, vector, level);
-        }
+        accept(l, vector, level, ticks);
         break;
     case APIC_SMI:
         interrupt(l, SYS_INT_SMI);
@@ -114,7 +185,7 @@ static void take(struct lapic *l, enum apic_mode mode, uint8_t vector, bool leve
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): an error whose entry has a bad vector raises no other */
-void lapic_raise_lvt(struct lapic *l, enum lvt n)
+static void raise_lvt(struct lapic *l, enum lvt n, unsigned ticks)
 {
     uint32_t entry = lapic_get(&l->lvt[n]);
     enum apic_mode mode = (enum apic_mode)(entry >> LVT_MODE_SHIFT & 7);
@@ -130,8 +201,19 @@ void lapic_raise_lvt(struct lapic *l, enum lvt n)
         return;
     }
     if (mode != APIC_INIT && mode != APIC_STARTUP) {
-        take(l, mode, (uint8_t)(entry & LVT_VECTOR), n == LVT_LINT0 && (entry & LVT_LEVEL));
+        take(l, mode, (uint8_t)(entry & LVT_VECTOR), n == LVT_LINT0 && (entry & LVT_LEVEL), ticks);
     }
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): an error whose entry has a bad vector raises no other */
+void lapic_raise_lvt(struct lapic *l, enum lvt n)
+{
+    raise_lvt(l, n, 0);
+}
+
+void lapic_raise_timer(struct lapic *l, unsigned ticks)
+{
+    raise_lvt(l, LVT_TIMER, ticks);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): an error whose entry has a bad vector raises no other */
@@ -193,7 +275,7 @@ static void deliver_lowest(struct lapic_set *set, const struct apic_message *m)
         }
     }
     if (best) {
-        take(best, APIC_FIXED, m->vector, m->level);
+        take(best, APIC_FIXED, m->vector, m->level, m->ticks);
     }
 }
 
@@ -205,12 +287,19 @@ void lapic_set_deliver(struct lapic_set *set, const struct apic_message *m)
     }
     for (unsigned i = 0; i < set->count; i++) {
         if (addressed(set->lapic[i], m)) {
-            take(set->lapic[i], m->mode, m->vector, m->level);
+            take(set->lapic[i], m->mode, m->vector, m->level, m->ticks);
         }
     }
 }
 
-void lapic_set_msi(struct lapic_set *set, uint64_t addr, uint32_t data)
+void lapic_set_forget_ticks(struct lapic_set *set, uint8_t vector)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        lapic_forget_owed(set->lapic[i], vector);
+    }
+}
+
+void lapic_set_msi_tick(struct lapic_set *set, uint64_t addr, uint32_t data, unsigned count)
 {
     uint32_t dest = addr >> 12 & 0xff;
     struct apic_message m = {
@@ -220,9 +309,15 @@ void lapic_set_msi(struct lapic_set *set, uint64_t addr, uint32_t data)
         .logical = addr & 4,
         .level = data & 1u << 15,
         .broadcast = dest == 0xff,
+        .ticks = count,
     };
 
     lapic_set_deliver(set, &m);
+}
+
+void lapic_set_msi(struct lapic_set *set, uint64_t addr, uint32_t data)
+{
+    lapic_set_msi_tick(set, addr, data, 0);
 }
 
 void lapic_send_ipi(struct lapic *l, uint32_t low, uint32_t dest)
@@ -253,14 +348,15 @@ void lapic_send_ipi(struct lapic *l, uint32_t low, uint32_t dest)
         break;
     case 1:
         if (m.mode <= APIC_LOWEST) { /* the others are not for oneself */
-            take(l, APIC_FIXED, m.vector, false);
+            take(l, APIC_FIXED, m.vector, false, 0);
         }
         break;
     default:
         for (unsigned i = 0; i < set->count; i++) {
             if ((lapic_base(set->lapic[i]) & BASE_ENABLE) &&
                 (shorthand == 2 || set->lapic[i] != l)) {
-                take(set->lapic[i], m.mode == APIC_LOWEST ? APIC_FIXED : m.mode, m.vector, false);
+                take(set->lapic[i], m.mode == APIC_LOWEST ? APIC_FIXED : m.mode, m.vector, false,
+                     0);
             }
         }
         break;

@@ -9,6 +9,11 @@
  * the processor has, and raises SYS_INT_HARD if the vector is above it. The vCPU's
  * thread lowers its priority (TPR or ISR), then looks at IRR. Both first steps are
  * sequentially consistent read-modify-writes, so at least one sees the other's.
+ * Edges of periodic timers that came while their vector's bit of IRR was set are
+ * counted in `owed`, and set it again when the vector has been taken. Likewise none is
+ * left behind: a deliverer adds to the count, then looks whether the bit is clear; the
+ * vCPU's thread clears the bit, then looks at the count.
+ *
  * SYS_INT_HARD is cleared by the vCPU's thread only, which looks at IRR and at the
  * 8259 once more after it; a bit that is set for nothing makes acknowledge return -1. */
 #ifndef MORTISE_HW_LAPIC_INTERNAL_H
@@ -64,6 +69,7 @@ struct lapic {
     bool bsp IMMUTABLE_AFTER_INIT;
 
     struct vectors irr, isr, tmr;
+    _Atomic(uint8_t) owed[256]; /* per vector; at most IRQ_OWED_MAX */
     _Atomic(uint64_t) base;
     _Atomic(uint32_t) id, tpr, ldr, dfr, svr, icr_low, icr_high;
     _Atomic(uint32_t) errors, esr; /* noticed so far, and as last latched */
@@ -117,8 +123,14 @@ void vectors_zero(struct vectors *v);
 uint8_t lapic_ppr(const struct lapic *l);
 /* A fixed interrupt has come. Any thread. */
 void lapic_accept(struct lapic *l, uint8_t vector, bool level);
+/* The processor has taken a vector. The vCPU's thread. */
+void lapic_offer_owed(struct lapic *l, uint8_t vector);
+/* Edges that are owed are forgotten. Any thread. */
+void lapic_forget_owed(struct lapic *l, uint8_t vector);
 /* A local interrupt by its LVT entry. Any thread. */
 void lapic_raise_lvt(struct lapic *l, enum lvt n);
+/* `ticks` periods of the timer have passed; once 0. Any thread. */
+void lapic_raise_timer(struct lapic *l, unsigned ticks);
 void lapic_raise_error(struct lapic *l, uint32_t bits);
 /* Makes SYS_INT_HARD what it has to be. The vCPU's thread. */
 void lapic_update(struct lapic *l);

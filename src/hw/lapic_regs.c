@@ -144,6 +144,7 @@ static void set_lvt(struct lapic *l, enum lvt n, uint32_t value)
     }
     lapic_put(&l->lvt[n], value & lvt_writable[n]);
     if (n == LVT_TIMER) {
+        lapic_forget_owed(l, (uint8_t)before);
         lapic_timer_mode_changed(l, before);
     } else if (n == LVT_LINT0) {
         lapic_update(l);
@@ -183,6 +184,7 @@ bool lapic_write_reg(struct lapic *l, unsigned reg, uint32_t value)
         lapic_put(&l->icr_high, value & 0xff000000);
         return true;
     case REG_TIMER_INITIAL:
+        lapic_forget_owed(l, (uint8_t)lapic_get(&l->lvt[LVT_TIMER]));
         lapic_timer_set_initial(l, value);
         return true;
     case REG_TIMER_DIVIDER:

@@ -1,10 +1,13 @@
 /* The local APIC's timer: a count on the virtual clock, once or periodically, or a
  * deadline in the guest's TSC. The vCPU's thread sets it, the main loop's thread runs
- * it. A callback that another setting has overtaken finds that its time has not come
- * and does nothing. */
+ * it. If that thread is late, so many interrupts are given as periods have passed (see
+ * irq_tick); once or at a deadline there is one. A callback that another setting has overtaken
+ * finds that its time has not come and does nothing. */
 #include "aio/main_loop.h"
 #include "hw/lapic_internal.h"
 #include "hw/ticks.h"
+
+#include <limits.h>
 
 LOCK_CLASS_DEFINE(lapic_timer_class, RANK_LEAF);
 
@@ -59,15 +62,17 @@ static void on_count(void *opaque)
     struct lapic_timer *t = &l->timer;
     int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
     int64_t expires;
+    unsigned ticks = 0;
     bool due;
 
     spinlock_lock(&t->lock);
     due = t->expires >= 0 && now >= t->expires;
     if (due && is_periodic(l)) {
         int64_t period = interval_ns(t, l);
+        int64_t passed = (now - t->expires) / period + 1;
 
-        /* Periods that nobody saw are gone. */
-        t->expires += (now - t->expires) / period * period + period;
+        t->expires += passed * period;
+        ticks = (unsigned)(passed < UINT_MAX ? passed : UINT_MAX);
     } else if (due) {
         t->expires = -1;
     }
@@ -77,7 +82,7 @@ static void on_count(void *opaque)
         aio_timer_mod_anticipate(&t->count_timer, expires);
     }
     if (due) {
-        lapic_raise_lvt(l, LVT_TIMER);
+        lapic_raise_timer(l, ticks);
     }
 }
 

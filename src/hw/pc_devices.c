@@ -36,6 +36,13 @@ static void set_isa_irq(void *opaque, unsigned n, bool level)
     ioapic_set_irq(pc->ioapic, n == ISA_TIMER ? 2 : n, level);
 }
 
+static void tick_isa_irq(void *opaque, unsigned n, unsigned count)
+{
+    const struct pc *pc = opaque;
+    i8259_tick(pc->pic, n, count);
+    ioapic_tick(pc->ioapic, n == ISA_TIMER ? 2 : n, count);
+}
+
 int pc_make_interrupts(struct pc *pc, struct error *err)
 {
     struct machine *m = pc->machine;
@@ -52,14 +59,15 @@ int pc_make_interrupts(struct pc *pc, struct error *err)
     }
     lapic_set_pic(pc->lapics, pc->pic);
     for (unsigned n = 0; n < 16; n++) {
-        m->isa_irq[n] = (struct irq){.set = set_isa_irq, .opaque = pc, .n = n};
+        m->isa_irq[n] =
+            (struct irq){.set = set_isa_irq, .tick = tick_isa_irq, .opaque = pc, .n = n};
     }
     return 0;
 }
 
-static void send_message(void *opaque, uint64_t addr, uint32_t data)
+static void send_message(void *opaque, uint64_t addr, uint32_t data, unsigned ticks)
 {
-    lapic_set_msi(opaque, addr, data);
+    lapic_set_msi_tick(opaque, addr, data, ticks);
 }
 
 static int make_hpet(struct pc *pc, struct error *err) REQUIRES(bql)
@@ -67,7 +75,8 @@ static int make_hpet(struct pc *pc, struct error *err) REQUIRES(bql)
     struct machine *m = pc->machine;
     struct hpet_lines lines = {.send = send_message, .send_opaque = pc->lapics};
     for (unsigned n = 0; n < HPET_GSIS; n++) {
-        lines.gsi[n] = (struct irq){.set = ioapic_set_irq, .opaque = pc->ioapic, .n = n};
+        lines.gsi[n] =
+            (struct irq){.set = ioapic_set_irq, .tick = ioapic_tick, .opaque = pc->ioapic, .n = n};
     }
     lines.gsi[0] = m->isa_irq[ISA_TIMER];
     lines.gsi[ISA_RTC] = m->isa_irq[ISA_RTC];

@@ -34,6 +34,8 @@ static unsigned test_requests; /* enum machine_request */
 /* Any thread drives lines and asks for interrupts. */
 static atomic_bool test_line[32];
 static unsigned test_rises[32];
+static unsigned test_ticks[32];  /* edges that irq_tick has given */
+static unsigned test_forgot[32]; /* how often it has been told to forget them */
 static int64_t test_now;
 
 /* What stands in for src/x86sys and hw/machine.c. */
@@ -81,9 +83,20 @@ UNUSED static void test_set_line(void *opaque, unsigned n, bool level)
     test_line[n] = level;
 }
 
+UNUSED static void test_tick_line(void *opaque, unsigned n, unsigned count)
+{
+    if (count) {
+        test_set_line(opaque, n, false);
+        test_set_line(opaque, n, true);
+        test_ticks[n] += count;
+    } else {
+        test_forgot[n]++;
+    }
+}
+
 UNUSED static struct irq test_irq(unsigned n)
 {
-    return (struct irq){.set = test_set_line, .n = n};
+    return (struct irq){.set = test_set_line, .tick = test_tick_line, .n = n};
 }
 
 /* Moves the clock in steps, and lets timers run after each. */
@@ -148,6 +161,8 @@ UNUSED static void test_forget(void)
     memset(test_sipi, 0xff, sizeof(test_sipi));
     memset(test_line, 0, sizeof(test_line));
     memset(test_rises, 0, sizeof(test_rises));
+    memset(test_ticks, 0, sizeof(test_ticks));
+    memset(test_forgot, 0, sizeof(test_forgot));
     test_requests = 0;
     current_cpu = NULL;
 }

@@ -1,6 +1,7 @@
 /* 8259 pair, I/O APIC and local APICs, wired as in a PC. */
 #include "hw_test.h"
 
+#include "hw/i8254.h"
 #include "hw/i8259.h"
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
@@ -265,6 +266,181 @@ static void test_ioapic_masked_level_comes_when_unmasked(void **state)
     assert_int_equal(ioapic_read(1), 0x00170020);
 }
 
+/* How many times that vector is taken, one interrupt after the other. */
+static unsigned take_all(unsigned cpu, int vector)
+{
+    unsigned count = 0;
+
+    while (asked(cpu)) {
+        assert_int_equal(take(cpu), vector);
+        assert_int_equal(take(cpu), -1); /* not before the end of this one */
+        apic_write(cpu, 0xb0, 0);
+        assert_true(++count < 1000);
+    }
+    assert_int_equal(take(cpu), -1);
+    return count;
+}
+
+static void test_ioapic_ticks_come_one_after_another(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(2, 1, 0x30);
+    ioapic_tick(ioapic, 2, 5);
+    assert_false(asked(0));
+    assert_int_equal(take_all(1, 0x30), 5);
+    ioapic_tick(ioapic, 2, 1);
+    ioapic_tick(ioapic, 2, 1);
+    assert_int_equal(take_all(1, 0x30), 2);
+    ioapic_tick(ioapic, 2, UINT_MAX);
+    ioapic_tick(ioapic, 2, UINT_MAX);
+    assert_int_equal(take_all(1, 0x30), 1 + IRQ_OWED_MAX);
+    ioapic_tick(ioapic, 99, 1);
+    /* Other devices' edges merge as ever. */
+    for (unsigned i = 0; i < 3; i++) {
+        ioapic_set_irq(ioapic, 2, false);
+        ioapic_set_irq(ioapic, 2, true);
+    }
+    assert_int_equal(take_all(1, 0x30), 1);
+}
+
+static void test_ioapic_ticks_that_come_during_the_handler_are_not_lost(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(2, 0, 0x30);
+    ioapic_tick(ioapic, 2, 1);
+    assert_int_equal(take(0), 0x30);
+    ioapic_tick(ioapic, 2, 1);
+    ioapic_tick(ioapic, 2, 1);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(take_all(0, 0x30), 2);
+}
+
+static void
+test_ioapic_ticks_of_a_masked_pin_are_lost_and_of_a_stopped_timer_forgotten(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(2, 0, 0x10030);
+    ioapic_tick(ioapic, 2, 5);
+    ioapic_route(2, 0, 0x30);
+    assert_int_equal(take_all(0, 0x30), 0);
+    ioapic_tick(ioapic, 2, 5);
+    ioapic_tick(ioapic, 2, 0);
+    assert_int_equal(take_all(0, 0x30), 1);
+    ioapic_tick(ioapic, 2, 5);
+    ioapic_route(2, 0, 0x10030);
+    assert_int_equal(take_all(0, 0x30), 1);
+    ioapic_route(2, 0, 0x8031); /* by level they are one */
+    ioapic_tick(ioapic, 2, 5);
+    assert_int_equal(take(0), 0x31);
+    ioapic_set_irq(ioapic, 2, false);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(take_all(0, 0x31), 0);
+}
+
+static void test_messages_of_a_timer_are_counted(void **state)
+{
+    (void)state;
+    enable_apics();
+    lapic_set_msi_tick(lapics, LAPIC_BASE | 2u << 12, 0x44, 3);
+    assert_int_equal(take_all(2, 0x44), 3);
+    lapic_set_msi_tick(lapics, LAPIC_BASE | 2u << 12, 0x44, 3);
+    lapic_ops.reset(lapic[2], true);
+    enable_apics();
+    assert_int_equal(take_all(2, 0x44), 0);
+    lapic_set_msi(lapics, LAPIC_BASE | 2u << 12, 0x44);
+    assert_int_equal(take_all(2, 0x44), 1);
+}
+
+static unsigned take_all_of_pic(int vector)
+{
+    unsigned count = 0;
+    int taken;
+
+    while ((taken = take(0)) >= 0) {
+        assert_int_equal(taken, vector);
+        assert_int_equal(take(0), -1);
+        test_out(0x20, 1, 0x20);
+        assert_true(++count < 1000);
+    }
+    return count;
+}
+
+static void test_pic_ticks_come_one_after_another(void **state)
+{
+    (void)state;
+    init_pics();
+    i8259_tick(pic, 0, 4);
+    assert_int_equal(take_all_of_pic(0x20), 4);
+    i8259_tick(pic, 0, UINT_MAX);
+    i8259_tick(pic, 0, UINT_MAX);
+    assert_int_equal(take_all_of_pic(0x20), 1 + IRQ_OWED_MAX);
+    i8259_tick(pic, 0, 4);
+    i8259_tick(pic, 0, 0);
+    assert_int_equal(take_all_of_pic(0x20), 1);
+    i8259_tick(pic, 0, 4);
+    init_pics();
+    assert_int_equal(take_all_of_pic(0x20), 0);
+}
+
+/* Kernels mask the input while they serve it; those who use the I/O APIC, for good. */
+static void test_pic_mask_keeps_ticks_but_none_are_added(void **state)
+{
+    (void)state;
+    init_pics();
+    i8259_tick(pic, 0, 3);
+    assert_int_equal(take(0), 0x20);
+    test_out(0x21, 1, 1);
+    test_out(0x20, 1, 0x20);
+    assert_false(asked(0));
+    i8259_tick(pic, 0, 7);
+    test_out(0x21, 1, 0);
+    assert_int_equal(take_all_of_pic(0x20), 2);
+}
+
+static void test_pit_behind_the_pic_catches_up_after_a_late_main_loop(void **state)
+{
+    const struct irq irq = {.set = i8259_set_irq, .tick = i8259_tick, .opaque = pic};
+    struct error err = {""};
+    struct i8254 *pit;
+    (void)state;
+
+    bql_assert_locked();
+    assert_int_equal(i8254_new(&machine.io, irq, &pit, &err), 0);
+    init_pics();
+    test_out(0x43, 1, 0x30);
+    test_out(0x43, 1, 0x34);
+    test_out(0x40, 1, 11932 & 0xff);
+    test_out(0x40, 1, 11932 >> 8);
+    assert_int_equal(take_all_of_pic(0x20), 1); /* its output has risen with the mode */
+    test_advance(65000000, 65000000);
+    assert_int_equal(take_all_of_pic(0x20), 6);
+    i8254_free(pit);
+}
+
+static void test_apic_periodic_timer_gives_the_periods_that_a_late_main_loop_missed(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x20031);
+    apic_write(0, 0x380, 1000000);
+    test_advance(6500000, 6500000);
+    assert_int_equal(take_all(0, 0x31), 6);
+    test_advance(500000, 500000);
+    assert_int_equal(take_all(0, 0x31), 1);
+    test_advance(3000000, 3000000);
+    apic_write(0, 0x320, 0x30031); /* masked: one is in flight, the others are forgotten */
+    assert_int_equal(take_all(0, 0x31), 1);
+    apic_write(0, 0x320, 0x00031); /* once */
+    apic_write(0, 0x380, 1000000);
+    test_advance(9000000, 9000000);
+    assert_int_equal(take_all(0, 0x31), 1);
+}
+
 static void test_apic_priority_and_nesting(void **state)
 {
     (void)state;
@@ -472,6 +648,14 @@ int main(void)
         TEST(test_ioapic_edge_goes_to_the_addressed_cpu),
         TEST(test_ioapic_level_comes_again_until_it_falls),
         TEST(test_ioapic_masked_level_comes_when_unmasked),
+        TEST(test_ioapic_ticks_come_one_after_another),
+        TEST(test_ioapic_ticks_that_come_during_the_handler_are_not_lost),
+        TEST(test_ioapic_ticks_of_a_masked_pin_are_lost_and_of_a_stopped_timer_forgotten),
+        TEST(test_messages_of_a_timer_are_counted),
+        TEST(test_pic_ticks_come_one_after_another),
+        TEST(test_pic_mask_keeps_ticks_but_none_are_added),
+        TEST(test_pit_behind_the_pic_catches_up_after_a_late_main_loop),
+        TEST(test_apic_periodic_timer_gives_the_periods_that_a_late_main_loop_missed),
         TEST(test_apic_priority_and_nesting),
         TEST(test_apic_logical_and_broadcast_destinations),
         TEST(test_apic_ipis),

@@ -12,9 +12,11 @@ static struct hpet *hpet;
 static unsigned written;
 static uint64_t sent_addr;
 static uint32_t sent_data;
+static unsigned sent_ticks;
 
-static void send(void *opaque, uint64_t addr, uint32_t data)
+static void send(void *opaque, uint64_t addr, uint32_t data, unsigned ticks)
 {
+    sent_ticks += ticks;
     (void)opaque;
     sent_addr = addr;
     sent_data = data;
@@ -28,7 +30,7 @@ static int setup(void **state)
 
     bql_assert_locked();
     test_forget();
-    written = 0;
+    written = sent_ticks = 0;
     for (unsigned n = 0; n < 24; n++) {
         lines.gsi[n] = test_irq(n);
     }
@@ -284,6 +286,50 @@ static void test_hpet_level_interrupt_lasts_until_acknowledged(void **state)
     assert_false(test_line[16]);
 }
 
+static void test_hpet_gives_the_periods_that_a_late_main_loop_missed(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    hpet_write(0x100, 0x4c); /* periodic, set, enabled; each millisecond */
+    hpet_write(0x108, 100000);
+    hpet_write(0x108, 100000);
+    hpet_write(0x140, 0x404c); /* and a message each two */
+    hpet_write(0x148, 200000);
+    hpet_write(0x148, 200000);
+    hpet_write(0x10, 3);
+    test_advance(7 * MS, 7 * MS);
+    assert_int_equal(test_ticks[0], 7);
+    assert_int_equal(sent_ticks, 3);
+    test_forgot[0] = 0;
+    hpet_write(0x108, 200000);
+    assert_int_equal(test_forgot[0], 1);
+}
+
+static void test_hpet_level_interrupts_that_are_owed_come_when_acknowledged(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    hpet_write(0x120, 0x4e | 16 << 9); /* level, periodic */
+    hpet_write(0x128, 100000);
+    hpet_write(0x128, 100000);
+    hpet_write(0x10, 1);
+    test_advance(3 * MS, 3 * MS);
+    for (unsigned rises = 1; rises <= 3; rises++) {
+        assert_true(test_line[16]);
+        assert_int_equal(test_rises[16], rises);
+        hpet_write(0x20, 2);
+        hpet_write(0x20, 4); /* another's */
+    }
+    assert_false(test_line[16]);
+    test_advance(60000 * MS, 60000 * MS);
+    test_rises[16] = 1;
+    for (unsigned i = 0; i < 100; i++) {
+        hpet_write(0x20, 2);
+    }
+    assert_int_equal(test_rises[16], 1 + IRQ_OWED_MAX);
+    assert_false(test_line[16]);
+}
+
 static void test_hpet_sends_messages(void **state)
 {
     (void)state;
@@ -321,6 +367,8 @@ int main(void)
         TEST(test_hpet_counts_and_stands),
         TEST(test_hpet_periodic_timer_takes_the_place_of_the_pit),
         TEST(test_hpet_level_interrupt_lasts_until_acknowledged),
+        TEST(test_hpet_gives_the_periods_that_a_late_main_loop_missed),
+        TEST(test_hpet_level_interrupts_that_are_owed_come_when_acknowledged),
         TEST(test_hpet_sends_messages),
         TEST(test_hpet_takes_every_register_write),
     };

@@ -65,6 +65,31 @@ static void test_pit_rate_generator_interrupts_at_its_rate(void **state)
     assert_in_range(test_rises[IRQ_TIMER], 99, 100);
 }
 
+static void test_pit_gives_the_periods_that_a_late_main_loop_missed(void **state)
+{
+    (void)state;
+    pit_load(0, 2, 11932); /* 100 Hz */
+    test_rises[IRQ_TIMER] = 0;
+    test_advance(75 * MS, 75 * MS);
+    assert_int_equal(test_ticks[IRQ_TIMER], 7);
+    test_advance(10 * MS, 10 * MS);
+    assert_int_equal(test_ticks[IRQ_TIMER], 8);
+    assert_int_equal(test_rises[IRQ_TIMER], 2);
+}
+
+static void test_pit_that_is_set_anew_owes_nothing(void **state)
+{
+    (void)state;
+    pit_load(0, 2, 11932);
+    test_advance(75 * MS, 75 * MS);
+    test_forgot[IRQ_TIMER] = 0;
+    pit_load(0, 0, 1000);
+    assert_true(test_forgot[IRQ_TIMER] > 0);
+    test_ticks[IRQ_TIMER] = 0;
+    test_advance(100 * MS, 100 * MS);
+    assert_int_equal(test_ticks[IRQ_TIMER], 1);
+}
+
 static void test_pit_one_shot_counts_down_and_interrupts_once(void **state)
 {
     (void)state;
@@ -292,6 +317,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_pit_rate_generator_interrupts_at_its_rate),
+        TEST(test_pit_gives_the_periods_that_a_late_main_loop_missed),
+        TEST(test_pit_that_is_set_anew_owes_nothing),
         TEST(test_pit_one_shot_counts_down_and_interrupts_once),
         TEST(test_pit_channel_2_is_gated_and_seen_at_port_61),
         TEST(test_pit_read_back_latches_status_then_count),
