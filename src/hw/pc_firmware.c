@@ -2,20 +2,23 @@
  * tables with instructions for placing and linking them (the table loader: see the
  * comments in SeaBIOS's src/fw/romfile_loader.h for the format). */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hw/fw_cfg.h"
 #include "hw/pc_internal.h"
 
+#define RSDP_FILE   "etc/acpi/rsdp"
+#define RSDP_SIZE   36
 #define TABLES_FILE "etc/acpi/tables"
 #define LOADER_FILE "etc/table-loader"
 #define NAME_SIZE   56
-#define COMMAND_MAX (1 + ACPI_FIXUPS_MAX + ACPI_SUMS_MAX)
+#define COMMAND_MAX (2 + ACPI_FIXUPS_MAX + ACPI_SUMS_MAX)
 #define SERIAL_PORT 0x3f8
 
 enum loader_command { LOADER_ALLOCATE = 1, LOADER_ADD_POINTER = 2, LOADER_ADD_CHECKSUM = 3 };
-enum loader_zone { LOADER_LOW_SEGMENT = 2 }; /* where the RSDP is looked for */
+enum loader_zone { LOADER_HIGH = 1, LOADER_LOW_SEGMENT = 2 };
 
 /* One command: 128 bytes, little-endian like the host. */
 struct loader_entry {
@@ -39,23 +42,44 @@ struct loader_entry {
     } u;
 };
 
+/* A file's name in a command, whose memory is zero. */
+static void put_name(char *name, const char *file)
+{
+    (void)snprintf(name, NAME_SIZE, "%s", file);
+}
+
+static void put_allocate(struct loader_entry *e, const char *file, uint32_t align,
+                         enum loader_zone zone)
+{
+    e->command = LOADER_ALLOCATE;
+    put_name(e->u.allocate.file, file);
+    e->u.allocate.align = align;
+    e->u.allocate.zone = (uint8_t)zone;
+}
+
+/* Which file has the byte at an offset of the image: the RSDP, which it begins with, is
+ * looked for below 1 MiB, where firmware needs what little room there is for itself; the
+ * others go elsewhere. Their file is the whole image, so that offsets in it hold. */
+static const char *file_of(uint32_t at)
+{
+    return at < RSDP_SIZE ? RSDP_FILE : TABLES_FILE;
+}
+
 static size_t fill_loader(struct loader_entry *e, const struct acpi_image *image)
 {
     size_t n = 0;
-    e[n].command = LOADER_ALLOCATE;
-    memcpy(e[n].u.allocate.file, TABLES_FILE, sizeof(TABLES_FILE));
-    e[n].u.allocate.align = 64;
-    e[n++].u.allocate.zone = LOADER_LOW_SEGMENT;
+    put_allocate(&e[n++], RSDP_FILE, 16, LOADER_LOW_SEGMENT);
+    put_allocate(&e[n++], TABLES_FILE, 64, LOADER_HIGH);
     for (unsigned i = 0; i < image->fixup_count; i++) {
         e[n].command = LOADER_ADD_POINTER;
-        memcpy(e[n].u.pointer.dest, TABLES_FILE, sizeof(TABLES_FILE));
-        memcpy(e[n].u.pointer.source, TABLES_FILE, sizeof(TABLES_FILE));
+        put_name(e[n].u.pointer.dest, file_of(image->fixups[i].at));
+        put_name(e[n].u.pointer.source, TABLES_FILE);
         e[n].u.pointer.offset = image->fixups[i].at;
         e[n++].u.pointer.size = (uint8_t)image->fixups[i].size;
     }
     for (unsigned i = 0; i < image->sum_count; i++) {
         e[n].command = LOADER_ADD_CHECKSUM;
-        memcpy(e[n].u.checksum.file, TABLES_FILE, sizeof(TABLES_FILE));
+        put_name(e[n].u.checksum.file, file_of(image->sums[i].start));
         e[n].u.checksum.offset = image->sums[i].at;
         e[n].u.checksum.start = image->sums[i].start;
         e[n++].u.checksum.length = image->sums[i].len;
@@ -93,6 +117,7 @@ static void refill(const struct pc *pc, bool tables, uint8_t *data, size_t size)
     free(built);
 }
 
+/* As much of the image as the file has: all of it, or the RSDP. */
 static void refill_tables(void *opaque, uint8_t *data, size_t size)
 {
     bql_assert_locked();
@@ -115,6 +140,9 @@ static int add_tables(struct pc *pc, struct error *err) REQUIRES(bql)
     }
     int rc = build(pc, true, &built->image, built->loader, &commands, err);
     if (rc == 0) {
+        rc = fw_cfg_add_file(f, RSDP_FILE, built->image.data, RSDP_SIZE, err);
+    }
+    if (rc == 0) {
         rc = fw_cfg_add_file(f, TABLES_FILE, built->image.data, built->image.len, err);
     }
     if (rc == 0) {
@@ -122,6 +150,7 @@ static int add_tables(struct pc *pc, struct error *err) REQUIRES(bql)
                              err);
     }
     if (rc == 0) {
+        fw_cfg_refill_file(f, RSDP_FILE, refill_tables, pc);
         fw_cfg_refill_file(f, TABLES_FILE, refill_tables, pc);
         fw_cfg_refill_file(f, LOADER_FILE, refill_loader, pc);
     }
