@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Boots Debian's kernels under mortise system.
+"""Boots Debian's kernels and firmware under mortise system.
 
     tests/system/boot.py                 what scripts/check runs
     tests/system/boot.py --long          every kernel with 1, 2 and 4 CPUs
@@ -166,7 +166,8 @@ for _flavour in guests.KERNELS:
         LONG[f"{_flavour}-{_cpus}"] = lambda o, f=_flavour, c=_cpus: boot(o, f, c)
 for _cpus in (2, 4):
     LONG[f"litmus-{_cpus}"] = lambda o, c=_cpus: litmus(o, c)
-LONG["ovmf"] = firmware.ovmf
+for _program in (firmware.ovmf, firmware.grub, firmware.ipxe, firmware.memtest):
+    LONG[_program.__name__] = _program
 for _bus in debian.DISKS:
     LONG[f"debian-{_bus}"] = lambda o, b=_bus: debian.login(o, b)
 for _cpus in (2, 4):

@@ -1,7 +1,12 @@
-"""OVMF in flash chips: to its shell on the serial port, and a variable that one run
-sets and the next one reads."""
+"""Firmware, and programs that stand on it or on nothing: OVMF in flash chips with a
+variable that one run sets and the next one reads; GRUB and iPXE, which read their
+disks and consoles by SeaBIOS; memtest86+."""
 
+import hashlib
+import random
+import re
 import shutil
+import time
 
 import guests
 from machine import Failed, Machine
@@ -33,3 +38,74 @@ def ovmf(options):
     said = run(options, files / "OVMF_CODE_4M.fd", variables, VARIABLE)
     if "5A 17 C3" not in said:
         raise Failed(f"the variable did not survive:\n{said}")
+
+
+def bios():
+    return guests.download("seabios") / "usr/share/seabios/bios-256k.bin"
+
+
+def shown(text):
+    """A pattern for text that SeaBIOS puts on the serial port: it moves the cursor,
+    needlessly, wherever it likes."""
+    return r"(?:\x1b\[[\d;]*H)*".join(map(re.escape, text))
+
+
+def enter(m, line):
+    """Types a line, not faster than it is read: the BIOS keeps few keys."""
+    for key in line:
+        m.send(key)
+        m.expect(shown(key))
+    m.send("\r")
+
+
+def grub(options):
+    """GRUB's prompt; a disk read through the BIOS is what is in the image; power off."""
+    data = random.Random(2).randbytes(1 << 20)
+    disk = options.work / "disk"
+    disk.write_bytes(data)
+    cd = guests.download("grub-rescue-pc") / "usr/lib/grub-rescue/grub-rescue-cdrom.iso"
+    with Machine(options.mortise, "-m", "128", "-bios", bios(), "-boot", "d", "-cdrom", cd,
+                 "-hda", disk, log=options.log) as m:
+        m.expect(shown("for a command-line."))
+        m.expect(shown("automatically in"))
+        m.send("c")
+        m.expect(shown("grub> "))
+        enter(m, "md5sum (hd0)0+2048")
+        m.expect(shown(hashlib.md5(data).hexdigest()))
+        m.expect(shown("grub> "))
+        enter(m, "halt")
+        if m.wait() != 0:
+            raise Failed(f"exit status {m.process.returncode}\n{m.text[-2000:]}")
+
+
+def ipxe(options):
+    """iPXE's shell, whose clock agrees with ours, and back to the BIOS."""
+    cd = guests.download("ipxe") / "usr/lib/ipxe/ipxe.iso"
+    with Machine(options.mortise, "-m", "128", "-bios", bios(), "-boot", "d", "-cdrom", cd,
+                 log=options.log) as m:
+        m.expect(shown("Press Ctrl-B"))
+        m.send("\x02")
+        m.expect(shown("iPXE> "))
+        enter(m, "cpuid --ext 29 && echo It is long")
+        m.expect(r"^" + shown("It is long"))
+        m.expect(shown("iPXE> "))
+        enter(m, "sleep 3")
+        began = time.monotonic()
+        m.expect(shown("iPXE> "))
+        slept = time.monotonic() - began
+        if not 2.5 < slept < 10:
+            raise Failed(f"3 seconds of iPXE's are {slept:.1f}")
+        enter(m, "exit")
+        m.expect(shown("Booting from"))
+
+
+def memtest(options):
+    """A pass of all of memtest86+'s tests, on two CPUs, finds no error."""
+    program = guests.download("memtest86+") / "boot/memtest86+x64.bin"
+    with Machine(options.mortise, "-m", "64", "-smp", 2, "-kernel", program,
+                 "-append", "console=ttyS0,115200", log=options.log) as m:
+        if m.expect(r"CPU: (\d) Cores", 60).group(1) != "2":
+            raise Failed(m.text[-2000:])
+        said = m.expect(r"Pass: +1 +Errors: +(\d+)", 1500)
+        if said.group(1) != "0" or re.search(r"Errors: +[1-9]", m.text):
+            raise Failed(m.text[-3000:])
