@@ -1,4 +1,4 @@
-/* The debug console and the POST port. Both stay as long as the machine. */
+/* The debug console and the POST port. */
 #include "hw/debugcon.h"
 
 #include <errno.h>
@@ -66,7 +66,8 @@ static const struct memory_ops post_ops = {
     .read = post_read, .write = post_write, .min_size = 1, .max_size = 1};
 
 static int add_port(struct machine *m, uint16_t port, const struct memory_ops *ops,
-                    const char *name, struct chardev *c, struct error *err) REQUIRES(bql)
+                    const char *name, struct chardev *c, struct debugcon **out, struct error *err)
+    REQUIRES(bql)
 {
     struct debugcon *d = calloc(1, sizeof(*d));
 
@@ -76,15 +77,23 @@ static int add_port(struct machine *m, uint16_t port, const struct memory_ops *o
     d->chardev = c;
     memory_region_init_io(&d->region, ops, d, name, 1);
     memory_region_add(&m->io, port, &d->region, 0);
+    *out = d;
     return 0;
 }
 
-int debugcon_new(struct machine *m, uint16_t port, struct chardev *c, struct error *err)
+int debugcon_new(struct machine *m, uint16_t port, struct chardev *c, struct debugcon **out,
+                 struct error *err)
 {
-    return add_port(m, port, &debugcon_ops, "debugcon", c, err);
+    return add_port(m, port, &debugcon_ops, "debugcon", c, out, err);
 }
 
-int post_port_new(struct machine *m, struct error *err)
+int post_port_new(struct machine *m, struct debugcon **out, struct error *err)
 {
-    return add_port(m, POST_PORT, &post_ops, "post", NULL, err);
+    return add_port(m, POST_PORT, &post_ops, "post", NULL, out, err);
+}
+
+void debugcon_free(struct debugcon *d)
+{
+    memory_region_destroy(&d->region);
+    free(d);
 }

@@ -6,11 +6,16 @@
 #include "hw/chardev.h"
 #include "hw/machine.h"
 
+struct debugcon;
+
 /* What is written goes to c; reads give 0xe9, by which firmware knows it. */
-NODISCARD int debugcon_new(struct machine *m, uint16_t port, struct chardev *c, struct error *err)
-    REQUIRES(bql);
+NODISCARD int debugcon_new(struct machine *m, uint16_t port, struct chardev *c,
+                           struct debugcon **out, struct error *err) REQUIRES(bql);
 
 /* Port 0x80: keeps what was written. */
-NODISCARD int post_port_new(struct machine *m, struct error *err) REQUIRES(bql);
+NODISCARD int post_port_new(struct machine *m, struct debugcon **out, struct error *err)
+    REQUIRES(bql);
+
+void debugcon_free(struct debugcon *d) REQUIRES(bql);
 
 #endif

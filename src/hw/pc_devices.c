@@ -166,15 +166,15 @@ static int make_serial(struct pc *pc, const struct pc_lines *lines, struct error
 static int make_isa(struct pc *pc, const struct pc_lines *lines, struct error *err) REQUIRES(bql)
 {
     struct machine *m = pc->machine;
-    int rc = port92_new(m, err);
+    int rc = port92_new(m, &pc->port92, err);
     if (rc == 0) {
         rc = i8042_new(m, &pc->keyboard, err);
     }
     if (rc == 0) {
-        rc = post_port_new(m, err);
+        rc = post_port_new(m, &pc->post, err);
     }
     if (rc == 0 && lines->debugcon) {
-        rc = debugcon_new(m, DEBUGCON_PORT, lines->debugcon, err);
+        rc = debugcon_new(m, DEBUGCON_PORT, lines->debugcon, &pc->debugcon, err);
     }
     if (rc == 0) {
         rc = fw_cfg_new(m, err);
@@ -217,8 +217,36 @@ int pc_make_devices(struct pc *pc, const struct pc_lines *lines, struct error *e
     return rc ? rc : register_resets(pc, err);
 }
 
+static void free_ports(struct pc *pc) REQUIRES(bql)
+{
+    if (pc->port92) {
+        port92_free(pc->port92);
+    }
+    if (pc->post) {
+        debugcon_free(pc->post);
+    }
+    if (pc->debugcon) {
+        debugcon_free(pc->debugcon);
+    }
+}
+
+/* After all that has a line to them. */
+static void free_interrupts(struct pc *pc) REQUIRES(bql)
+{
+    if (pc->ioapic) {
+        ioapic_free(pc->ioapic);
+    }
+    if (pc->pic) {
+        i8259_free(pc->pic);
+    }
+    if (pc->lapics) {
+        lapic_set_free(pc->lapics);
+    }
+}
+
 void pc_free_devices(struct pc *pc)
 {
+    free_ports(pc);
     for (unsigned n = 0; n < 4; n++) {
         serial_free(pc->serial[n]);
     }
@@ -238,4 +266,5 @@ void pc_free_devices(struct pc *pc)
         hpet_free(pc->hpet);
     }
     pc_free_chipset(pc);
+    free_interrupts(pc);
 }

@@ -8,6 +8,7 @@
 
 struct acpi_pm;
 struct boot_direct;
+struct debugcon;
 struct hpet;
 struct i440fx;
 struct ich9;
@@ -18,6 +19,7 @@ struct ioapic;
 struct lapic_set;
 struct pflash;
 struct piix3;
+struct port92;
 struct q35;
 struct rtc;
 struct serial;
@@ -41,6 +43,8 @@ struct pc {
     struct i8254 *pit IMMUTABLE_AFTER_INIT;
     struct rtc *rtc IMMUTABLE_AFTER_INIT;
     struct i8042 *keyboard IMMUTABLE_AFTER_INIT;
+    struct port92 *port92 IMMUTABLE_AFTER_INIT;
+    struct debugcon *post IMMUTABLE_AFTER_INIT, *debugcon IMMUTABLE_AFTER_INIT;
     struct serial *serial[4] IMMUTABLE_AFTER_INIT;
     struct irq_or serial_irq[2];                     /* of ports 0 and 2, and of 1 and 3 */
     struct boot_direct *direct IMMUTABLE_AFTER_INIT; /* NULL: firmware starts */

@@ -1,4 +1,4 @@
-/* Port 0x92. It stays as long as the machine. */
+/* Port 0x92. */
 #include "hw/port92.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ static void port92_reset(void *opaque)
     p->value = A20;
 }
 
-int port92_new(struct machine *m, struct error *err)
+int port92_new(struct machine *m, struct port92 **out, struct error *err)
 {
     struct port92 *p = calloc(1, sizeof(*p));
 
@@ -61,5 +61,12 @@ int port92_new(struct machine *m, struct error *err)
     p->value = A20;
     memory_region_init_io(&p->region, &port92_ops, p, "port92", 1);
     memory_region_add(&m->io, 0x92, &p->region, 0);
+    *out = p;
     return 0;
+}
+
+void port92_free(struct port92 *p)
+{
+    memory_region_destroy(&p->region);
+    free(p);
 }

@@ -4,6 +4,9 @@
 
 #include "hw/machine.h"
 
-NODISCARD int port92_new(struct machine *m, struct error *err) REQUIRES(bql);
+struct port92;
+
+NODISCARD int port92_new(struct machine *m, struct port92 **out, struct error *err) REQUIRES(bql);
+void port92_free(struct port92 *p) REQUIRES(bql);
 
 #endif
