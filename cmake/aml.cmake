@@ -2,6 +2,9 @@
 # ROOM/NAME_aml.h of it, with the constant array NAME_aml.
 find_program(IASL iasl REQUIRED)
 
+# All of them, for what reads sources without building.
+add_custom_target(mortise_aml)
+
 function(mortise_aml ROOM NAME)
   set(DIR ${CMAKE_BINARY_DIR}/generated/${ROOM})
   set(SOURCE ${CMAKE_SOURCE_DIR}/src/${ROOM}/${NAME}.asl)
@@ -14,5 +17,6 @@ function(mortise_aml ROOM NAME)
     VERBATIM)
   add_custom_target(mortise_aml_${NAME} DEPENDS ${DIR}/${NAME}_aml.h)
   add_dependencies(mortise_${ROOM} mortise_aml_${NAME})
+  add_dependencies(mortise_aml mortise_aml_${NAME})
   target_include_directories(mortise_${ROOM} PRIVATE ${CMAKE_BINARY_DIR}/generated)
 endfunction()
