@@ -40,6 +40,12 @@ struct search {
 static bool follows(const struct search *search, const struct order_edge *before,
                     const struct order_edge *after)
 {
+    /* From one lock of a set to another and on: the first goes there as well.
+     * Nor is one order of a set followed by another. */
+    if ((before->set && after->via_from == before->set) ||
+        (after->set && before->via_to == after->set)) {
+        return false;
+    }
     return order_conflict(search->flow, before->to, after->from_mode, before->to_mode);
 }
 

@@ -18,6 +18,7 @@
 struct lock_class {
     const char *name;                   /* "struct queue.lock", "log_lock", "rcu" */
     const struct ir_variable *variable; /* the declaration, or NULL */
+    const char *record;                 /* key of the struct that it is a field of, or NULL */
     enum lock_recursion recursion;
     bool nonblocking; /* nothing under it may block */
     bool keyed;       /* several at once by ascending key */
@@ -82,9 +83,12 @@ struct order_step {
 struct order_edge {
     const struct lock_class *from, *to;
     enum rule_mode from_mode, to_mode;
-    bool direct;          /* no lock that was taken in between tells of it too */
-    bool trylock;         /* the second cannot wait: no deadlock by itself */
-    bool dying;           /* only in calls that never come back: nobody lives to wait for them */
+    bool direct;  /* no lock that was taken in between tells of it too */
+    bool trylock; /* the second cannot wait: no deadlock by itself */
+    bool dying;   /* only in calls that never come back: nobody lives to wait for them */
+    /* The class of pointers through which one of them, or both one after the
+     * other, are taken (order_members.c); or NULL. */
+    const struct lock_class *via_from, *via_to, *set;
     const char *relation; /* from == to: how the second is found from the first; "" is unknown */
     const char *first, *second; /* from == to, both globals: what they are called */
     GPtrArray *gates;           /* of struct lock_class: held exclusively whenever this happens */

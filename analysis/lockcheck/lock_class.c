@@ -218,7 +218,7 @@ static const struct lock_class *class_of_field(struct flow *flow, const char *re
                                                const char *name)
 {
     char *key = g_strdup_printf("f:%s:%s", record ? record : "", name);
-    const struct lock_class *class = g_hash_table_lookup(class_table(flow), key);
+    struct lock_class *class = g_hash_table_lookup(class_table(flow), key);
     const struct ir_record *owner;
     char *text;
 
@@ -230,6 +230,7 @@ static const struct lock_class *class_of_field(struct flow *flow, const char *re
     text = g_strdup_printf("%s.%s", owner && owner->name && owner->name[0] ? owner->name : "struct",
                            name);
     class = class_new(flow, key, g_intern_string(text), program_field(flow->program, record, name));
+    class->record = record;
     g_free(text);
     return class;
 }

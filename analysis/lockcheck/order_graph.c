@@ -122,8 +122,25 @@ static void name_instances(struct order_edge *edge, const struct place *first,
     g_free(one);
 }
 
+struct built_edge *order_edge(struct order_builder *builder, const struct order_edge *wanted)
+{
+    struct built_edge *edge = g_hash_table_lookup(builder->edges, wanted);
+
+    if (!edge) {
+        edge = g_new0(struct built_edge, 1);
+        edge->edge = *wanted;
+        edge->edge.steps = g_ptr_array_new_with_free_func(step_free);
+        edge->edge.gates = g_ptr_array_new();
+        edge->occurrences = g_array_new(FALSE, FALSE, sizeof(struct order_occurrence));
+        g_hash_table_add(builder->edges, edge);
+        g_ptr_array_add(builder->list, edge);
+    }
+    return edge;
+}
+
+/* `each`: one after the other of those that an array of pointers points to. */
 static void add_edge(struct order_builder *builder, const struct flow_state *state,
-                     const struct flow_lock *held, const struct take *take, bool direct)
+                     const struct flow_lock *held, const struct take *take, bool direct, bool each)
 {
     struct order_edge wanted = {.from = held->held.class, .to = take->class, .relation = ""};
     struct built_edge *edge;
@@ -132,19 +149,15 @@ static void add_edge(struct order_builder *builder, const struct flow_state *sta
     wanted.to_mode = take->mode;
     wanted.trylock = take->trylock;
     wanted.dying = take->dying;
-    if (wanted.from == wanted.to) {
+    if (each) {
+        wanted.set = wanted.from;
+        wanted.relation = g_intern_static_string("each");
+    } else if (wanted.from == wanted.to) {
         wanted.relation = order_relation(state, held->place, take->place);
         name_instances(&wanted, held->place, take->place);
     }
-    edge = g_hash_table_lookup(builder->edges, &wanted);
-    if (!edge) {
-        edge = g_new0(struct built_edge, 1);
-        edge->edge = wanted;
-        edge->edge.steps = g_ptr_array_new_with_free_func(step_free);
-        edge->edge.gates = g_ptr_array_new();
-        edge->occurrences = g_array_new(FALSE, FALSE, sizeof(struct order_occurrence));
-        g_hash_table_add(builder->edges, edge);
-        g_ptr_array_add(builder->list, edge);
+    edge = order_edge(builder, &wanted);
+    if (edge->edge.steps->len == 0) {
         describe(edge, state, held, take);
     } else if ((direct && !edge->edge.direct) ||
                (direct == edge->edge.direct &&
@@ -186,6 +199,18 @@ static bool is_last(const struct flow_state *state, guint number)
     return true;
 }
 
+static bool in_one_loop(const struct flow_lock *held, const struct take *take)
+{
+    return held->held.loc.line == take->loc.line && held->held.loc.file == take->loc.file;
+}
+
+/* All of an array, one after the other in a loop. */
+static bool of_one_array(const struct flow_lock *held, const struct take *take)
+{
+    return held->held.class == take->class && in_one_loop(held, take) &&
+           take->place->step == IR_STEP_INDEX && held->place->step == IR_STEP_INDEX;
+}
+
 static void add_takes(struct order_builder *builder, const struct flow_state *state,
                       const struct effect *effect)
 {
@@ -195,17 +220,16 @@ static void add_takes(struct order_builder *builder, const struct flow_state *st
         for (guint k = 0; ordered(take->class) && k < state->locks->len; k++) {
             const struct flow_lock *held = &g_array_index(state->locks, struct flow_lock, k);
 
-            if (!ordered(held->held.class) || same_lock(held, take) ||
-                take->without[0] == held->place || take->without[1] == held->place) {
+            if (!ordered(held->held.class) || take->without[0] == held->place ||
+                take->without[1] == held->place) {
                 continue;
             }
-            /* All of an array, one after the other in a loop. */
-            if (held->held.class == take->class && held->held.loc.line == take->loc.line &&
-                held->held.loc.file == take->loc.file && take->place->step == IR_STEP_INDEX &&
-                held->place->step == IR_STEP_INDEX) {
-                continue;
+            if (held->held.class == take->class && take->place && held->place != take->place &&
+                in_one_loop(held, take) && order_has_members(builder->flow, take->class)) {
+                add_edge(builder, state, held, take, !take->under, true);
+            } else if (!same_lock(held, take) && !of_one_array(held, take)) {
+                add_edge(builder, state, held, take, !take->under && is_last(state, k), false);
             }
-            add_edge(builder, state, held, take, !take->under && is_last(state, k));
         }
     }
 }
@@ -316,6 +340,7 @@ struct order_graph *order_graph_new(struct program *program)
     }
     order_gates_find(&builder);
     order_threads_find(&builder);
+    order_members_find(&builder);
     for (guint i = 0; i < builder.sites->len; i++) {
         g_ptr_array_unref(g_array_index(builder.sites, struct order_site, i).held);
     }

@@ -9,6 +9,10 @@
 const char *order_relation(const struct flow_state *state, const struct place *first,
                            const struct place *second);
 
+/* order_members.c. Whether locks of the class are pointers, and it is known to
+ * which locks. */
+bool order_has_members(const struct flow *flow, const struct lock_class *class);
+
 /* Whether it is one lock in the whole program. */
 bool order_is_fixed(const struct place *place);
 
@@ -47,6 +51,13 @@ struct order_builder {
     GPtrArray *list;
     GArray *sites; /* of struct order_site */
 };
+
+/* order_graph.c: the edge that is like this one, made if there is none; then it
+ * has no steps. */
+struct built_edge *order_edge(struct order_builder *builder, const struct order_edge *wanted);
+
+/* order_members.c: puts the locks that are pointed to in place of the pointers. */
+void order_members_find(struct order_builder *builder);
 
 /* order_gates.c: notes what else is held when this happens; then, with all that
  * has been noted, what always is, and on which threads it happens. */

@@ -26,7 +26,8 @@ struct output_edge {
     const struct lock_class *from, *to;
     GPtrArray *edges; /* of struct order_edge: the same pair, by modes */
     bool trylock;     /* all of them */
-    bool cycle;       /* part of a cycle, trylocks left out */
+    bool set;         /* all of them are between locks of one set */
+    bool cycle;       /* part of a cycle, trylocks and sets left out */
 };
 struct output_graph {
     GPtrArray *classes; /* of struct lock_class */

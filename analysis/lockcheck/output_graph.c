@@ -1,7 +1,7 @@
 /* The order graph in the form that is shown. An edge is part of a cycle if
  * both its ends are in one strongly connected component of the graph without
- * trylocks; components are found by Tarjan's algorithm with a stack of its own,
- * so that a long chain of classes is no danger to ours. */
+ * trylocks and the orders that a set may have; components are found by Tarjan's algorithm with a
+ * stack of its own, so that a long chain of classes is no danger to ours. */
 #include "output.h"
 
 #include <string.h>
@@ -116,7 +116,7 @@ static void find_cycles(struct output_graph *graph, guint classes)
         struct output_edge *edge = graph->edges->pdata[i];
         guint from = edge->from->number;
 
-        if (!edge->trylock) {
+        if (!edge->trylock && !edge->set) {
             if (!t.out[from]) {
                 t.out[from] = g_ptr_array_new();
             }
@@ -131,7 +131,7 @@ static void find_cycles(struct output_graph *graph, guint classes)
     for (guint i = 0; i < graph->edges->len; i++) {
         struct output_edge *edge = graph->edges->pdata[i];
 
-        edge->cycle = !edge->trylock && edge->from != edge->to &&
+        edge->cycle = !edge->trylock && !edge->set && edge->from != edge->to &&
                       t.component[edge->from->number] == t.component[edge->to->number];
     }
     for (guint class = 0; class < classes; class ++) {
@@ -171,13 +171,14 @@ static void add_edge(struct output_graph *graph, GHashTable *pairs, struct order
         known = g_new0(struct output_edge, 1);
         known->from = edge->from;
         known->to = edge->to;
-        known->trylock = true;
+        known->trylock = known->set = true;
         known->edges = g_ptr_array_new();
         g_hash_table_add(pairs, known);
         g_ptr_array_add(graph->edges, known);
     }
     g_ptr_array_add(known->edges, edge);
     known->trylock = known->trylock && edge->trylock;
+    known->set = known->set && edge->set;
 }
 
 /* Some classes are only names in contracts: an atomic that a function acquires

@@ -88,6 +88,19 @@ const struct ir_variable *program_global_named(const struct program *program, co
                                                const char *file);
 const struct ir_variable *program_field(const struct program *program, const char *record,
                                         const char *name);
+/* Whether the type is, or points to, one that can be locked. */
+bool program_is_lock_type(const struct program *program, const struct ir_type *type);
+/* A lock whose address is stored somewhere. */
+struct stored_lock {
+    const struct ir_path *path; /* of the lock, in terms of the function */
+    const struct ir_function *function;
+    struct ir_loc loc; /* where its address is taken */
+};
+/* What pointers to locks in a field or global may point to, anywhere in the
+ * program: of struct stored_lock; NULL: nothing is known. Some of them may not
+ * be told if `others` is set. */
+const GPtrArray *program_stored_locks(const struct program *program, const struct ir_path *path,
+                                      bool *others);
 /* All functions that a value may be: struct pfunction; to be freed. */
 GPtrArray *program_value_functions(const struct program *program,
                                    const struct ir_function *function,

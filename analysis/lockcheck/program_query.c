@@ -34,6 +34,14 @@ const struct ir_variable *program_field(const struct program *program, const cha
     return fields && name ? g_hash_table_lookup(fields, name) : NULL;
 }
 
+bool program_is_lock_type(const struct program *program, const struct ir_type *type)
+{
+    const struct ir_record *record = program_record(program, type->record);
+
+    return rules_lock_type(program->rules, type->name) ||
+           (record && annotation_has(record->annotations, ANNOTATION_CAPABILITY));
+}
+
 const struct ir_variable *program_global_named(const struct program *program, const char *name,
                                                const char *file)
 {

@@ -200,6 +200,17 @@ static struct pslot *find_slot(const struct program *program, const struct ir_fu
     return number == NO_NODE ? NULL : node_at(graph, number)->slot;
 }
 
+const GPtrArray *program_stored_locks(const struct program *program, const struct ir_path *path,
+                                      bool *others)
+{
+    const struct slot_graph *graph = program->index->graph;
+    uint32_t number = slot_graph_node(graph, NULL, path);
+    const struct node *node = number == NO_NODE ? NULL : node_at(graph, number);
+
+    *others = !node || node->escapes;
+    return node ? node->locks : NULL;
+}
+
 struct pslot *program_slot(const struct program *program, const struct ir_function *function,
                            const struct ir_value *value)
 {

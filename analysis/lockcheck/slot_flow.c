@@ -1,4 +1,4 @@
-/* What makes functions flow along the graph: assignments, arguments, results,
+/* What makes functions and locks flow along the graph: assignments, arguments, results,
  * and calls through pointers, whose targets are found on the way. */
 #include "slot_graph.h"
 
@@ -7,8 +7,9 @@
 #define MAX_NEST 16
 
 /* Numbers, structs and pointers to them carry no functions: only pointers to
- * functions do, and void pointers, on their way through some container. */
-static bool may_hold_pointer(const struct ir_variable *variable)
+ * functions do, and void pointers, on their way through some container. Locks
+ * are pointed to by what is declared so. */
+static bool may_hold_pointer(const struct slot_graph *graph, const struct ir_variable *variable)
 {
     static const char *const data[] = {"char",  "signed char",   "unsigned char",  "short",
                                        "int",   "unsigned int",  "unsigned short", "long",
@@ -20,6 +21,9 @@ static bool may_hold_pointer(const struct ir_variable *variable)
         return true;
     }
     type = &variable->type;
+    if (program_is_lock_type(graph->program, type)) {
+        return type->pointers > 0;
+    }
     if (type->record) {
         return false;
     }
@@ -36,6 +40,23 @@ static bool holds_function(const struct ir_variable *variable)
     return !variable || variable->type.function;
 }
 
+/* The address of a lock, or of the locks of an array. */
+static void add_lock(struct slot_graph *graph, const struct pfunction *in, uint32_t to,
+                     const struct ir_path *path, struct ir_loc loc)
+{
+    const struct ir_variable *variable = program_variable(graph->program, path, in->ir);
+    struct stored_lock *lock;
+
+    if (!variable || variable->type.pointers > 0 ||
+        !program_is_lock_type(graph->program, &variable->type)) {
+        return;
+    }
+    lock = g_new(struct stored_lock, 1);
+    *lock = (struct stored_lock){path, in->ir, loc};
+    g_ptr_array_add(graph->locks, lock);
+    slot_add_lock(graph, to, lock);
+}
+
 static void add_value(struct slot_graph *graph, const struct pfunction *in, uint32_t to,
                       const struct ir_value *value, struct ir_loc loc)
 {
@@ -45,7 +66,7 @@ static void add_value(struct slot_graph *graph, const struct pfunction *in, uint
     for (int nest = 0; value && value->kind == IR_VALUE_OFFSET && nest < MAX_NEST; nest++) {
         value = value->a;
     }
-    if (to == NO_NODE || !value || !may_hold_pointer(node_at(graph, to)->variable)) {
+    if (to == NO_NODE || !value || !may_hold_pointer(graph, node_at(graph, to)->variable)) {
         return;
     }
     switch (value->kind) {
@@ -67,6 +88,7 @@ static void add_value(struct slot_graph *graph, const struct pfunction *in, uint
     case IR_VALUE_ADDRESS:
         from = slot_path_node(graph, in, value->path, true);
         slot_add_edge(graph, from, to);
+        add_lock(graph, in, to, value->path, loc);
         if (from != NO_NODE && holds_function(node_at(graph, from)->variable)) {
             slot_add_edge(graph, to, from);
         }
@@ -91,7 +113,8 @@ static void bind_call(struct slot_graph *graph, const struct pcall *call,
         add_value(graph, call->caller, graph->base[target->number] + i, args->pdata[i],
                   call->event->loc);
     }
-    if (result >= 0 && (uint32_t)result < locals->len && may_hold_pointer(locals->pdata[result])) {
+    if (result >= 0 && (uint32_t)result < locals->len &&
+        may_hold_pointer(graph, locals->pdata[result])) {
         slot_add_edge(graph, slot_result_node(graph, target),
                       graph->base[call->caller->number] + call->caller->ir->params->len +
                           (uint32_t)result);
@@ -177,7 +200,7 @@ void slot_flow_build(struct slot_graph *graph, const struct pfunction *function)
 
 void slot_flow_propagate(struct slot_graph *graph, uint32_t number)
 {
-    guint first = node_at(graph, number)->done;
+    guint first = node_at(graph, number)->done, lock = node_at(graph, number)->locks_done;
     bool escapes = node_at(graph, number)->escapes && !node_at(graph, number)->escape_done;
 
     node_at(graph, number)->queued = false;
@@ -185,11 +208,15 @@ void slot_flow_propagate(struct slot_graph *graph, uint32_t number)
     if (node_at(graph, number)->functions) {
         node_at(graph, number)->done = node_at(graph, number)->functions->len;
     }
+    if (node_at(graph, number)->locks) {
+        node_at(graph, number)->locks_done = node_at(graph, number)->locks->len;
+    }
     for (guint i = 0; node_at(graph, number)->edges && i < node_at(graph, number)->edges->len;
          i++) {
         uint32_t to = g_array_index(node_at(graph, number)->edges, uint32_t, i);
 
         slot_hand_on(graph, number, to, first);
+        slot_hand_on_locks(graph, number, to, lock);
         if (escapes) {
             slot_add_escape(graph, to);
         }

@@ -1,4 +1,5 @@
-/* Where function pointers go: a flow-insensitive points-to analysis.
+/* Where pointers to functions and to locks go: a flow-insensitive points-to
+ * analysis.
  *
  * Every place that can hold a pointer is a node: a field of a record (all
  * objects of the type together), a global, and a parameter, local or result of
@@ -8,8 +9,9 @@
  * when a function reaches the pointer that is called. Copies of structs need no
  * edges, since fields belong to the type.
  *
- * Invariant: what a node has handed on (`done` functions) is in every node
- * that it has an edge to; the queue holds all nodes with more than that. */
+ * Invariant: what a node has handed on (`done` functions, `locks_done` locks)
+ * is in every node that it has an edge to; the queue holds all nodes with more
+ * than that. */
 #include "slot_graph.h"
 
 #include <string.h>
@@ -146,6 +148,29 @@ void slot_add_escape(struct slot_graph *graph, uint32_t number)
     }
 }
 
+void slot_add_lock(struct slot_graph *graph, uint32_t number, struct stored_lock *lock)
+{
+    struct node *node = node_at(graph, number);
+
+    if (!node->locks) {
+        node->locks = g_ptr_array_new();
+        node->locks_seen = g_hash_table_new(NULL, NULL);
+    }
+    if (g_hash_table_add(node->locks_seen, lock)) {
+        g_ptr_array_add(node->locks, lock);
+        enqueue(graph, number);
+    }
+}
+
+void slot_hand_on_locks(struct slot_graph *graph, uint32_t from, uint32_t to, guint first)
+{
+    const GPtrArray *locks = node_at(graph, from)->locks;
+
+    for (guint i = first; locks && i < locks->len; i++) {
+        slot_add_lock(graph, to, locks->pdata[i]);
+    }
+}
+
 void slot_hand_on(struct slot_graph *graph, uint32_t from, uint32_t to, guint first)
 {
     for (guint i = first; node_at(graph, from)->functions; i++) {
@@ -177,6 +202,7 @@ void slot_add_edge(struct slot_graph *graph, uint32_t from, uint32_t to)
     }
     g_array_append_val(node->edges, to);
     slot_hand_on(graph, from, to, 0);
+    slot_hand_on_locks(graph, from, to, 0);
     if (node_at(graph, from)->escapes) {
         slot_add_escape(graph, to);
     }
@@ -211,6 +237,7 @@ struct slot_graph *slot_graph_new(struct program *program)
     graph->globals = g_hash_table_new(g_str_hash, g_str_equal);
     graph->edges = g_hash_table_new(NULL, NULL);
     graph->queue = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    graph->locks = g_ptr_array_new_with_free_func(g_free);
     number_nodes(graph);
     return graph;
 }
@@ -263,12 +290,17 @@ void slot_graph_free(struct slot_graph *graph)
         if (node->calls) {
             g_ptr_array_unref(node->calls);
         }
+        if (node->locks) {
+            g_ptr_array_unref(node->locks);
+            g_hash_table_unref(node->locks_seen);
+        }
     }
     g_array_unref(graph->nodes);
     g_hash_table_unref(graph->fields);
     g_hash_table_unref(graph->globals);
     g_hash_table_unref(graph->edges);
     g_array_unref(graph->queue);
+    g_ptr_array_unref(graph->locks);
     g_free(graph->base);
     g_free(graph);
 }

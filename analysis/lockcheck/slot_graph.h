@@ -1,5 +1,6 @@
-/* The graph along which functions flow through pointers: slot_graph.c builds
- * and solves it, program_slots.c makes slots of its nodes. */
+/* The graph along which functions, and addresses of locks, flow through
+ * pointers: slot_graph.c builds and solves it, program_slots.c makes slots of
+ * its nodes. */
 #ifndef LOCKCHECK_SLOT_GRAPH_H
 #define LOCKCHECK_SLOT_GRAPH_H
 
@@ -13,12 +14,14 @@ struct node {
     GArray *origins;      /* of struct ir_loc */
     GHashTable *seen;     /* the same as functions, once they are many */
     GPtrArray *calls;     /* of struct pcall: made through this node */
+    GPtrArray *locks;     /* of struct stored_lock, in the graph's list: pointed to from here */
+    GHashTable *locks_seen;
     const struct ir_variable *variable;
     struct pslot *slot;
     const char *a; /* FIELD: key of the record; GLOBAL: symbol; else the function's name */
     const char *b; /* FIELD: name */
     uint32_t number;
-    uint32_t done;
+    uint32_t done, locks_done; /* that were handed on */
     uint8_t kind;
     bool escapes;
     bool escape_done;
@@ -33,6 +36,7 @@ struct slot_graph {
     GHashTable *globals; /* symbol -> node + 1 */
     GHashTable *edges;   /* both ends in one number */
     GArray *queue;       /* of uint32_t */
+    GPtrArray *locks;    /* of struct stored_lock, owned */
 };
 
 #define NO_NODE UINT32_MAX
@@ -58,7 +62,9 @@ uint32_t slot_result_node(const struct slot_graph *graph, const struct pfunction
 void slot_add_function(struct slot_graph *graph, uint32_t number, struct pfunction *function,
                        struct ir_loc origin);
 void slot_add_escape(struct slot_graph *graph, uint32_t number);
+void slot_add_lock(struct slot_graph *graph, uint32_t number, struct stored_lock *lock);
 void slot_hand_on(struct slot_graph *graph, uint32_t from, uint32_t to, guint first);
+void slot_hand_on_locks(struct slot_graph *graph, uint32_t from, uint32_t to, guint first);
 void slot_add_edge(struct slot_graph *graph, uint32_t from, uint32_t to);
 
 /* slot_flow.c: the edges that a function's body makes; hands on what is new in

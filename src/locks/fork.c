@@ -4,7 +4,9 @@
  * woken, and a wake that finds nobody costs one system call.
  *
  * Taken in the declared order, like any nest of locks, and lockdep learns from
- * it like from any other; so a fork that could deadlock is reported. */
+ * it like from any other; so a fork that could deadlock is reported. What other
+ * rooms add is of the last rank, so that which locks are taken after which does
+ * not depend on who has added one: mortise-lockcheck sees the same order. */
 #include "locks/fork.h"
 
 #include <stddef.h>
@@ -24,21 +26,22 @@ static size_t spinlock_count GUARDED_BY(&list_lock);
 
 void locks_fork_add_mutex(struct mutex *m)
 {
+    if (m->base.lc->rank != RANK_LEAF) {
+        lock_die("locks_fork_add_mutex: not of rank leaf");
+    }
     mutex_lock(&list_lock);
     if (mutex_count == MAX_ADDED) {
         lock_die("locks_fork_add_mutex: too many");
     }
-    size_t at = mutex_count++;
-    while (at > 0 && mutexes[at - 1]->base.lc->rank > m->base.lc->rank) {
-        mutexes[at] = mutexes[at - 1];
-        at--;
-    }
-    mutexes[at] = m;
+    mutexes[mutex_count++] = m;
     mutex_unlock(&list_lock);
 }
 
 void locks_fork_add_spinlock(struct spinlock *s)
 {
+    if (s->base.lc->rank != RANK_LEAF) {
+        lock_die("locks_fork_add_spinlock: not of rank leaf");
+    }
     mutex_lock(&list_lock);
     if (spinlock_count == MAX_ADDED) {
         lock_die("locks_fork_add_spinlock: too many");
@@ -47,31 +50,16 @@ void locks_fork_add_spinlock(struct spinlock *s)
     mutex_unlock(&list_lock);
 }
 
-/* The added mutexes of ranks [from, to). */
-static void take_added(enum lock_rank from, enum lock_rank to)
-    REQUIRES(&list_lock) NO_THREAD_SAFETY_ANALYSIS
-{
-    for (size_t i = 0; i < mutex_count; i++) {
-        enum lock_rank rank = mutexes[i]->base.lc->rank;
-
-        if (rank >= from && rank < to) {
-            mutex_lock(mutexes[i]);
-        }
-    }
-}
-
 void locks_before_fork(void) ACQUIRE(&list_lock) NO_THREAD_SAFETY_ANALYSIS
 {
     mutex_lock(&list_lock);
-    take_added(RANK_OUTER, RANK_BQL);
     bql_lock();
-    take_added(RANK_BQL, RANK_MMAP);
     mmap_lock();
-    take_added(RANK_MMAP, RANK_PAGE);
     page_lock_all();
-    take_added(RANK_PAGE, RANK_REGION);
     region_lock();
-    take_added(RANK_REGION, RANK_COUNT);
+    for (size_t i = 0; i < mutex_count; i++) {
+        mutex_lock(mutexes[i]);
+    }
     for (size_t i = 0; i < spinlock_count; i++) {
         spinlock_lock(spinlocks[i]);
     }

@@ -18,9 +18,10 @@
 #include "locks/region_lock.h"
 #include "locks/spinlock.h"
 
-/* Adds a global lock of another room to those held across fork. Once, at
- * start-up or the first use; at most 32 of each. Locks of one rank are taken
- * in the order in which they were added, spinlocks after all mutexes. */
+/* Adds a global lock of another room, of rank leaf, to those held across fork.
+ * Once, at start-up or the first use; at most 32 of each. They are taken after
+ * the locks of other ranks, mutexes before spinlocks, in the order in which
+ * they were added. */
 void locks_fork_add_mutex(struct mutex *m);
 void locks_fork_add_spinlock(struct spinlock *s);
 

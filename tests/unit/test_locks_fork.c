@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,10 +22,12 @@
 
 LOCK_CLASS_DEFINE(outer_class, RANK_OUTER);
 LOCK_CLASS_DEFINE(leaf_class, RANK_LEAF);
+LOCK_CLASS_DEFINE(other_class, RANK_LEAF);
 LOCK_CLASS_DEFINE(spin_class, RANK_LEAF);
 
 static struct mutex outer = MUTEX_INIT(&outer_class);
 static struct mutex leaf = MUTEX_INIT(&leaf_class);
+static struct mutex other = MUTEX_INIT(&other_class);
 static struct spinlock spin = SPINLOCK_INIT(&spin_class);
 
 static atomic_bool stop;
@@ -43,9 +46,9 @@ static bool use_all(void)
 {
     bool whole = true;
 
-    mutex_lock(&outer);
+    mutex_lock(&other);
     bump(pairs[0]);
-    mutex_unlock(&outer);
+    mutex_unlock(&other);
     bql_lock();
     bump(pairs[1]);
     mmap_lock();
@@ -112,7 +115,7 @@ static void test_locks_are_free_and_data_is_whole_in_the_child(void **unused)
 
     (void)unused;
     locks_fork_add_mutex(&leaf);
-    locks_fork_add_mutex(&outer);
+    locks_fork_add_mutex(&other);
     locks_fork_add_spinlock(&spin);
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(thread_create(&threads[i], "busy", busy, NULL, NULL), 0);
@@ -127,10 +130,27 @@ static void test_locks_are_free_and_data_is_whole_in_the_child(void **unused)
     assert_int_equal(fork_once(), 0);
 }
 
+/* Others would have to be taken before those that fork takes by itself. */
+static void test_a_lock_that_is_no_leaf_cannot_be_added(void **unused)
+{
+    int status;
+
+    (void)unused;
+    pid_t pid = fork();
+    if (pid == 0) {
+        locks_fork_add_mutex(&outer);
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_locks_are_free_and_data_is_whole_in_the_child),
+        cmocka_unit_test(test_a_lock_that_is_no_leaf_cannot_be_added),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
