@@ -55,7 +55,8 @@ struct machine {
     struct pci_bus *pci IMMUTABLE_AFTER_INIT;
     struct fw_cfg *fw_cfg IMMUTABLE_AFTER_INIT;
     struct cpu **cpus IMMUTABLE_AFTER_INIT;
-    uint64_t low_ram, high_ram; /* bytes below 4 GiB and above */
+    uint64_t low_ram IMMUTABLE_AFTER_INIT;  /* bytes below 4 GiB */
+    uint64_t high_ram IMMUTABLE_AFTER_INIT; /* and above */
 
     /* Reset handlers, in the order of registration; run with all vCPUs stopped. */
     struct machine_reset *resets GUARDED_BY(bql);
