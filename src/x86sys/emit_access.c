@@ -143,20 +143,25 @@ void sys_emit_operand_address(struct sys_translation *t, const struct sys_insn *
 
 /* --- access --- */
 
+static void emit_address_again(struct sys_translation *t, const struct sys_slow *s)
+{
+    if (s->plan.address) {
+        s->plan.address(t, s->in, s->plan.arg);
+    } else {
+        struct emit_mem kept = kept_address();
+        emit_mov_reg_mem(&t->e, SYS_HOST_S0, &kept);
+    }
+}
+
 static void emit_slow_access(struct sys_translation *t, struct sys_slow *s)
 {
     const struct sys_access_plan *p = &s->plan;
     struct emit *e = &t->e;
-    if (p->address) {
-        p->address(t, s->in, p->arg);
-    } else {
-        struct emit_mem kept = kept_address();
-        emit_mov_reg_mem(e, SYS_HOST_S0, &kept);
-    }
+    emit_address_again(t, s);
     if (s->in->mask != SYS_MASK_NONE && p->address) {
         sys_emit_masked_slow_call(t, s->in, p->access, s->resume);
     } else {
-        sys_emit_slow_call(t, p->size, p->access);
+        sys_emit_slow_call(t, p->size, p->access | p->recent << SYS_SLOW_RECENT_SHIFT);
     }
     if (p->access & SYS_WRITE && p->again) {
         static const uint8_t test_s1[] = {0x45, 0x85, 0xf6}; /* test r14d, r14d */
@@ -173,6 +178,19 @@ static void emit_slow_access(struct sys_translation *t, struct sys_slow *s)
     } else {
         emit_jmp(e, s->resume);
     }
+}
+
+/* Not in the slot. */
+static void emit_recent_miss(struct sys_translation *t, struct sys_slow *s)
+{
+    const struct sys_access_plan *p = &s->plan;
+    emit_address_again(t, s);
+    uintptr_t fill = sys_emit_recent_missed(t, p->recent);
+    uintptr_t miss = sys_emit_tlb_lookup(t, p->size, p->access);
+    emit_jmp(&t->e, s->resume);
+    emit_patch_rel32(&t->e, fill, emit_pc(&t->e));
+    emit_patch_rel32(&t->e, miss, emit_pc(&t->e));
+    emit_slow_access(t, s);
 }
 
 /* sub or add r13, gs:[r14 + offset] */
@@ -226,8 +244,11 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
         struct emit_mem kept = kept_address();
         emit_mov_mem_reg(e, &kept, SYS_HOST_S0);
     }
-    uintptr_t field = sys_emit_tlb_lookup(t, plan->size, plan->access);
-    struct sys_slow *s = sys_slow_add(t, field, emit_slow_access, in);
+    uintptr_t field = plan->recent
+                          ? sys_emit_recent_lookup(t, plan->recent, plan->size, plan->access)
+                          : sys_emit_tlb_lookup(t, plan->size, plan->access);
+    struct sys_slow *s =
+        sys_slow_add(t, field, plan->recent ? emit_recent_miss : emit_slow_access, in);
     t->access = s;
     s->plan = *plan;
     s->resume = emit_pc(e);

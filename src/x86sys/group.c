@@ -174,6 +174,17 @@ static void begin_insn(struct sys_translation *t, unsigned n)
     t->flags_aside = t->flags_aside && t->flags_live;
 }
 
+static void emit_stretch_address(struct sys_translation *t, const struct group *g)
+{
+    uint8_t base = sys_host_reg(g->base);
+    if (base == X86_NONE) {
+        base = SYS_HOST_S0;
+        sys_emit_get(t, base, g->base);
+    }
+    struct emit_mem low = {.base = base, .index = X86_NONE, .disp = g->low};
+    emit_lea(&t->e, SYS_HOST_S0, &low);
+}
+
 /* arg: where to go on, how many instructions, whether flags are aside there. */
 static void emit_one_by_one(struct sys_translation *t, struct sys_slow *s)
 {
@@ -251,6 +262,25 @@ static void lower_members(struct sys_translation *t, const struct group *g)
     }
 }
 
+static unsigned slot_of(const struct sys_translation *t, const struct group *g)
+{
+    return g->base == X86_RSP ? sys_recent_stack(t) : t->recent[t->at];
+}
+
+/* Not in the group's slot. */
+static void emit_recent_miss(struct sys_translation *t, struct sys_slow *s)
+{
+    struct group g;
+    find_group(t, &g);
+    emit_stretch_address(t, &g);
+    uintptr_t fill = sys_emit_recent_missed(t, slot_of(t, &g));
+    uintptr_t miss = sys_emit_tlb_lookup(t, (uint32_t)(g.high - g.low), g.access);
+    emit_jmp(&t->e, s->resume);
+    emit_patch_rel32(&t->e, fill, emit_pc(&t->e));
+    emit_patch_rel32(&t->e, miss, emit_pc(&t->e));
+    emit_one_by_one(t, s);
+}
+
 unsigned sys_lower_group(struct sys_translation *t)
 {
     struct group g;
@@ -262,15 +292,14 @@ unsigned sys_lower_group(struct sys_translation *t)
         return 0;
     }
     sys_flags_save(t);
-    uint8_t base = sys_host_reg(g.base);
-    if (base == X86_NONE) {
-        base = SYS_HOST_S0;
-        sys_emit_get(t, base, g.base);
-    }
-    struct emit_mem low = {.base = base, .index = X86_NONE, .disp = g.low};
-    emit_lea(&t->e, SYS_HOST_S0, &low);
-    uintptr_t field = sys_emit_tlb_lookup(t, (uint32_t)(g.high - g.low), g.access);
-    struct sys_slow *s = sys_slow_add(t, field, emit_one_by_one, &t->insns[t->at]);
+    uint32_t size = (uint32_t)(g.high - g.low);
+    unsigned slot = slot_of(t, &g);
+    emit_stretch_address(t, &g);
+    uintptr_t field = slot ? sys_emit_recent_lookup(t, slot, size, g.access)
+                           : sys_emit_tlb_lookup(t, size, g.access);
+    struct sys_slow *s =
+        sys_slow_add(t, field, slot ? emit_recent_miss : emit_one_by_one, &t->insns[t->at]);
+    s->resume = emit_pc(&t->e);
     lower_members(t, &g);
     s->arg[0] = emit_pc(&t->e);
     s->arg[1] = g.count;

@@ -220,6 +220,7 @@ void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
         .access = sys_operand_access(in, in->mem_access),
         .again = again,
         .address = address_again,
+        .recent = t->recent[t->at],
     };
     sys_emit_access(t, in, &plan);
     again(t, in, 0);

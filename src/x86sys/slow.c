@@ -97,6 +97,7 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
         cpu->slow.result = linear;
         return true;
     }
+    unsigned slot = access >> SYS_SLOW_RECENT_SHIFT;
     access &= SYS_READ | SYS_WRITE | SYS_LOCKED;
     if (cpu->slow.kept && cpu->bounce.linear == linear && cpu->bounce.size == size &&
         cpu->bounce.access == access) {
@@ -114,7 +115,13 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
         cpu->stop = fault ? SYS_STOP_EXCEPTION : SYS_STOP_NEXT;
         return false;
     }
-    return cpu->slow.result != 0 || faulted(cpu);
+    if (!cpu->slow.result) {
+        return faulted(cpu);
+    }
+    if (slot) {
+        sys_tlb_recent_fill(cpu, linear, slot);
+    }
+    return true;
 }
 
 /* As sys_outside_begin, with everybody else outside too. The TB stays: flushes are

@@ -66,6 +66,7 @@ void sys_stack_top(struct sys_translation *t, const struct sys_insn *in, unsigne
 {
     const struct sys_access_plan plan = {.size = size,
                                          .access = SYS_READ | (uint32_t)SYS_SLOW_STACK,
+                                         .recent = sys_recent_stack(t),
                                          .address = is_flat(t) ? address_above : NULL};
     emit_offset(t, SYS_HOST_RSP, 0);
     sys_emit_linear(t, in, SYS_SS, size, SYS_READ);
@@ -112,6 +113,7 @@ static void push(struct sys_translation *t, const struct sys_insn *in, uint64_t 
     unsigned size = arg >> 8 & 0xff;
     const struct sys_access_plan plan = {.size = size,
                                          .access = SYS_WRITE | (uint32_t)SYS_SLOW_STACK,
+                                         .recent = sys_recent_stack(t),
                                          .again = store_pushed,
                                          .address = is_flat(t) ? address_below : NULL,
                                          .arg = arg};
@@ -204,6 +206,7 @@ static void leave(struct sys_translation *t, const struct sys_insn *in)
 {
     const struct sys_access_plan plan = {.size = in->op_size,
                                          .access = SYS_READ | (uint32_t)SYS_SLOW_STACK,
+                                         .recent = sys_recent_stack(t),
                                          .address = is_flat(t) ? address_frame : NULL};
     emit_offset(t, X86_RBP, 0);
     sys_emit_linear(t, in, SYS_SS, in->op_size, SYS_READ);

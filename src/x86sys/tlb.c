@@ -140,6 +140,7 @@ static uint64_t clear_word(struct sys_tlb_entry *e, unsigned first, uint64_t use
 
 static void clear_chosen(struct sys_tlb *tlb, const struct choice *c)
 {
+    sys_tlb_recent_clear(tlb);
     for (unsigned mmu = 0; mmu < SYS_MMU_MODES; mmu++) {
         for (unsigned word = 0; word < SYS_TLB_ALL / 64; word++) {
             _Atomic(uint64_t) *used = &tlb->used[mmu][word];
@@ -178,7 +179,9 @@ void sys_tlb_init(struct sys_cpu *cpu)
             atomic_init(&cpu->tlb.used[mmu][word], 0);
         }
         cpu->tlb.code_used[mmu] = 0;
+        cpu->tlb.recent_used[mmu] = UINT32_MAX % (1u << SYS_RECENT_SLOTS);
     }
+    sys_tlb_recent_clear(&cpu->tlb);
     cpu->tlb.large = 0;
     cpu->tlb.victim_run = SYS_TLB_VICTIM_RUN;
     atomic_init(&cpu->tlb.use, 0);
@@ -243,6 +246,7 @@ void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear)
         clear_if_tagged(&cpu->tlb.e[mmu][v], v, tag);
         clear_if_tagged(&cpu->tlb.code[mmu][c], c, tag);
     }
+    sys_tlb_recent_clear(&cpu->tlb);
     if (cpu->tlb.large >> (linear >> 30 & 63) & 1) {
         const struct choice large = {.large = true, .linear = linear};
 

@@ -62,6 +62,22 @@ struct sys_tlb_entry {
 
 #define SYS_TLB_CODE_ENTRIES 64
 
+/* Copies of entries that certain accesses try first, at places of their own whatever
+ * the address is: see recent.c. It hits if a - tag < limit (unsigned), with the limit
+ * for reading or writing and for accesses of up to 8, 64 or 256 bytes. Other threads
+ * only store 0 to the limits for writing, as they do no-hit values to write tags. */
+#define SYS_RECENT_SLOTS   8 /* a power of two */
+#define SYS_RECENT_CLASSES 3
+struct sys_tlb_recent {
+    uint64_t tag, host;
+    _Atomic(uint64_t) ram;
+    _Atomic(uint64_t) limit[2][SYS_RECENT_CLASSES]; /* [1]: for writing; 0: never hits */
+    /* Until it is filled anew: see tlb_recent.c. */
+    int32_t misses; /* so many are left */
+    uint32_t shift;
+    uint64_t since; /* host TSC */
+};
+
 /* Page walks that are remembered: see tlb_walks.c. */
 #define SYS_TLB_WALK_WAYS 4
 #define SYS_TLB_WALK_SETS 2048 /* at most; a power of two */
@@ -85,9 +101,11 @@ struct sys_tlb {
     /* The same for fetches by the translator and the interpreter of system
      * instructions, by linear page; see tlb.c. */
     struct sys_tlb_entry code[SYS_MMU_MODES][SYS_TLB_CODE_ENTRIES];
+    struct sys_tlb_recent recent[SYS_MMU_MODES][SYS_RECENT_SLOTS];
     /* Bit: the entry may hit. */
     _Atomic(uint64_t) used[SYS_MMU_MODES][SYS_TLB_ALL / 64]; /* read by others too */
     uint64_t code_used[SYS_MMU_MODES];
+    uint32_t recent_used[SYS_MMU_MODES];
     /* Bit n: pages of large ones have come from a GiB whose number is n modulo 64. */
     uint64_t large;
     _Atomic(uint32_t) use;
@@ -243,6 +261,12 @@ void sys_tlb_switch(struct sys_cpu *cpu, bool keep);
 /* What is known of a PCID, the current one or another, but for global pages. */
 void sys_tlb_flush_pcid(struct sys_cpu *cpu, uint32_t pcid);
 void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear);
+
+/* Copies the entry for the access at `linear` of the current mmu mode, if there is one,
+ * to a slot, unless what is there is better. vCPU's thread, inside. */
+void sys_tlb_recent_fill(struct sys_cpu *cpu, uint64_t linear, unsigned slot);
+/* All slots empty. vCPU's thread. */
+void sys_tlb_recent_clear(struct sys_tlb *tlb);
 
 /* The listener for cpu->memory and cpu->smram: all vCPUs get SYS_INT_TLB. */
 void sys_tlb_memory_changed(void *unused);

@@ -12,6 +12,8 @@
  * - A tag set later: sys_tlb_fill sets the tag and then looks at the bit, with a
  *   full fence between. So if P did not see the tag, the filler sees the bit,
  *   and takes the tag back before it returns to what would use it.
+ * - The copies of entries (struct sys_tlb_recent) are no different: their limits for
+ *   writing take the part of the tag.
  * - A store that was checked before the tag went: its vCPU's counter is odd from
  *   before the check until after the store. If P reads it even after it has taken
  *   the tag, the next check comes after a full fence (sys_tlb_use_begin) that
@@ -58,6 +60,18 @@ static bool take_tags(struct sys_tlb_entry *e, unsigned first, uint64_t used, ui
     return found;
 }
 
+static bool take_limits(struct sys_tlb_recent *r, uint64_t ram)
+{
+    bool found = false;
+
+    if (atomic_load_explicit(&r->ram, memory_order_relaxed) == ram) {
+        for (unsigned c = 0; c < SYS_RECENT_CLASSES; c++) {
+            found |= atomic_exchange_explicit(&r->limit[1][c], 0, memory_order_seq_cst) != 0;
+        }
+    }
+    return found;
+}
+
 static bool take_all_tags(struct sys_tlb *tlb, uint64_t ram)
 {
     bool found = false;
@@ -67,6 +81,9 @@ static bool take_all_tags(struct sys_tlb *tlb, uint64_t ram)
             uint64_t used = atomic_load_explicit(&tlb->used[mmu][word], memory_order_relaxed);
 
             found |= take_tags(tlb->e[mmu], word * 64, used, ram);
+        }
+        for (unsigned slot = 0; slot < SYS_RECENT_SLOTS; slot++) {
+            found |= take_limits(&tlb->recent[mmu][slot], ram);
         }
     }
     return found;

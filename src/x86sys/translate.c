@@ -449,6 +449,7 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
     t->exit_count = t->point_count = t->slow_count = t->c_count = 0;
     t->flags_aside = false;
     sys_flags_analyse(t);
+    sys_recent_analyse(t);
     uintptr_t host = emit_entries(t);
     lower_body(t);
     emit_out_of_line(t);

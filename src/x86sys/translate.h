@@ -52,7 +52,8 @@ struct sys_access_plan {
     uint32_t access; /* SYS_READ | SYS_WRITE, and bits of enum sys_slow_access */
     void (*again)(struct sys_translation *t, const struct sys_insn *in, uint64_t arg);
     void (*address)(struct sys_translation *t, const struct sys_insn *in, uint64_t arg);
-    uint64_t arg; /* for both */
+    uint64_t arg;    /* for both */
+    unsigned recent; /* slot that is tried first, or 0: recent.c */
 };
 
 /* More about the `access` of a slow-path call, besides enum sys_access: sys_slow_check
@@ -62,7 +63,8 @@ enum sys_slow_access {
     SYS_SLOW_SEGMENT = 1 << 6, /* S0 is an offset in the segment whose number is in bits 8..10; it
                                   becomes the linear address, and no access is begun */
 };
-#define SYS_SLOW_SEG_SHIFT 8
+#define SYS_SLOW_SEG_SHIFT    8
+#define SYS_SLOW_RECENT_SHIFT 11 /* bits 11..15: the slot that is to be filled, or 0 */
 
 /* Code out of line, written behind the block. */
 struct sys_slow {
@@ -93,6 +95,7 @@ struct sys_translation {
     bool flags_live; /* live_in[at]: arithmetic flags are needed at or after the current point,
                         before the instruction at hand writes them */
     uint32_t live[SYS_TB_MAX_INSNS + 1]; /* which flags are */
+    uint8_t recent[SYS_TB_MAX_INSNS];    /* slots of memory operands: recent.c */
     bool flags_aside; /* they are in cpu->flags, not in RFLAGS; never while they are dead */
 
     unsigned exit_count;
@@ -131,6 +134,16 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
 /* The look-up alone: S0 = host address, S1 lost, or a jump; returns where its rel32 is.
  * Flags are lost. */
 uintptr_t sys_emit_tlb_lookup(struct sys_translation *t, uint32_t size, uint32_t access);
+/* The same in a slot; S1 is left alone. What does not hit there is to be looked up, out
+ * of line, behind sys_emit_recent_missed, with the address in S0 again: that returns
+ * the rel32 of a jump to where the slot is filled as the access is made. */
+uintptr_t sys_emit_recent_lookup(struct sys_translation *t, unsigned slot, uint32_t size,
+                                 uint32_t access);
+uintptr_t sys_emit_recent_missed(struct sys_translation *t, unsigned slot);
+/* Fills t->recent. (recent.c) */
+void sys_recent_analyse(struct sys_translation *t);
+/* The slot of the stack, or 0. */
+unsigned sys_recent_stack(const struct sys_translation *t);
 /* Lowers instructions from t->at on that share one look-up. Returns how many, 0: none
  * do. */
 unsigned sys_lower_group(struct sys_translation *t);

@@ -315,6 +315,102 @@ static void test_a_fault_on_the_second_page_leaves_the_first_alone(void **state)
     assert_int_equal(*ram_at(PAGE + 0xfff), 7);
 }
 
+#define SLOT 3
+
+static const struct sys_tlb_recent *slot_of(enum sys_mmu mmu)
+{
+    return &fx->cpu->tlb.recent[mmu][SLOT];
+}
+
+/* Makes the access and fills the slot, as if so many misses had gone before. */
+static void fill_slot(uint64_t linear, uint32_t access, int32_t misses_left)
+{
+    bool commit;
+
+    begin(linear, 8, access, &commit);
+    fx->cpu->tlb.recent[SYS_MMU_KERNEL][SLOT].misses = misses_left;
+    sys_tlb_recent_fill(fx->cpu, linear, SLOT);
+}
+
+static void expect_limits(bool write, uint64_t of_8, uint64_t of_64, uint64_t of_256)
+{
+    const struct sys_tlb_recent *r = slot_of(SYS_MMU_KERNEL);
+
+    assert_int_equal(atomic_load(&r->limit[write][0]), of_8);
+    assert_int_equal(atomic_load(&r->limit[write][1]), of_64);
+    assert_int_equal(atomic_load(&r->limit[write][2]), of_256);
+}
+
+static void expect_no_slot(void)
+{
+    expect_limits(false, 0, 0, 0);
+    expect_limits(true, 0, 0, 0);
+}
+
+static void test_a_slot_lets_pass_what_its_page_does(void **state)
+{
+    (void)state;
+    map(USER_PAGE, PAGE | ALL);
+    fill_slot(USER_PAGE + 0x123, SYS_READ, 0);
+    assert_int_equal(slot_of(SYS_MMU_KERNEL)->tag, USER_PAGE);
+    assert_int_equal(slot_of(SYS_MMU_KERNEL)->host, (uintptr_t)ram_at(PAGE));
+    expect_limits(false, 4089, 4033, 3841);
+    expect_limits(true, 0, 0, 0); /* not dirty yet */
+    fill_slot(USER_PAGE, SYS_WRITE, 0);
+    expect_limits(true, 4089, 4033, 3841);
+    assert_int_equal(atomic_load(&slot_of(SYS_MMU_USER)->limit[0][0]), 0);
+}
+
+static void test_a_slot_of_a_page_with_code_is_for_reading(void **state)
+{
+    (void)state;
+    map(USER_PAGE, PAGE | ALL);
+    fill_slot(USER_PAGE, SYS_WRITE, 0);
+    mmap_lock();
+    sys_tlb_protect_ram(fx->ram.ram_addr + PAGE);
+    mmap_unlock();
+    expect_limits(true, 0, 0, 0);
+    fill_slot(USER_PAGE, SYS_READ, 0);
+    expect_limits(true, 0, 0, 0);
+    expect_limits(false, 4089, 4033, 3841);
+    memory_ram_set_code(fx->ram.ram_addr + PAGE, false);
+}
+
+static void test_a_slot_changes_its_page_after_misses(void **state)
+{
+    (void)state;
+    map(USER_PAGE, PAGE | ALL);
+    map(USER_PAGE + 0x1000, (PAGE + 0x1000) | ALL);
+    fill_slot(USER_PAGE, SYS_READ, 0);
+    fill_slot(USER_PAGE + 0x1000, SYS_READ, 0);
+    assert_int_equal(slot_of(SYS_MMU_KERNEL)->tag, USER_PAGE);
+    fx->cpu->tlb.recent[SYS_MMU_KERNEL][SLOT].since = INT64_MAX; /* the misses came at once */
+    fill_slot(USER_PAGE + 0x1000, SYS_READ, -1);
+    assert_int_equal(slot_of(SYS_MMU_KERNEL)->tag, USER_PAGE + 0x1000);
+    assert_true(slot_of(SYS_MMU_KERNEL)->misses > 0);
+    fx->cpu->tlb.recent[SYS_MMU_KERNEL][SLOT].since = 0; /* they took ages */
+    fill_slot(USER_PAGE, SYS_READ, -1);
+    assert_int_equal(slot_of(SYS_MMU_KERNEL)->tag, USER_PAGE + 0x1000);
+}
+
+static void test_each_flush_empties_the_slots(void **state)
+{
+    (void)state;
+    map(USER_PAGE, PAGE | ALL | G);
+    fill_slot(USER_PAGE, SYS_WRITE, 0);
+    sys_tlb_flush_page(fx->cpu, USER_PAGE + 0xabc);
+    expect_no_slot();
+    fill_slot(USER_PAGE, SYS_WRITE, 0);
+    sys_tlb_flush_non_global(fx->cpu);
+    expect_no_slot();
+    fill_slot(USER_PAGE, SYS_WRITE, 0);
+    sys_tlb_flush(fx->cpu);
+    expect_no_slot();
+    fill_slot(USER_PAGE, SYS_WRITE, 0);
+    sys_tlb_switch(fx->cpu, true);
+    expect_no_slot();
+}
+
 static void test_flushes_forget_what_they_should(void **state)
 {
     bool commit;
@@ -720,6 +816,10 @@ int main(void)
         TEST(test_neighbours_in_ram_are_accessed_as_one),
         TEST(test_an_access_across_pages_is_put_together),
         TEST(test_a_fault_on_the_second_page_leaves_the_first_alone),
+        TEST(test_a_slot_lets_pass_what_its_page_does),
+        TEST(test_a_slot_of_a_page_with_code_is_for_reading),
+        TEST(test_a_slot_changes_its_page_after_misses),
+        TEST(test_each_flush_empties_the_slots),
         TEST(test_flushes_forget_what_they_should),
         TEST(test_flushing_one_address_forgets_all_of_its_large_page),
         TEST(test_an_address_space_is_remembered_by_its_pcid),

@@ -97,6 +97,15 @@ static void test_pages_with_one_index_do_not_throw_each_other_out(void **state)
     assert_true(bare_cpu->counts[SYS_COUNT_SLOW] - before < 10000 / 10);
 }
 
+static void test_lists_and_stacks_follow_their_pages(void **state)
+{
+    (void)state;
+    bare_load("recent64");
+    bare_start_64();
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 0);
+}
+
 struct fault {
     uint64_t error, cr2, rip, rsp, rax, flags;
 };
@@ -203,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_real_mode_reaches_long_mode_and_user_level),
         cmocka_unit_test(test_code_that_changes_itself_runs_as_changed),
         cmocka_unit_test(test_code_is_found_where_its_page_is_mapped_now),
+        cmocka_unit_test(test_lists_and_stacks_follow_their_pages),
         cmocka_unit_test(test_page_faults_are_exact),
         cmocka_unit_test(test_interrupts_come_between_instructions),
         cmocka_unit_test(test_device_registers_are_read_and_written_once),
