@@ -13,7 +13,9 @@
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
 
-#define DEFAULT_CACHE_SIZE (128UL << 20)
+/* Memory is taken as blocks are made. A compiler's run in a guest fills 128 MiB within
+ * seconds, and each time that it is full all starts anew. */
+#define DEFAULT_CACHE_SIZE (512UL << 20)
 
 /* Translated code polls exit_request, and a vCPU with a thread of its own that sleeps is
  * woken by cpu_kick. */
