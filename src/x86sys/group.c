@@ -14,7 +14,15 @@
 
 #define STRETCH_MAX 256
 
-enum member { MEMBER_NONE, MEMBER_PLAIN, MEMBER_MEMORY, MEMBER_PUSH, MEMBER_POP };
+enum member {
+    MEMBER_NONE,
+    MEMBER_PLAIN,
+    MEMBER_MEMORY,
+    MEMBER_PUSH,
+    MEMBER_POP,
+    MEMBER_CALL, /* it and RET end a group */
+    MEMBER_RET
+};
 
 struct group {
     unsigned count; /* of instructions */
@@ -51,9 +59,15 @@ static bool is_memory(const struct sys_insn *in)
            in->seg != SYS_FS && in->seg != SYS_GS;
 }
 
-/* PUSH and POP of a register. */
+/* PUSH and POP of a register, direct CALL, RET. */
 static enum member stack_member(const struct sys_insn *in)
 {
+    if (in->cls == SYS_INSN_CALL) {
+        return MEMBER_CALL;
+    }
+    if (in->cls == SYS_INSN_RET) {
+        return MEMBER_RET;
+    }
     if (in->cls != SYS_INSN_STACK || in->op_size != 8 || in->map != 0 || in->has_mem) {
         return MEMBER_NONE;
     }
@@ -78,11 +92,21 @@ static uint8_t base_of(const struct sys_insn *in, enum member m)
     return m == MEMBER_MEMORY ? in->base : X86_RSP;
 }
 
+static bool is_pushing(enum member m)
+{
+    return m == MEMBER_PUSH || m == MEMBER_CALL;
+}
+
+static bool is_last(enum member m)
+{
+    return m == MEMBER_CALL || m == MEMBER_RET;
+}
+
 /* Takes the access into the stretch, if there is room. */
 static bool stretch(struct group *g, const struct sys_insn *in, enum member m)
 {
     int64_t from = m == MEMBER_MEMORY ? in->disp + g->moved
-                   : m == MEMBER_PUSH ? g->moved - 8
+                   : is_pushing(m)    ? g->moved - 8
                                       : g->moved;
     int64_t to = from + (m == MEMBER_MEMORY ? in->mem_size : 8);
     int64_t low = g->accesses && g->low < from ? g->low : from;
@@ -94,7 +118,7 @@ static bool stretch(struct group *g, const struct sys_insn *in, enum member m)
     g->high = high;
     g->accesses++;
     g->access |= m == MEMBER_MEMORY ? in->mem_access
-                 : m == MEMBER_PUSH ? (uint32_t)SYS_WRITE
+                 : is_pushing(m)    ? (uint32_t)SYS_WRITE
                                     : (uint32_t)SYS_READ;
     return true;
 }
@@ -152,7 +176,7 @@ static void find_group(const struct sys_translation *t, struct group *g)
             }
             g->count = n + 1;
         }
-        if (!follow_base(g, in, m)) {
+        if (is_last(m) || !follow_base(g, in, m)) {
             return;
         }
     }
@@ -160,7 +184,9 @@ static void find_group(const struct sys_translation *t, struct group *g)
 
 static void lower_alone(struct sys_translation *t, const struct sys_insn *in)
 {
-    if (in->cls == SYS_INSN_STACK) {
+    if (is_last(member_of(in))) {
+        sys_lower_branch(t, in);
+    } else if (in->cls == SYS_INSN_STACK) {
         sys_lower_stack(t, in);
     } else {
         sys_lower_data(t, in);
@@ -235,6 +261,23 @@ static void lower_pop(struct sys_translation *t, uint8_t guest, int64_t at)
     emit_rsp_plus(&t->e, 8);
 }
 
+static void lower_call(struct sys_translation *t, const struct sys_insn *in, int64_t at)
+{
+    struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
+    emit_mov_imm(&t->e, SYS_HOST_S1, sys_insn_next_ip(in));
+    emit_mov_mem_reg(&t->e, &m, SYS_HOST_S1);
+    emit_rsp_plus(&t->e, -8);
+    sys_emit_exit(t, -1, in->target);
+}
+
+static void lower_ret(struct sys_translation *t, const struct sys_insn *in, int64_t at)
+{
+    struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
+    emit_mov_reg_mem(&t->e, SYS_HOST_S0, &m);
+    emit_rsp_plus(&t->e, 8 + (int)(in->imm & 0xffff));
+    sys_emit_exit_indirect(t);
+}
+
 /* With S0 at the beginning of the stretch. */
 static void lower_members(struct sys_translation *t, const struct group *g)
 {
@@ -255,6 +298,12 @@ static void lower_members(struct sys_translation *t, const struct group *g)
         case MEMBER_POP:
             lower_pop(t, sys_guest_reg(in, SYS_PLACE_OPCODE), at);
             break;
+        case MEMBER_CALL:
+            lower_call(t, in, at - 8);
+            return;
+        case MEMBER_RET:
+            lower_ret(t, in, at);
+            return;
         default:
             sys_lower_data(t, in);
         }

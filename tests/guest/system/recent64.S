@@ -134,10 +134,47 @@ start:
     mov %rbx, %rsp
     dec %ecx
     jnz 5b
+    # POP and RET, PUSH and CALL, within a page and from one to the next
+    map A, A + 7
+    mov $A + 0xfc8, %ebx
+    mov $16, %r13d
+6:  movq $5, (%rbx)
+    movq $returned, 8(%rbx)
+    mov %rbx, %rsp
+    jmp pop_and_return
+returned:
+    lea 32(%rbx), %rcx
+    sub %rsp, %rcx
+    mov %rsp, %rdx
     mov %r12, %rsp
+    expect 13, 5
+    mov %rcx, %rax
+    expect 14, 0
+    lea 16(%rbx), %rsp
+    mov $6, %ecx
+    push %rcx
+    call called
+after:
+    mov %rsp, %rdx
+    mov %r12, %rsp
+    expect 15, after
+    lea 8(%rbx), %rax
+    sub %rdx, %rax
+    expect 16, 0
+    mov 8(%rbx), %rax
+    expect 17, 6
+    add $8, %rbx
+    dec %r13d
+    jnz 6b
     xor %eax, %eax
 fail:
     finish
+pop_and_return:
+    pop %rax
+    ret $16
+called:
+    mov (%rsp), %rax
+    ret
 # RAX = sum of the list at RDI
 sum:
     xor %eax, %eax

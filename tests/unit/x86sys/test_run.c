@@ -106,6 +106,28 @@ static void test_lists_and_stacks_follow_their_pages(void **state)
     assert_int_equal(bare_reg(X86_RAX), 0);
 }
 
+/* CR0.TS: the second store, next to the first, raises #NM. */
+static void test_a_disabled_unit_is_noticed_next_to_other_accesses(void **state)
+{
+    static const uint8_t code[] = {
+        0x0f, 0x20, 0xc0,             /* mov rax, cr0 */
+        0x83, 0xc8, 0x08,             /* or eax, 8 */
+        0x0f, 0x22, 0xc0,             /* mov cr0, rax */
+        0x31, 0xc0,                   /* xor eax, eax */
+        0x48, 0x89, 0x44, 0x24, 0xf8, /* mov [rsp - 8], rax */
+        0x0f, 0x11, 0x44, 0x24, 0xe0, /* movups [rsp - 32], xmm0 */
+        0xfa, 0xf4,                   /* cli; hlt */
+        0xb8, 0x07, 0x00, 0x00, 0x00, /* the handler: mov eax, 7 */
+        0xfa, 0xf4,                   /* cli; hlt */
+    };
+    (void)state;
+    bare_load_bytes(code, sizeof(code));
+    bare_start_64();
+    bare_set_handler(bare_cpu, SYS_NM, BARE_LOAD + 23);
+    bare_run();
+    assert_int_equal(bare_reg(X86_RAX), 7);
+}
+
 struct fault {
     uint64_t error, cr2, rip, rsp, rax, flags;
 };
@@ -213,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_code_that_changes_itself_runs_as_changed),
         cmocka_unit_test(test_code_is_found_where_its_page_is_mapped_now),
         cmocka_unit_test(test_lists_and_stacks_follow_their_pages),
+        cmocka_unit_test(test_a_disabled_unit_is_noticed_next_to_other_accesses),
         cmocka_unit_test(test_page_faults_are_exact),
         cmocka_unit_test(test_interrupts_come_between_instructions),
         cmocka_unit_test(test_device_registers_are_read_and_written_once),
