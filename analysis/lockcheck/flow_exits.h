@@ -1,6 +1,6 @@
 /* How a function leaves: what the ways out of it, as a walk found them, did to
- * locks. Collected and, without a contract, judged in flow_balance.c; compared
- * with the contract in flow_promise.c. */
+ * locks. Collected in flow_exits.c; compared with the contract in
+ * flow_promise.c or, without one, judged in flow_balance.c. */
 #ifndef LOCKCHECK_FLOW_EXITS_H
 #define LOCKCHECK_FLOW_EXITS_H
 
@@ -40,8 +40,29 @@ struct exits {
 const struct exit_lock *way_lock(const struct way *way, const struct place *place);
 /* Whether it was taken and dropped on the way. */
 bool way_touched(const struct way *way, const struct place *place);
+/* What the way leaves in the place, or NULL: not a number that is known. */
+const struct term *way_answer(const struct way *way, const struct place *place);
+/* Whether the conditions of one exclude those of the other. */
+bool way_contradicts(const struct way *a, const struct way *b);
+
 void exits_report_leak(struct findings *findings, const struct flow_function *ff,
                        const struct way *way, const struct exit_lock *lock, const char *why);
+
+/* flow_intent.c: what of that is meant. How many ways take the lock, drop it,
+ * and do neither. */
+struct way_count {
+    unsigned plus, minus, none;
+};
+struct way_count exits_count(const struct exits *exits, const struct place *place);
+bool exits_have_other_half(const struct flow *flow, const struct exits *exits,
+                           const struct exit_lock *lock);
+bool exits_are_two_in_one(const struct exits *exits, const struct way *way,
+                          const struct exit_lock *lock);
+bool exits_tell_by_flag(const struct exits *exits, const struct lock_class *class);
+bool exits_mean(const struct exits *exits, const struct way *way, const struct exit_lock *lock,
+                GHashTable *counterparts);
+GHashTable *balance_counterparts(const struct flow *flow);
+bool balance_is_used(const struct flow_function *ff, const struct lock_class *class);
 
 /* flow_promise.c: what the ways out do against what the contract says. */
 void promises_check(struct flow *flow, const struct exits *exits, struct findings *findings);

@@ -136,7 +136,7 @@ struct flow {
     GPtrArray *grace_calls;    /* of struct pfunction: called after grace periods */
     GHashTable *written_classes; /* classes that somebody takes exclusively */
     GHashTable *said;            /* see flow_report.c */
-    GPtrArray *exits;            /* see flow_balance.c */
+    GPtrArray *exits;            /* see flow_exits.c */
     GPtrArray *proxies;          /* see flow_proxy.c */
     GHashTable *given_types;     /* see flow_promise.c */
     GPtrArray *doubtful;         /* see flow_balance.c */
@@ -245,16 +245,16 @@ int places_order(const struct flow_state *state, const struct place *first,
 void note_take_chain(struct finding *finding, const struct take *take,
                      const struct ir_function *function);
 
-/* flow_balance.c */
+/* flow_exits.c */
 struct exits;
 struct exits *exits_new(struct flow_function *ff);
 void exits_add(struct exits *exits, const struct flow_state *state, const struct ir_block *block);
 /* After the walk of the function, while its places are there. */
 void exits_finish(struct flow *flow, struct exits *exits, struct findings *findings);
-void exits_free(void *data);
-/* A lock that a call to `from` had taken was released by the caller. */
+
+/* flow_intent.c: a lock that a call to `from` had taken was released by the caller. */
 void balance_used(struct pfunction *from, const struct lock_class *class);
-/* Is no finding after all if `from` is itself at fault. */
+/* flow_balance.c: is no finding after all if `from` is itself at fault. */
 void balance_doubtful(struct flow *flow, struct finding *finding, struct pfunction *from,
                       const struct lock_class *class);
 void report_balance(struct flow *flow, struct findings *findings);
