@@ -216,12 +216,23 @@ const struct place *place_of_path(struct flow *flow, const struct ir_path *path)
 /* flow_summary.c */
 struct summary *summary_new(void);
 void summary_free(struct summary *summary);
-struct take *summary_add_take(struct flow *flow, struct summary *summary, const struct take *take);
-struct wait *summary_add_wait(struct flow *flow, struct summary *summary, const struct wait *wait);
 /* Makes the summary of ff anew; true if it changed. */
 bool summary_compute(struct flow *flow, struct flow_function *ff);
-/* Notes the takes and waits of an event in the walk's summary. */
+/* The place in the program's table, or NULL. `result` is the object that the
+ * function returns a pointer to, if nobody outside has another name for it. */
+const struct place *summary_place(struct flow *flow, const struct place *place,
+                                  const struct place *result);
+
+/* flow_outs.c */
+void outs_simplify(GPtrArray *outs);
+
+/* flow_take.c */
+GHashTable *take_index_new(void); /* a set of struct take: one of each kind */
+struct take *summary_add_take(struct flow *flow, struct summary *summary, const struct take *take);
+struct wait *summary_add_wait(struct flow *flow, struct summary *summary, const struct wait *wait);
+/* An order through this lock needs no other to tell of it. */
 bool lock_orders(const struct flow_lock *l);
+/* Notes the takes and waits of an event in the walk's summary. */
 void summary_note(struct walk *walk, const struct flow_state *state, const struct effect *effect);
 
 /* lock_class.c */
