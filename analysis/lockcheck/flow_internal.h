@@ -171,7 +171,7 @@ struct walk {
     uint32_t number;         /* of the event */
     bool bounded;
     GHashTable *join_numbers; /* see flow_join.c */
-    GHashTable *noted;        /* see flow_walk.c */
+    GHashTable *noted;        /* see flow_event.c */
 };
 
 /* flow_graph.c */
@@ -185,6 +185,14 @@ bool flow_changes(const struct flow_function *ff);
 
 /* flow_walk.c */
 void walk_function(struct walk *walk);
+
+/* flow_event.c */
+void event_assign(struct flow_state *state, const struct ir_event *event);
+/* The states after a call; takes `state` over. */
+void event_call(struct flow_state *state, const struct ir_event *event, GPtrArray *after);
+
+/* flow_dead.c: forgets what cannot matter from the block on. */
+void state_drop_dead(struct flow_state *state, uint32_t block);
 
 /* flow_effect.c: what a call does, in terms of the caller. Takes and waits are
  * many: only with `notes`. */

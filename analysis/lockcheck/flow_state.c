@@ -1,6 +1,6 @@
 /* States of a walk: reading and changing what is known. Invariant: env has
  * at most one binding for a place and facts one entry for a term; both stay
- * small, because flow_walk.c drops what is dead at each block. */
+ * small, because flow_dead.c drops what is dead at each block. */
 #include "flow_internal.h"
 
 enum { ENV_MAX = 192, FACTS_MAX = 96, VALUE_DEPTH = 24 };
