@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/monitor_internal.h"
 #include "exec/exclusive.h"
 #include "hw/machine_run.h"
 #include "x86sys/interrupt.h"
@@ -243,6 +244,12 @@ static void cmd_xp(struct monitor *mon, const char *argument, FILE *out)
     dump(mon, argument, true, out);
 }
 
+static void cmd_screendump(struct monitor *mon, const char *argument, FILE *out)
+{
+    bql_assert_locked();
+    monitor_screendump(mon->machine, argument, out);
+}
+
 static void cmd_help(struct monitor *mon, const char *argument, FILE *out);
 
 static const struct command commands[] = {
@@ -258,6 +265,7 @@ static const struct command commands[] = {
     {"system_powerdown", "", "press the power button", cmd_powerdown},
     {"nmi", "", "non-maskable interrupt to all CPUs", cmd_nmi},
     {"x", "/COUNTx[bhwg] ADDRESS", "memory, as the CPU sees it", cmd_x},
+    {"screendump", "FILE [-f png|ppm]", "a picture of the VGA's screen", cmd_screendump},
     {"xp", "/COUNTx[bhwg] ADDRESS", "physical memory", cmd_xp},
 };
 

@@ -96,7 +96,7 @@ static const struct description {
     {"-nographic", NULL, OPT_NOGRAPHIC, "serial port and monitor on the terminal (Ctrl-A h)"},
     {"-display", "none", OPT_DISPLAY, "accepted: there is no display"},
     {"-vnc", "none", OPT_VNC, NULL},
-    {"-vga", "none|std", OPT_VGA, "a VGA; its screen is not shown"},
+    {"-vga", "none|std", OPT_VGA, "a VGA; the monitor's screendump shows its screen"},
     {"-nic", "none", OPT_NIC, NULL},
     {"-net", "none", OPT_NIC, NULL},
     {"-no-reboot", NULL, OPT_NO_REBOOT, "end instead of rebooting"},

@@ -15,6 +15,7 @@ struct cpu;
 struct pci_bus;
 struct fw_cfg;
 struct machine;
+struct vga;
 
 enum machine_type { MACHINE_PC, MACHINE_Q35 };
 
@@ -55,6 +56,7 @@ struct machine {
     struct pci_bus *pci IMMUTABLE_AFTER_INIT;
     struct fw_cfg *fw_cfg IMMUTABLE_AFTER_INIT;
     struct cpu **cpus IMMUTABLE_AFTER_INIT;
+    struct vga *vga GUARDED_BY(bql);        /* whose screen is looked at; NULL: there is none */
     uint64_t low_ram IMMUTABLE_AFTER_INIT;  /* bytes below 4 GiB */
     uint64_t high_ram IMMUTABLE_AFTER_INIT; /* and above */
 

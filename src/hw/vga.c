@@ -142,6 +142,9 @@ static void free_vga(struct pci_device *d)
     struct vga *v = vga_of(d);
 
     bql_assert_locked();
+    if (d->bus->machine->vga == v) {
+        d->bus->machine->vga = NULL;
+    }
     memory_region_destroy(&v->window);
     memory_region_destroy(&v->ports);
     memory_region_destroy(&v->vbe_ports);
@@ -198,6 +201,9 @@ int vga_new(struct pci_bus *bus, int devfn, uint32_t memory, struct vga **out, s
     }
     add_regions(v, bus);
     reset(&v->pci);
+    if (!bus->machine->vga) {
+        bus->machine->vga = v;
+    }
     *out = v;
     return 0;
 }

@@ -4,15 +4,21 @@
 
 #include "hw/vga_internal.h"
 
-#define SEQ_CLOCK       1
-#define CLOCK_OFF       0x20u
-#define GFX_MODE        5
-#define GFX_MISC        6
-#define MISC_GRAPHICS   0x01u
-#define MODE_256        0x40u
-#define ATTR_ON         0x20u /* in the index register */
-#define CRTC_LINES_MASK 0x1fu
-#define GLYPH_LINES     32u
+#define SEQ_CLOCK         1
+#define CLOCK_OFF         0x20u
+#define GFX_MODE          5
+#define GFX_MISC          6
+#define MISC_GRAPHICS     0x01u
+#define MODE_256          0x40u
+#define ATTR_ON           0x20u /* in the index register */
+#define CRTC_LINES_MASK   0x1fu
+#define GLYPH_LINES       32u
+#define SEQ_FONTS         3
+#define ATTR_MODE         0x10
+#define MODE_BLINK        0x08u
+#define CRTC_CURSOR_START 0x0a
+#define CRTC_CURSOR_END   0x0b
+#define CURSOR_OFF        0x20u
 
 /* Colour n of the DAC. */
 static uint32_t dac_color(const struct vga *v, unsigned n) REQUIRES(bql)
@@ -147,21 +153,47 @@ static uint64_t cell_at(const struct vga *v, const struct text *t, unsigned row,
     return (start_address(v) + (uint64_t)row * t->pitch + column) * 4;
 }
 
+/* Where in plane 2 the font of a character is: bit 3 of its attribute selects one of two
+ * maps, each one of eight of 8 KiB. */
+static uint64_t font_at(const struct vga *v, uint8_t attribute) REQUIRES(bql)
+{
+    unsigned map = v->seq[SEQ_FONTS], n = attribute & 8 ? map >> 2 & 3 : map & 3;
+
+    return n * UINT64_C(0x4000) + (map >> (attribute & 8 ? 5 : 4) & 1) * UINT64_C(0x2000);
+}
+
+/* The cursor does not blink: a picture of it shows it. */
+static bool cursor_at(const struct vga *v, uint64_t cell, unsigned line) REQUIRES(bql)
+{
+    unsigned first = v->crtc[CRTC_CURSOR_START], last = v->crtc[CRTC_CURSOR_END] & CRTC_LINES_MASK;
+
+    return !(first & CURSOR_OFF) && line >= (first & CRTC_LINES_MASK) && line <= last &&
+           cell / 4 == ((unsigned)v->crtc[0xe] << 8 | v->crtc[0xf]);
+}
+
+static bool text_pixel(const struct vga *v, uint64_t cell, unsigned line, unsigned x) REQUIRES(bql)
+{
+    uint64_t glyph = byte_at(v, cell) * (uint64_t)GLYPH_LINES + line;
+
+    glyph += font_at(v, byte_at(v, cell + 1));
+    return cursor_at(v, cell, line) || (byte_at(v, glyph * 4 + 2) >> (7 - x) & 1);
+}
+
 static int text_screen(const struct vga *v, struct vga_image *i, struct error *err) REQUIRES(bql)
 {
     struct text t = text_of(v);
+    unsigned backgrounds = v->attr[ATTR_MODE] & MODE_BLINK ? 7 : 15;
     int ret = t.rows == 0 ? error_set(err, ENODATA, "the screen has no lines")
                           : allocate(i, t.columns * 8, t.rows * t.lines, err);
 
     for (unsigned y = 0; ret == 0 && y < i->height; y++) {
         for (unsigned x = 0; x < i->width; x++) {
             uint64_t cell = cell_at(v, &t, y / t.lines, x / 8);
-            uint8_t attribute = byte_at(v, cell + 1);
-            uint64_t glyph = byte_at(v, cell) * (uint64_t)GLYPH_LINES + y % t.lines;
-            bool on = byte_at(v, glyph * 4 + 2) >> (7 - x % 8) & 1;
+            unsigned attribute = byte_at(v, cell + 1);
+            bool on = text_pixel(v, cell, y % t.lines, x % 8);
 
             i->pixels[y * i->width + x] =
-                palette_color(v, on ? attribute & 15u : attribute >> 4 & 15u);
+                palette_color(v, on ? attribute & 15 : attribute >> 4 & backgrounds);
         }
     }
     return ret;
