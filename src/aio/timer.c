@@ -148,6 +148,22 @@ int64_t aio_timers_timeout_ns(struct aio_context *ctx)
     return timeout;
 }
 
+bool aio_timers_are_late(struct aio_context *ctx, int64_t by_ns)
+{
+    static const enum aio_clock clocks[] = {AIO_CLOCK_VIRTUAL, AIO_CLOCK_HOST};
+
+    for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+        int64_t first =
+            atomic_load_explicit(&ctx->timers[clocks[i]].first_ns, memory_order_relaxed);
+
+        if (first != INT64_MAX && !clock_stands(clocks[i]) &&
+            (first == INT64_MIN || aio_clock_get_ns(clocks[i]) - first > by_ns)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool run_list(struct aio_context *ctx, enum aio_clock clock)
 {
     struct aio_timer_list *list = &ctx->timers[clock];

@@ -49,6 +49,11 @@ void aio_timer_del(struct aio_timer *t);
 
 bool aio_timer_pending(struct aio_timer *t);
 
+/* Whether one of ctx's timers on the host's or the virtual clock has been due for longer
+ * than that, or is due with its callback's turn still to come. Any thread; a moment later it
+ * may be otherwise. */
+bool aio_timers_are_late(struct aio_context *ctx, int64_t by_ns);
+
 /* When it expires; -1 if it is not pending. */
 int64_t aio_timer_expire_ns(struct aio_timer *t);
 

@@ -31,6 +31,7 @@ enum cpu_exit_request {
     CPU_EXIT_STOP = 1 << 3,      /* the thread is to end */
     CPU_EXIT_RCU = 1 << 4,       /* a grace period waits for its read section */
     CPU_EXIT_INTERRUPT = 1 << 5, /* system mode: its interrupt requests have changed */
+    CPU_EXIT_CLOCK = 1 << 6,     /* system mode: the guest sees time go by (hw/pace.h) */
 };
 
 /* Entries of a jump cache: indexed by the low 16 bits of the guest's target. */

@@ -4,6 +4,7 @@
 
 #include "exec/vcpu.h"
 #include "hw/lapic.h"
+#include "hw/pace.h"
 #include "hw/pc_internal.h"
 #include "x86sys/machine.h"
 
@@ -23,6 +24,7 @@ static enum vcpu_exit run_vcpu(struct cpu *cpu)
         return VCPU_SHUTDOWN;
     case SYS_EXIT_REQUEST:
     default:
+        pace_on_request(cpu);
         return VCPU_REQUEST;
     }
 }
@@ -58,6 +60,7 @@ static int make_cpu(struct pc *pc, unsigned n, struct error *err) REQUIRES(bql)
         return rc;
     }
     lapic_attach(lapic, m->cpus[n]);
+    sys_cpu_watch_clock(m->cpus[n], PACE_LOOK_NS);
     return vcpu_add(m->cpus[n], err);
 }
 

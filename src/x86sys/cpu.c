@@ -132,6 +132,7 @@ int sys_cpu_new(const struct sys_cpu_config *cfg, struct cpu **out, struct error
     }
     cpu->self = (uintptr_t)cpu;
     set_spaces(cpu, cfg);
+    cpu->tsc_look = UINT64_MAX;
     int r = set_model(cpu, cfg, err);
     if (r == 0) {
         r = set_xsave(cpu, err);

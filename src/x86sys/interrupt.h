@@ -53,6 +53,10 @@ uint64_t sys_cpu_tsc(struct cpu *cpu);
 int64_t sys_cpu_tsc_to_ns(struct cpu *cpu, uint64_t tsc);
 uint64_t sys_tsc_hz(void);
 
+/* CPU_EXIT_CLOCK is raised when the guest reads its TSC more than ns, at most a second,
+ * from now; if this is never called, not at all. The vCPU's thread, or before it starts. */
+void sys_cpu_watch_clock(struct cpu *cpu, int64_t ns);
+
 /* The FERR# output: level of IRQ 13 in machines with the legacy FPU error wiring. */
 void sys_set_ferr_handler(void (*raise)(void *opaque), void *opaque);
 

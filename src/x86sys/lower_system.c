@@ -59,14 +59,25 @@ static void lower_cli(struct sys_translation *t)
     emit_if_op(&t->e, 4, (uint8_t)~(X86_IF >> 8));
 }
 
-/* Something is pending: makes it a request. */
-static void emit_request(struct sys_translation *t, struct sys_slow *s)
+static void emit_raise_request(struct sys_translation *t, const struct sys_slow *s,
+                               enum cpu_exit_request request)
 {
     struct emit_mem m = emit_gs(offsetof(struct sys_cpu, cpu) + offsetof(struct cpu, exit_request));
     emit_u8(&t->e, 0xf0); /* lock or dword */
     emit_op_mem(&t->e, 0, false, 0x81, 1, &m, 4);
-    emit_u32(&t->e, CPU_EXIT_INTERRUPT);
+    emit_u32(&t->e, request);
     emit_jmp(&t->e, s->resume);
+}
+
+/* Something is pending: makes it a request. */
+static void emit_request(struct sys_translation *t, struct sys_slow *s)
+{
+    emit_raise_request(t, s, CPU_EXIT_INTERRUPT);
+}
+
+static void emit_clock_request(struct sys_translation *t, struct sys_slow *s)
+{
+    emit_raise_request(t, s, CPU_EXIT_CLOCK);
 }
 
 static void lower_sti(struct sys_translation *t, const struct sys_insn *in)
@@ -88,7 +99,8 @@ static void lower_sti(struct sys_translation *t, const struct sys_insn *in)
     sys_slow_add(t, field, emit_request, in)->resume = emit_pc(e);
 }
 
-static void lower_rdtsc(struct sys_translation *t)
+/* As sys_tsc_read. */
+static void lower_rdtsc(struct sys_translation *t, const struct sys_insn *in)
 {
     static const uint8_t rdtsc_or[] = {0x0f, 0x31,             /* rdtsc */
                                        0x48, 0xc1, 0xe2, 0x20, /* shl rdx, 32 */
@@ -97,8 +109,15 @@ static void lower_rdtsc(struct sys_translation *t)
                                     0x48, 0xc1, 0xea, 0x20,    /* shr rdx, 32 */
                                     0x89, 0xc0};               /* mov eax, eax */
     struct emit_mem offset = emit_gs(offsetof(struct sys_cpu, tsc_offset));
+    struct emit_mem look = emit_gs(offsetof(struct sys_cpu, tsc_look));
     sys_flags_save(t);
     emit_bytes(&t->e, rdtsc_or, sizeof(rdtsc_or));
+    emit_op_mem(&t->e, 0, true, 0x3b, X86_RAX, &look, 0);
+    emit_u8(&t->e, 0x0f); /* ja */
+    emit_u8(&t->e, 0x87);
+    uintptr_t field = emit_pc(&t->e);
+    emit_u32(&t->e, 0);
+    sys_slow_add(t, field, emit_clock_request, in)->resume = emit_pc(&t->e);
     emit_op_mem(&t->e, 0, true, 0x03, X86_RAX, &offset, 0);
     emit_bytes(&t->e, split, sizeof(split));
 }
@@ -132,7 +151,7 @@ void sys_lower_system(struct sys_translation *t, const struct sys_insn *in)
     if (is_pushf(in)) {
         lower_pushf(t, in);
     } else if (in->map == 1) {
-        lower_rdtsc(t);
+        lower_rdtsc(t, in);
     } else if (in->opcode == OP_CLI) {
         lower_cli(t);
     } else {

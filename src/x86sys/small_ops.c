@@ -49,7 +49,7 @@ bool sys_op_rdtsc(struct sys_cpu *cpu, const struct sys_insn *in)
     if (tsc_forbidden(cpu)) {
         return sys_gp0(cpu);
     }
-    sys_put_edx_eax(cpu, sys_tsc_now(cpu));
+    sys_put_edx_eax(cpu, sys_tsc_read(cpu));
     return true;
 }
 

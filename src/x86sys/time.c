@@ -2,6 +2,7 @@
  * start with the same offset, so that their counters agree as the host's cores do;
  * the guest's TSC was 0 about when the engine started. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "x86/host.h"
@@ -96,6 +97,22 @@ int64_t sys_tsc_first_offset(void)
 uint64_t sys_tsc_now(const struct sys_cpu *cpu)
 {
     return sys_host_tsc() + (uint64_t)cpu->tsc_offset;
+}
+
+uint64_t sys_tsc_read(struct sys_cpu *cpu)
+{
+    uint64_t now = sys_host_tsc();
+    if (now > cpu->tsc_look) {
+        /* Relaxed: it is for this thread. */
+        atomic_fetch_or_explicit(&cpu->cpu.exit_request, CPU_EXIT_CLOCK, memory_order_relaxed);
+    }
+    return now + (uint64_t)cpu->tsc_offset;
+}
+
+void sys_cpu_watch_clock(struct cpu *cpu, int64_t ns)
+{
+    uint64_t us = (uint64_t)ns / 1000; /* of a second at most: no overflow */
+    sys_cpu_of(cpu)->tsc_look = sys_host_tsc() + sys_tsc_hz() / 1000 * us / 1000;
 }
 
 void sys_tsc_write(struct sys_cpu *cpu, uint64_t value)

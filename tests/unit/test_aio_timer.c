@@ -306,6 +306,30 @@ static void test_heap_keeps_many_in_order(void **state)
     assert_int_equal(many_runs, expected);
 }
 
+static void test_late_timers_are_seen_from_outside(void **state)
+{
+    struct aio_timer t;
+    static char name[] = "a";
+
+    (void)state;
+    aio_timer_init(&t, test_ctx, AIO_CLOCK_VIRTUAL, note, name);
+    assert_false(aio_timers_are_late(test_ctx, 0));
+    aio_timer_mod(&t, 2000);
+    atomic_store(&now, 2500);
+    assert_true(aio_timers_are_late(test_ctx, 499));
+    assert_false(aio_timers_are_late(test_ctx, 500));
+    aio_clock_set_virtual_running(false);
+    assert_false(aio_timers_are_late(test_ctx, 0));
+    aio_clock_set_virtual_running(true);
+    advance(3000);
+    assert_false(aio_timers_are_late(test_ctx, 0));
+    aio_timer_init(&t, test_ctx, AIO_CLOCK_HOST, note, name);
+    aio_timer_mod(&t, aio_clock_get_ns(AIO_CLOCK_HOST) - 1000);
+    assert_true(aio_timers_are_late(test_ctx, 1));
+    aio_timer_del(&t);
+    assert_false(aio_timers_are_late(test_ctx, 1));
+}
+
 #define TIMER_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -321,6 +345,7 @@ int main(void)
         TIMER_TEST(test_deadline_of_each_host_clock_ends_the_wait),
         TIMER_TEST(test_timer_armed_by_another_thread_ends_the_wait),
         TIMER_TEST(test_latest_timer_does_not_overflow),
+        TIMER_TEST(test_late_timers_are_seen_from_outside),
         TIMER_TEST(test_heap_keeps_many_in_order),
     };
 

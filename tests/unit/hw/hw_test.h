@@ -50,6 +50,14 @@ void sys_cpu_sipi(struct cpu *cpu, uint8_t vector)
     test_sipi[cpu->index] = vector;
 }
 
+static int64_t test_watch_ns; /* what sys_cpu_watch_clock was told last */
+
+void sys_cpu_watch_clock(struct cpu *cpu, int64_t ns)
+{
+    (void)cpu;
+    test_watch_ns = ns;
+}
+
 int64_t sys_cpu_tsc_to_ns(struct cpu *cpu, uint64_t tsc)
 {
     (void)cpu;
