@@ -10,6 +10,8 @@
 #include "hw/drive.h"
 #include "hw/file.h"
 #include "hw/fw_cfg.h"
+#include "hw/pc_testdev.h"
+#include "hw/pci_testdev.h"
 #include "hw/vga.h"
 #include "hw/virtio_blk.h"
 #include "hw/virtio_console.h"
@@ -153,6 +155,21 @@ static int create_debug_exit(struct machine *m, const struct device_props *p, st
     return ret < 0 ? ret : debug_exit_new(m, (uint16_t)base, (unsigned)size, err);
 }
 
+static int create_pci_testdev(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    int devfn, ret = pci_place(p, &devfn, err);
+
+    return ret < 0 ? ret : pci_testdev_new(m->pci, devfn, err);
+}
+
+static int create_pc_testdev(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    (void)p;
+    return pc_testdev_new(m, err);
+}
+
 static const struct device_option blk_options[] = {
     {"drive", "the -drive (if=none) with this id"},
     {"serial", "serial number, up to 20 characters"},
@@ -160,6 +177,7 @@ static const struct device_option blk_options[] = {
     {NULL, NULL}};
 static const struct device_option pci_options[] = {
     {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"}, {NULL, NULL}};
+static const struct device_option no_options[] = {{NULL, NULL}};
 static const struct device_option console_options[] = {
     {"chardev", "as -serial takes it, commas doubled (null)"},
     {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
@@ -177,6 +195,8 @@ static const struct device_type types[] = {
     {"virtio-console-pci", "PCI", "virtio console (hvc0)", console_options, create_virtio_console},
     {"VGA", "PCI", "VGA with linear modes", vga_options, create_vga},
     {"isa-debug-exit", "ISA", "port that ends the process", exit_options, create_debug_exit},
+    {"pc-testdev", "ISA", "ports, lines and memory for tests", no_options, create_pc_testdev},
+    {"pci-testdev", "PCI", "counts writes, for tests", pci_options, create_pci_testdev},
 };
 
 /* QEMU's names without a bus mean the same. */
