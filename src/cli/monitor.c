@@ -108,6 +108,12 @@ static void dump_on_cpu(struct cpu *cpu, void *opaque)
     sys_cpu_dump(cpu, look->out);
 }
 
+static void count_on_cpu(struct cpu *cpu, void *opaque)
+{
+    const struct look *look = opaque;
+    sys_cpu_print_counts(cpu, look->out);
+}
+
 static void peek_on_cpu(struct cpu *cpu, void *opaque)
 {
     struct look *look = opaque;
@@ -126,7 +132,8 @@ static bool on_cpu(struct monitor *mon, run_on_cpu_fn *fn, struct look *look, FI
 
 static void cmd_info(struct monitor *mon, const char *argument, FILE *out)
 {
-    static const char *const topics[] = {"status", "registers", "cpus", "mtree", "version", NULL};
+    static const char *const topics[] = {"status", "registers", "cpus", "mtree",
+                                         "jit",    "version",   NULL};
     bql_assert_locked();
     if (strcmp(argument, "status") == 0) {
         fprintf(out, "VM status: %s\n", machine_running() ? "running" : "paused");
@@ -140,12 +147,15 @@ static void cmd_info(struct monitor *mon, const char *argument, FILE *out)
     } else if (strcmp(argument, "registers") == 0) {
         struct look look = {.out = out};
         (void)on_cpu(mon, dump_on_cpu, &look, out);
+    } else if (strcmp(argument, "jit") == 0) {
+        struct look look = {.out = out};
+        (void)on_cpu(mon, count_on_cpu, &look, out);
     } else if (strcmp(argument, "mtree") == 0) {
         memory_print(out);
     } else {
         const char *meant = cli_suggest(argument, topics);
         fprintf(out, "info '%s' is unknown%s%s\n", argument,
-                meant ? "; did you mean info " : " (status, registers, cpus, mtree, version)",
+                meant ? "; did you mean info " : " (status, registers, cpus, mtree, jit, version)",
                 meant ? meant : "");
     }
 }
@@ -256,7 +266,7 @@ static const struct command commands[] = {
     {"help", "", "this text", cmd_help},
     {"quit", "", "end", cmd_quit},
     {"q", "", NULL, cmd_quit},
-    {"info", "TOPIC", "status, registers, cpus, mtree, version", cmd_info},
+    {"info", "TOPIC", "status, registers, cpus, mtree, jit, version", cmd_info},
     {"cpu", "N", "which CPU to look at", cmd_cpu},
     {"stop", "", "pause the machine", cmd_stop},
     {"cont", "", "let it run on", cmd_cont},

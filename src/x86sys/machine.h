@@ -75,7 +75,7 @@ void sys_cpu_set_boot_state(struct cpu *cpu, const struct sys_boot_state *s);
 
 /* Registers and mode, one page of text: "info registers", -d cpu. */
 void sys_cpu_dump(struct cpu *cpu, FILE *out);
-/* What it has done so far, a number a line. Any thread, roughly right. */
+/* What it has done so far, a number a line: "info jit". On its thread, or stopped. */
 void sys_cpu_print_counts(struct cpu *cpu, FILE *out);
 /* Reads guest linear memory as the vCPU would, without side effects ("x" of the
  * monitor). Returns bytes read. vCPU stopped. */
