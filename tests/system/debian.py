@@ -23,7 +23,7 @@ STRESSORS = ("cpu", "vm", "mutex", "futex", "fork", "pipe", "cache", "cacheline"
 
 def sources():
     """The machine's own sources of Debian 12's packages."""
-    found = [p for p in (SOURCES / "sources.list", *(SOURCES / "sources.list.d").glob("*"))
+    found = [p for p in (*SOURCES.glob("sources.list"), *(SOURCES / "sources.list.d").glob("*"))
              if p.suffix in (".list", ".sources") and
              re.search(r"^(Suites:.*|deb .* )bookworm\b", p.read_text(), re.M)]
     distribution = [p for p in found if re.search(r"/debian\b", p.read_text())]
