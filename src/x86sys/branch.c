@@ -62,11 +62,15 @@ void sys_emit_exit_indirect(struct sys_translation *t)
         return;
     }
     _Static_assert(sizeof(struct sys_jump) == 16 && SYS_JUMP_BITS < 28, "shifted by 4");
-    static const uint8_t mov_r14d_r13d[] = {0x45, 0x89, 0xee};
+    static const uint8_t sum[] = {
+        0x45, 0x89, 0xee,     /* mov r14d, r13d */
+        0x41, 0xc1, 0xee, 12, /* shr r14d, 12 */
+        0x45, 0x01, 0xee,     /* add r14d, r13d */
+    };
     static const uint8_t and_r14d[] = {0x41, 0x81, 0xe6};
     static const uint8_t shl_r14d_4[] = {0x41, 0xc1, 0xe6, 0x04};
     struct emit_mem table = emit_gs(offsetof(struct sys_cpu, jump_table));
-    emit_bytes(e, mov_r14d_r13d, sizeof(mov_r14d_r13d));
+    emit_bytes(e, sum, sizeof(sum));
     emit_bytes(e, and_r14d, sizeof(and_r14d));
     emit_u32(e, SYS_JUMP_ENTRIES - 1);
     emit_bytes(e, shl_r14d_4, sizeof(shl_r14d_4));
@@ -84,7 +88,7 @@ static void emit_far(struct sys_translation *t, uint64_t target)
         return;
     }
     emit_load_state(e, SYS_HOST_S1, offsetof(struct sys_cpu, jump_table));
-    emit_through_cache(e, (target & (SYS_JUMP_ENTRIES - 1)) * sizeof(struct sys_jump));
+    emit_through_cache(e, sys_jump_index(target) * sizeof(struct sys_jump));
 }
 
 /* The taken side of a conditional jump out of the page, or of a stepped one. */

@@ -16,14 +16,10 @@
 #include "x86sys/translate.h"
 #include "x86sys/walk.h"
 
-static unsigned index_of(uint64_t pc)
-{
-    return pc & (SYS_JUMP_ENTRIES - 1);
-}
-
+/* Its own entry is another one, half the table away or nearly so. */
 static uint64_t no_pc(unsigned index)
 {
-    return index ^ 1u;
+    return index ^ SYS_JUMP_ENTRIES / 2;
 }
 
 static unsigned page_bit(uint64_t linear)
@@ -87,7 +83,7 @@ static void empty(struct sys_jump_table *table)
 static void empty_range(struct sys_jump_table *table, uint64_t first, unsigned count)
 {
     for (unsigned n = 0; n < count; n++) {
-        unsigned i = index_of(first + n);
+        unsigned i = sys_jump_index(first + n);
         if (table->e[i].pc == first + n) {
             table->e[i].pc = no_pc(i);
         }
@@ -192,7 +188,7 @@ void sys_jump_cache_set(struct sys_cpu *cpu, struct tb *tb)
             table = &jc->table[t];
         }
     }
-    unsigned i = index_of(tb->pc);
+    unsigned i = sys_jump_index(tb->pc);
     if (!table) {
         return;
     }
@@ -216,7 +212,7 @@ void sys_jump_cache_set(struct sys_cpu *cpu, struct tb *tb)
 void sys_jump_cache_forget(struct cpu *c, struct tb *tb)
 {
     struct sys_cpu *cpu = sys_cpu_of(c);
-    unsigned i = index_of(tb->pc);
+    unsigned i = sys_jump_index(tb->pc);
     for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
         _Atomic(uintptr_t) *host = &cpu->jump.table[t].e[i].host;
         if (atomic_load_explicit(host, memory_order_seq_cst) == tb->checked) {

@@ -16,16 +16,25 @@ struct cpu;
 struct sys_cpu;
 struct tb;
 
-#define SYS_JUMP_BITS    14
+#define SYS_JUMP_BITS    15
 #define SYS_JUMP_ENTRIES (1u << SYS_JUMP_BITS)
-#define SYS_JUMP_TABLES  4
+/* The kernel, the kernel with AC set, either in an interrupt shadow, user level. */
+#define SYS_JUMP_TABLES 6
+
+/* The entry of a pc. Functions begin at multiples of 16 and pages hold few of them:
+ * the page's number spreads them over all entries. Generated code computes the same
+ * (branch.c). */
+static inline unsigned sys_jump_index(uint64_t pc)
+{
+    return (unsigned)(pc + (pc >> 12)) & (SYS_JUMP_ENTRIES - 1);
+}
 
 struct sys_jump {
     uint64_t pc;             /* offset in CS; written and read by the vCPU's thread only */
     _Atomic(uintptr_t) host; /* tb->checked, or the miss stub; others store the latter */
 };
 
-#define SYS_JUMP_NOTED      512
+#define SYS_JUMP_NOTED      2048
 #define SYS_JUMP_PAGE_WORDS 64
 struct sys_jump_table {
     uint32_t mode;                       /* enum sys_mode of its entries */

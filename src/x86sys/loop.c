@@ -49,7 +49,7 @@ static uintptr_t prepare_entry(struct sys_cpu *cpu, const struct tb *tb)
 static uintptr_t prepare_known(struct sys_cpu *cpu)
 {
     sys_jump_cache_select(cpu);
-    const struct sys_jump *e = &cpu->jump_table[cpu->rip & (SYS_JUMP_ENTRIES - 1)];
+    const struct sys_jump *e = &cpu->jump_table[sys_jump_index(cpu->rip)];
     uintptr_t host = atomic_load_explicit(&e->host, memory_order_relaxed);
     bool based = !(cpu->mode & SYS_MODE_CODE64) && cpu->seg[SYS_CS].base;
     if (based || e->pc != cpu->rip || host == sys_stubs.miss) {

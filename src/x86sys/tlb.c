@@ -5,6 +5,8 @@
  * last is kept true while pages come to hold code. */
 #include "x86sys/walk.h"
 
+#include <string.h>
+
 #include "exec/tb.h"
 #include "x86sys/emulate.h"
 #include "x86sys/interrupt.h"
@@ -23,7 +25,7 @@ static uint64_t entry_flags(const struct sys_page *page)
 static void note_large(struct sys_tlb *tlb, uint64_t linear, const struct sys_page *page)
 {
     if (page->rights & SYS_PAGE_LARGE) {
-        tlb->large |= UINT64_C(1) << (linear >> 30 & 63);
+        sys_tlb_note_large(tlb, linear);
     }
 }
 
@@ -182,7 +184,7 @@ void sys_tlb_init(struct sys_cpu *cpu)
         cpu->tlb.recent_used[mmu] = UINT32_MAX % (1u << SYS_RECENT_SLOTS);
     }
     sys_tlb_recent_clear(&cpu->tlb);
-    cpu->tlb.large = 0;
+    memset(cpu->tlb.large, 0, sizeof(cpu->tlb.large));
     cpu->tlb.victim_run = SYS_TLB_VICTIM_RUN;
     atomic_init(&cpu->tlb.use, 0);
     sys_walks_init(cpu);
@@ -193,7 +195,7 @@ void sys_tlb_flush(struct sys_cpu *cpu)
     const struct choice all = {.global = true};
 
     clear_chosen(&cpu->tlb, &all);
-    cpu->tlb.large = 0;
+    memset(cpu->tlb.large, 0, sizeof(cpu->tlb.large));
     sys_walks_flush(cpu);
     sys_jump_cache_flush(cpu);
 }
@@ -247,7 +249,7 @@ void sys_tlb_flush_page(struct sys_cpu *cpu, uint64_t linear)
         clear_if_tagged(&cpu->tlb.code[mmu][c], c, tag);
     }
     sys_tlb_recent_clear(&cpu->tlb);
-    if (cpu->tlb.large >> (linear >> 30 & 63) & 1) {
+    if (sys_tlb_may_be_large(&cpu->tlb, linear)) {
         const struct choice large = {.large = true, .linear = linear};
 
         clear_chosen(&cpu->tlb, &large);

@@ -61,6 +61,7 @@ struct sys_tlb_entry {
 };
 
 #define SYS_TLB_CODE_ENTRIES 64
+#define SYS_TLB_LARGE_WORDS  64
 
 /* Copies of entries that certain accesses try first, at places of their own whatever
  * the address is: see recent.c. It hits if a - tag < limit (unsigned), with the limit
@@ -106,13 +107,36 @@ struct sys_tlb {
     _Atomic(uint64_t) used[SYS_MMU_MODES][SYS_TLB_ALL / 64]; /* read by others too */
     uint64_t code_used[SYS_MMU_MODES];
     uint32_t recent_used[SYS_MMU_MODES];
-    /* Bit n: pages of large ones have come from a GiB whose number is n modulo 64. */
-    uint64_t large;
+    /* Bit: pages of large ones have come from a GiB with this hash. To forget one page
+     * of such a GiB is to forget all, so it is to be rare that another one is taken for
+     * it: a kernel's address space is laid out at random. */
+    uint64_t large[SYS_TLB_LARGE_WORDS];
     _Atomic(uint32_t) use;
     uint32_t victim_run; /* accesses by victims until one is entered anew; counted down by
                             the stub */
     struct sys_tlb_walks walks;
 };
+
+static inline unsigned sys_tlb_large_bit(uint64_t linear)
+{
+    uint64_t gib = linear >> 30;
+
+    return (gib ^ gib >> 12) % (64u * SYS_TLB_LARGE_WORDS);
+}
+
+static inline void sys_tlb_note_large(struct sys_tlb *tlb, uint64_t linear)
+{
+    unsigned bit = sys_tlb_large_bit(linear);
+
+    tlb->large[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static inline bool sys_tlb_may_be_large(const struct sys_tlb *tlb, uint64_t linear)
+{
+    unsigned bit = sys_tlb_large_bit(linear);
+
+    return tlb->large[bit / 64] >> bit % 64 & 1;
+}
 
 /* Around generated code: see the top. By the vCPU's thread. */
 static inline void sys_tlb_use_begin(struct sys_tlb *tlb)

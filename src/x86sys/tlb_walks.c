@@ -194,7 +194,7 @@ static void add(struct sys_cpu *cpu, uint64_t linear, const struct sys_page *pag
     set->key[way] = key;
     set->value[way] = page->phys | page->rights | w->generation;
     if (page->rights & SYS_PAGE_LARGE) {
-        cpu->tlb.large |= UINT64_C(1) << (linear >> 30 & 63);
+        sys_tlb_note_large(&cpu->tlb, linear);
     }
 }
 

@@ -449,6 +449,21 @@ static void test_flushing_one_address_forgets_all_of_its_large_page(void **state
     assert_false(writes(SYS_MMU_KERNEL, USER_PAGE + 0x5000));
 }
 
+static void test_a_page_elsewhere_is_not_taken_for_one_of_a_large_page(void **state)
+{
+    bool commit;
+
+    (void)state;
+    map(USER_PAGE, PAGE | ALL);
+    entry_put(entry_at(USER_PAGE, 2), PAGE | ALL | PS);
+    begin(USER_PAGE, 1, SYS_READ, &commit);
+    uint64_t flushes = fx->cpu->counts[SYS_COUNT_JUMP_FLUSH];
+    for (unsigned gib = 1; gib <= 128; gib++) {
+        sys_tlb_flush_page(fx->cpu, USER_PAGE + ((uint64_t)gib << 30));
+    }
+    assert_int_equal(fx->cpu->counts[SYS_COUNT_JUMP_FLUSH], flushes);
+}
+
 /* Where the address leads now: RAM address of the page. */
 static uint64_t leads_to(uint64_t linear)
 {
@@ -822,6 +837,7 @@ int main(void)
         TEST(test_each_flush_empties_the_slots),
         TEST(test_flushes_forget_what_they_should),
         TEST(test_flushing_one_address_forgets_all_of_its_large_page),
+        TEST(test_a_page_elsewhere_is_not_taken_for_one_of_a_large_page),
         TEST(test_an_address_space_is_remembered_by_its_pcid),
         TEST(test_a_pcid_is_forgotten_from_elsewhere),
         TEST(test_a_flushed_page_is_walked_again),

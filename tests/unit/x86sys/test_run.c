@@ -128,6 +128,26 @@ static void test_a_disabled_unit_is_noticed_next_to_other_accesses(void **state)
     assert_int_equal(bare_reg(X86_RAX), 7);
 }
 
+/* What begins at the same place of its page does not share an entry of the jump cache. */
+static void test_aligned_functions_do_not_throw_each_other_out(void **state)
+{
+    static const uint8_t code[] = {
+        0xb9, 0xe8, 0x03, 0x00, 0x00, /* mov ecx, 1000 */
+        0xbb, 0x00, 0x80, 0x01, 0x00, /* mov ebx, 0x18000 */
+        0xba, 0x00, 0x00, 0x02, 0x00, /* mov edx, 0x20000 */
+        0xff, 0xd3, 0xff, 0xd2,       /* call rbx; call rdx */
+        0xff, 0xc9, 0x75, 0xf8,       /* dec ecx; jnz to the first call */
+        0xfa, 0xf4,                   /* cli; hlt */
+    };
+    (void)state;
+    bare_load_bytes(code, sizeof(code));
+    bare_ram[0x18000] = bare_ram[0x20000] = 0xc3; /* ret */
+    bare_start_64();
+    uint64_t before = bare_cpu->counts[SYS_COUNT_MISS];
+    bare_run();
+    assert_true(bare_cpu->counts[SYS_COUNT_MISS] - before < 100);
+}
+
 struct fault {
     uint64_t error, cr2, rip, rsp, rax, flags;
 };
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_loops_calls_and_indirect_jumps),
         cmocka_unit_test(test_every_form_of_push_and_pop),
         cmocka_unit_test(test_pages_with_one_index_do_not_throw_each_other_out),
+        cmocka_unit_test(test_aligned_functions_do_not_throw_each_other_out),
         cmocka_unit_test(test_strings_cross_pages),
         cmocka_unit_test(test_flat_32_bit_code_runs),
         cmocka_unit_test(test_real_mode_reaches_long_mode_and_user_level),
