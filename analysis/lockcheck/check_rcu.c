@@ -307,9 +307,12 @@ static void collect(void *context, struct needs *needs, struct pfunction *functi
     struct need_spec spec = {.check = CHECK_RCU, .rcu = true, .lock_text = "rcu"};
 
     if (event->kind == IR_CALL) {
-        if (rcu_access_of(rcu->program, event, &place, &value) == RCU_DEREFERENCE && place) {
+        enum rcu_access access = rcu_access_of(rcu->program, event, &place, &value);
+
+        if ((access == RCU_DEREFERENCE || access == RCU_LOCKED) && place) {
             variable = rcu_protected_at(rcu, place, function->ir);
         }
+        spec.updater = access == RCU_LOCKED;
     } else if (event->kind == IR_READ && !event->atomic) {
         variable = rcu_protected_at(rcu, place, function->ir);
         if (variable && !annotation_has(variable->annotations, ANNOTATION_RCU)) {
@@ -323,6 +326,10 @@ static void collect(void *context, struct needs *needs, struct pfunction *functi
     spec.subject = variable->name;
     spec.declared = variable->loc;
     spec.writers = g_hash_table_lookup(rcu->writers, variable);
+    /* Which lock an updater means is known only if all publish under it. */
+    if (spec.updater && (!spec.writers || g_hash_table_size(spec.writers) == 0)) {
+        return;
+    }
     needs_require(needs, function, event, state, &spec);
 }
 

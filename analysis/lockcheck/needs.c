@@ -59,6 +59,7 @@ static struct need *need_new(const struct need_spec *spec, const struct pfunctio
     need->shared = spec->shared;
     need->call = spec->call;
     need->rcu = spec->rcu;
+    need->updater = spec->updater;
     need->init = spec->init;
     need->param = -1;
     need->writers = spec->writers;
@@ -484,7 +485,8 @@ static bool already_exported(const GPtrArray *list, const struct need *need,
 
         if (other->check != need->check || other->param != need->param ||
             other->target != need->target || other->class != need->class ||
-            other->shared != need->shared || !other->lock != !need->lock ||
+            other->shared != need->shared || other->updater != need->updater ||
+            !other->lock != !need->lock ||
             ((need->rcu || need->init) && other->subject != need->subject)) {
             continue;
         }

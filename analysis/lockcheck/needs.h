@@ -27,6 +27,7 @@ struct need_spec {
     bool shared;                    /* holding it in shared mode is enough */
     bool call;                      /* the subject is called, not accessed */
     bool rcu;                       /* a read section, or the writer's lock */
+    bool updater;                   /* rcu: the writer's lock, a section is not enough */
     bool init;                      /* that nobody else can see the object, which `lock` is then */
     GHashTable *writers;            /* rcu: classes of writers' locks; empty: any */
 };

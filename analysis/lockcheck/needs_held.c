@@ -48,7 +48,10 @@ static bool section_held(const struct need *need, const struct flow_state *state
         const struct lock_class *class = held->class;
 
         if (class && class->rcu) {
-            return true;
+            if (!need->updater) {
+                return true;
+            }
+            continue;
         }
         if (held->mode == RULE_SHARED || (class && class->role)) {
             continue;
@@ -126,8 +129,10 @@ void need_report(struct findings *findings, const struct need *need)
 
     if (need->rcu) {
         finding = findings_add(findings, need->check, SEVERITY_ERROR, need->loc, need->function,
-                               "%s is read outside of an RCU read section and without the "
-                               "writer's lock",
+                               need->updater
+                                   ? "%s is read as by a writer, without the writer's lock"
+                                   : "%s is read outside of an RCU read section and without the "
+                                     "writer's lock",
                                need->subject);
     } else if (need->init) {
         finding =
@@ -158,7 +163,9 @@ void need_report(struct findings *findings, const struct need *need)
 
 void need_report_unstated(struct findings *findings, const struct need *need, const char *name)
 {
-    const char *lock = need->rcu ? "a read section" : need->lock_text;
+    const char *lock = need->updater ? "the writer's lock"
+                       : need->rcu   ? "a read section"
+                                     : need->lock_text;
     struct finding *finding =
         findings_add(findings, CHECK_UNSTATED, SEVERITY_ERROR, need->loc, need->function,
                      "%s is %s here with %s held by the callers of %s, which does not say that it "

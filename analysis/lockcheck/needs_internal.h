@@ -17,7 +17,7 @@ struct need {
     enum check_id check;
     bool shared;
     bool call;
-    bool rcu;
+    bool rcu, updater;
     bool init;
     bool threaded; /* threads were started before, by the function or below */
     int param;     /* only if this parameter is `target`: it is called through it; or -1 */
