@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/ahci.h"
 #include "hw/ide.h"
 #include "hw/props.h"
 #include "hw/virtio_blk.h"
@@ -19,7 +20,8 @@ struct drive {
     struct disk *disk; /* NULL: a CD-ROM drive without a disc, or taken */
     enum interface interface;
     bool cd;
-    int index; /* place on its interface; -1: any */
+    int index;     /* place on its interface; -1: any, or what follows says */
+    int bus, unit; /* the same by two numbers; bus -1: not given */
 };
 
 static struct drive drives[DRIVES_MAX] GUARDED_BY(bql);
@@ -89,30 +91,31 @@ static int place_number(const struct device_props *p, const char *name, int *val
     return ret;
 }
 
-/* index=N, or the same as bus=N,unit=N: two IDE drives share a bus, others have one. */
+/* index=N, or bus=N,unit=N. */
 static int parse_place(struct drive *d, const struct device_props *p, struct error *err)
 {
-    int bus = -1, unit = -1, ret = place_number(p, "index", &d->index, err);
+    int ret = place_number(p, "index", &d->index, err);
 
     if (ret == 0) {
-        ret = place_number(p, "bus", &bus, err);
+        ret = place_number(p, "bus", &d->bus, err);
     }
     if (ret == 0) {
-        ret = place_number(p, "unit", &unit, err);
+        ret = place_number(p, "unit", &d->unit, err);
     }
-    if (ret < 0 || (bus < 0 && unit < 0)) {
+    if (ret < 0 || (d->bus < 0 && d->unit < 0)) {
         return ret;
     }
-    bus = bus < 0 ? 0 : bus;
-    unit = unit < 0 ? 0 : unit;
+    d->bus = d->bus < 0 ? 0 : d->bus;
+    d->unit = d->unit < 0 ? 0 : d->unit;
     if (d->index >= 0) {
         return error_set(err, EINVAL, "-drive: index and bus or unit exclude each other");
     }
-    if (d->interface == IF_IDE ? unit > 1 : bus > 0) {
-        return error_set(err, EINVAL, "-drive: there is no bus=%d,unit=%d", bus, unit);
+    if (d->interface != IF_IDE) { /* the others have one bus */
+        d->index = d->unit;
     }
-    d->index = 2 * bus + unit;
-    return 0;
+    return d->interface != IF_IDE && d->bus > 0
+               ? error_set(err, EINVAL, "-drive: there is no bus=%d,unit=%d", d->bus, d->unit)
+               : 0;
 }
 
 static int parse(struct drive *d, const struct device_props *p, bool *read_only, struct error *err)
@@ -176,59 +179,108 @@ int drive_add(const char *text, struct error *err)
     return ret;
 }
 
-/* The place of an IDE drive: where it wants to be, else the first free one; CDs begin
- * at the second channel. */
-static int ide_place(const struct drive *d, const bool *taken)
-{
-    if (d->index >= 0) {
-        return d->index < IDE_DRIVES && !taken[d->index] ? d->index : -1;
-    }
-    for (int n = 0; n < IDE_DRIVES; n++) {
-        int at = d->cd ? (n + 2) % IDE_DRIVES : n;
+/* The places for IDE drives: on the machine's AHCI controller each has a bus of its own,
+ * the older one has two buses for two drives each. */
+struct ide_places {
+    int count, units; /* all, and of a bus */
+    bool taken[AHCI_PORTS];
+    struct ide_drive drive[AHCI_PORTS];
+};
 
-        if (!taken[at]) {
+/* The place of an IDE drive: where it wants to be, else the first free one; CDs begin
+ * at the third. -1: there is none. */
+static int ide_place(const struct drive *d, const struct ide_places *places)
+{
+    int at = d->bus >= 0 ? places->units * d->bus + d->unit : d->index;
+
+    if (d->bus >= 0 && d->unit >= places->units) {
+        return -1;
+    }
+    if (at >= 0) {
+        return at < places->count && !places->taken[at] ? at : -1;
+    }
+    for (int n = 0; n < places->count; n++) {
+        at = d->cd ? (n + 2) % places->count : n;
+        if (!places->taken[at]) {
             return at;
         }
     }
     return -1;
 }
 
-static int connect_ide(struct machine *m, struct error *err) REQUIRES(bql)
+/* Those that name their place come first. */
+static int place_ide(struct ide_places *places, struct error *err) REQUIRES(bql)
 {
-    struct ide_drive ide_drives[IDE_DRIVES] = {{.disk = NULL}};
-    bool taken[IDE_DRIVES] = {false}, any = false;
-    struct ide *ide;
-    int ret;
-
-    /* Those that name their place come first. */
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < drive_count; i++) {
             struct drive *d = &drives[i];
+            bool named = d->index >= 0 || d->bus >= 0;
             int at;
 
-            if (d->interface != IF_IDE || (d->index >= 0) != (pass == 0)) {
+            if (d->interface != IF_IDE || named != (pass == 0)) {
                 continue;
             }
-            at = ide_place(d, taken);
+            at = ide_place(d, places);
             if (at < 0) {
                 return error_set(err, EBUSY, "there is no IDE place for drive %u", i);
             }
-            taken[at] = any = true;
-            ide_drives[at] = (struct ide_drive){.disk = d->disk, .cd = d->cd, .serial = d->serial};
+            places->taken[at] = true;
+            places->drive[at] =
+                (struct ide_drive){.disk = d->disk, .cd = d->cd, .serial = d->serial};
         }
     }
-    ret = any ? ide_new(m->pci, IDE_DEVFN, ide_drives, &ide, err) : 0;
-    for (unsigned i = 0; i < drive_count && ret == 0; i++) {
-        if (drives[i].interface == IF_IDE) {
+    return 0;
+}
+
+/* A disk that a controller has taken over is no longer its drive's. */
+static void give_away(const struct disk *disk) REQUIRES(bql)
+{
+    for (unsigned i = 0; i < drive_count; i++) {
+        if (drives[i].disk == disk) {
             drives[i].disk = NULL;
         }
+    }
+}
+
+static int connect_ahci(struct machine *m, struct error *err) REQUIRES(bql)
+{
+    struct ide_places places = {.count = AHCI_PORTS, .units = 1};
+    int ret = place_ide(&places, err);
+
+    for (unsigned n = 0; n < AHCI_PORTS && ret == 0; n++) {
+        if (places.taken[n]) {
+            ret = ahci_attach(m->ahci, n, &places.drive[n], err);
+        }
+        if (places.taken[n] && ret == 0) {
+            give_away(places.drive[n].disk);
+        }
+    }
+    return ret;
+}
+
+static int connect_ide(struct machine *m, struct error *err) REQUIRES(bql)
+{
+    struct ide_places places = {.count = IDE_DRIVES, .units = 2};
+    struct ide *ide;
+    bool any = false;
+    int ret = place_ide(&places, err);
+
+    for (unsigned n = 0; n < IDE_DRIVES; n++) {
+        any = any || places.taken[n];
+    }
+    if (ret < 0 || !any) {
+        return ret;
+    }
+    ret = ide_new(m->pci, IDE_DEVFN, places.drive, &ide, err);
+    for (unsigned n = 0; n < IDE_DRIVES && ret == 0; n++) {
+        give_away(places.drive[n].disk);
     }
     return ret;
 }
 
 int drives_connect(struct machine *m, struct error *err)
 {
-    int ret = connect_ide(m, err);
+    int ret = m->ahci ? connect_ahci(m, err) : connect_ide(m, err);
 
     for (unsigned i = 0; i < drive_count && ret == 0; i++) {
         struct drive *d = &drives[i];

@@ -4,7 +4,6 @@
 #include "hw/ide.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,44 +27,28 @@ static void drive_irq(struct ide_channel *c) REQUIRES(bql)
             c->irq_pending && !(c->control & CONTROL_NO_IRQ));
 }
 
-void ide_raise_irq(struct ide_channel *c)
+static void raise_irq(struct ide_unit *u)
 {
+    struct ide_channel *c = u->owner;
+
+    bql_assert_locked();
     c->irq_pending = true;
     c->bm_status |= BM_INTERRUPT;
     drive_irq(c);
 }
 
+static void dma_ready(struct ide_unit *u)
+{
+    bql_assert_locked();
+    ide_dma_try(u->owner);
+}
+
+static const struct ide_link link = {.interrupt = raise_irq, .dma_ready = dma_ready};
+
 static void lower_irq(struct ide_channel *c) REQUIRES(bql)
 {
     c->irq_pending = false;
     drive_irq(c);
-}
-
-void ide_done(struct ide_unit *u)
-{
-    u->phase = IDE_IDLE;
-    u->status = IDE_READY | IDE_SEEK;
-    ide_raise_irq(u->channel);
-}
-
-void ide_fail(struct ide_unit *u, uint8_t error)
-{
-    u->phase = IDE_IDLE;
-    u->error = error;
-    u->status = IDE_READY | IDE_SEEK | IDE_ERR;
-    ide_raise_irq(u->channel);
-}
-
-void ide_reset_unit(struct ide_unit *u)
-{
-    u->phase = IDE_IDLE;
-    u->error = 1; /* passed its test */
-    u->status = u->cd ? 0 : IDE_READY | IDE_SEEK;
-    u->multiple = 16;
-    u->select = 0;
-    u->pos = u->len = 0;
-    u->left = 0;
-    ide_set_signature(u);
 }
 
 static void reset_channel(struct ide_channel *c) REQUIRES(bql)
@@ -316,20 +299,6 @@ static void ide_free(struct pci_device *d)
 
 static const struct pci_device_ops ops = {.reset = ide_reset, .free = ide_free};
 
-static void init_unit(struct ide_unit *u, struct ide_channel *c, const struct ide_drive *drive,
-                      unsigned n)
-{
-    u->channel = c;
-    u->disk = drive->disk;
-    u->cd = drive->cd;
-    u->present = drive->cd || drive->disk;
-    if (drive->serial) {
-        (void)snprintf(u->serial, sizeof(u->serial), "%s", drive->serial);
-    } else {
-        (void)snprintf(u->serial, sizeof(u->serial), "MT%05u", n + 1);
-    }
-}
-
 int ide_new(struct pci_bus *bus, int devfn, const struct ide_drive drives[IDE_DRIVES],
             struct ide **out, struct error *err)
 {
@@ -356,7 +325,7 @@ int ide_new(struct pci_bus *bus, int devfn, const struct ide_drive drives[IDE_DR
         c->ide = ide;
         c->n = n;
         for (unsigned i = 0; i < 2; i++) {
-            init_unit(&c->unit[i], c, &drives[2 * n + i], 2 * n + i);
+            ide_unit_init(&c->unit[i], &link, c, &drives[2 * n + i], 2 * n + i);
         }
         memory_region_init_io(&c->ports, &ports_ops, c, "ide", 8);
         memory_region_add(&bus->machine->io, command_ports[n], &c->ports, 0);

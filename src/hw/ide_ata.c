@@ -44,13 +44,6 @@ enum command {
 #define PACKET_SIZE 12
 #define BLOCK_MAX   (IDE_BUFFER / DISK_SECTOR)
 
-void ide_set_signature(struct ide_unit *u)
-{
-    u->count = u->low = (struct ide_reg){.now = 1};
-    u->mid = (struct ide_reg){.now = u->cd ? 0x14 : 0};
-    u->high = (struct ide_reg){.now = u->cd ? 0xeb : 0};
-}
-
 /* The first sector and the number of sectors that the registers name. False: they are
  * not on the medium. */
 static bool address(struct ide_unit *u, bool ext)
@@ -93,7 +86,7 @@ static void read_block(struct ide_unit *u) REQUIRES(bql)
     u->pos = 0;
     u->len = n * DISK_SECTOR;
     u->status = IDE_READY | IDE_SEEK | IDE_DRQ;
-    ide_raise_irq(u->channel);
+    u->link->interrupt(u);
 }
 
 static void expect_block(struct ide_unit *u)
@@ -120,7 +113,7 @@ static void write_block(struct ide_unit *u) REQUIRES(bql)
         return;
     }
     expect_block(u);
-    ide_raise_irq(u->channel);
+    u->link->interrupt(u);
 }
 
 void ide_ata_block_done(struct ide_unit *u)
@@ -166,9 +159,9 @@ static void begin(struct ide_unit *u, enum ide_phase phase, bool ext, unsigned b
     }
 }
 
-void ide_ata_dma(struct ide_unit *u)
+void ide_ata_dma(struct ide_channel *c, struct ide_unit *u)
 {
-    struct ide_walk walk = ide_dma_begin(u->channel);
+    struct ide_walk walk = ide_dma_begin(c);
     bool read = u->phase == IDE_DMA_READ;
 
     while (u->left) {
@@ -177,7 +170,7 @@ void ide_ata_dma(struct ide_unit *u)
         uint64_t at = u->lba * DISK_SECTOR;
 
         if ((read && disk_read(u->disk, at, &iov, 1) < 0) ||
-            ide_dma_move(u->channel, &walk, u->buf, len, read) < len ||
+            ide_dma_move(c, &walk, u->buf, len, read) < len ||
             (!read && disk_write(u->disk, at, &iov, 1) < 0)) {
             ide_fail(u, IDE_ABORTED);
             return;
@@ -196,7 +189,7 @@ static void answer_identify(struct ide_unit *u) REQUIRES(bql)
     u->pos = 0;
     u->len = 512;
     u->status = IDE_READY | IDE_SEEK | IDE_DRQ;
-    ide_raise_irq(u->channel);
+    u->link->interrupt(u);
 }
 
 static void native_max(struct ide_unit *u, bool ext) REQUIRES(bql)

@@ -98,7 +98,12 @@ static void offer(struct ide_unit *u, uint32_t len) REQUIRES(bql)
     u->high.now = (uint8_t)(len >> 8);
     u->count.now = REASON_TO_HOST;
     u->status = IDE_READY | IDE_DRQ;
-    ide_raise_irq(u->channel);
+    u->link->interrupt(u);
+}
+
+void ide_atapi_read_failed(struct ide_unit *u)
+{
+    fail(u, MEDIUM_ERROR, READ_ERROR);
 }
 
 /* Reads as many sectors of the transfer as the buffer takes. */
@@ -120,7 +125,7 @@ static bool read_sectors(struct ide_unit *u)
 void ide_atapi_block_done(struct ide_unit *u)
 {
     if (u->answer_done == u->answer_len && u->left && !read_sectors(u)) {
-        fail(u, MEDIUM_ERROR, READ_ERROR);
+        ide_atapi_read_failed(u);
         return;
     }
     if (u->answer_done < u->answer_len) {
@@ -136,20 +141,20 @@ static void begin_data(struct ide_unit *u) REQUIRES(bql)
     if (u->packet_dma) {
         u->phase = IDE_DMA_PACKET;
         u->status = IDE_READY | IDE_DRQ;
-        ide_dma_try(u->channel);
+        u->link->dma_ready(u);
         return;
     }
     ide_atapi_block_done(u);
 }
 
-void ide_atapi_dma(struct ide_unit *u)
+void ide_atapi_dma(struct ide_channel *c, struct ide_unit *u)
 {
-    struct ide_walk walk = ide_dma_begin(u->channel);
+    struct ide_walk walk = ide_dma_begin(c);
 
     for (;;) {
         uint32_t len = u->answer_len;
 
-        if (ide_dma_move(u->channel, &walk, u->buf, len, true) < len) {
+        if (ide_dma_move(c, &walk, u->buf, len, true) < len) {
             fail(u, ILLEGAL_REQUEST, BAD_FIELD);
             return;
         }
@@ -157,7 +162,7 @@ void ide_atapi_dma(struct ide_unit *u)
             break;
         }
         if (!read_sectors(u)) {
-            fail(u, MEDIUM_ERROR, READ_ERROR);
+            ide_atapi_read_failed(u);
             return;
         }
     }

@@ -74,11 +74,11 @@ void ide_dma_try(struct ide_channel *c)
         case IDE_DMA_READ:
         case IDE_DMA_WRITE:
             c->bm_status &= (uint8_t)~BM_ACTIVE;
-            ide_ata_dma(u);
+            ide_ata_dma(c, u);
             break;
         case IDE_DMA_PACKET:
             c->bm_status &= (uint8_t)~BM_ACTIVE;
-            ide_atapi_dma(u);
+            ide_atapi_dma(c, u);
             break;
         default:
             continue;

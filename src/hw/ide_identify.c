@@ -31,9 +31,13 @@ static void put_common(const struct ide_unit *u, uint8_t *buf)
     for (unsigned n = 65; n < 69; n++) {
         put_word(buf, n, 120); /* ns per cycle */
     }
-    put_word(buf, 80, 0x007e);          /* ATA-1 to ATA-6 */
-    put_word(buf, 88, 0x203f);          /* Ultra DMA 0 to 5, and 5 selected */
-    put_word(buf, 93, 0x4001 | 0x2000); /* 80-wire cable */
+    put_word(buf, 80, 0x007e); /* ATA-1 to ATA-6 */
+    put_word(buf, 88, 0x203f); /* Ultra DMA 0 to 5, and 5 selected */
+    if (u->link->serial) {
+        put_word(buf, 76, 0x0002); /* 1.5 Gbit/s */
+    } else {
+        put_word(buf, 93, 0x4001 | 0x2000); /* 80-wire cable */
+    }
 }
 
 static void identify_disk(const struct ide_unit *u, uint8_t *buf)

@@ -1,4 +1,6 @@
-/* What the files of the IDE controller share. All state is under the BQL. */
+/* Drives (their registers, commands and media) and the two channels of the IDE controller
+ * that they may be connected to; an AHCI port (ahci_internal.h) is what else they may
+ * be. All state is under the BQL. */
 #ifndef MORTISE_HW_IDE_INTERNAL_H
 #define MORTISE_HW_IDE_INTERNAL_H
 
@@ -35,8 +37,20 @@ struct ide_reg {
     uint8_t now, before;
 };
 
+struct ide_unit;
+
+/* What a drive is connected to. */
+struct ide_link {
+    /* A block is there to be transferred, or a command has ended. */
+    void (*interrupt)(struct ide_unit *u);
+    /* A packet command waits for DMA. */
+    void (*dma_ready)(struct ide_unit *u);
+    bool serial; /* SATA */
+};
+
 struct ide_unit {
-    struct ide_channel *channel;
+    const struct ide_link *link;
+    void *owner; /* the channel or port */
     struct disk *disk;
     bool cd, present;
     char serial[IDE_SERIAL + 1];
@@ -89,9 +103,11 @@ struct ide_walk {
     unsigned areas;
 };
 
-/* ide.c */
-void ide_raise_irq(struct ide_channel *c) REQUIRES(bql);
+/* ide_unit.c */
+void ide_unit_init(struct ide_unit *u, const struct ide_link *link, void *owner,
+                   const struct ide_drive *drive, unsigned n);
 void ide_reset_unit(struct ide_unit *u);
+void ide_set_signature(struct ide_unit *u);
 /* Ends a command. */
 void ide_done(struct ide_unit *u) REQUIRES(bql);
 void ide_fail(struct ide_unit *u, uint8_t error) REQUIRES(bql);
@@ -100,8 +116,7 @@ void ide_fail(struct ide_unit *u, uint8_t error) REQUIRES(bql);
 void ide_ata_command(struct ide_unit *u, uint8_t command) REQUIRES(bql);
 /* The block in the buffer has been transferred. */
 void ide_ata_block_done(struct ide_unit *u) REQUIRES(bql);
-void ide_ata_dma(struct ide_unit *u) REQUIRES(bql);
-void ide_set_signature(struct ide_unit *u);
+void ide_ata_dma(struct ide_channel *c, struct ide_unit *u) REQUIRES(bql);
 
 /* ide_identify.c: 512 bytes into the buffer. */
 void ide_identify(struct ide_unit *u);
@@ -109,7 +124,9 @@ void ide_identify(struct ide_unit *u);
 /* ide_atapi.c */
 void ide_atapi_packet(struct ide_unit *u) REQUIRES(bql);
 void ide_atapi_block_done(struct ide_unit *u) REQUIRES(bql);
-void ide_atapi_dma(struct ide_unit *u) REQUIRES(bql);
+void ide_atapi_dma(struct ide_channel *c, struct ide_unit *u) REQUIRES(bql);
+/* Ends a transfer whose sectors could not be read. */
+void ide_atapi_read_failed(struct ide_unit *u) REQUIRES(bql);
 
 /* ide_dma.c. Starts a waiting transfer if the bus master has been started. */
 void ide_dma_try(struct ide_channel *c) REQUIRES(bql);

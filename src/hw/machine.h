@@ -11,6 +11,7 @@
 #include "hw/irq.h"
 #include "locks/bql.h"
 
+struct ahci;
 struct cpu;
 struct pci_bus;
 struct fw_cfg;
@@ -54,6 +55,7 @@ struct machine {
     struct address_space *io_as IMMUTABLE_AFTER_INIT;
     struct irq isa_irq[16] IMMUTABLE_AFTER_INIT; /* drive PIC and IOAPIC */
     struct pci_bus *pci IMMUTABLE_AFTER_INIT;
+    struct ahci *ahci IMMUTABLE_AFTER_INIT; /* NULL: the machine has none */
     struct fw_cfg *fw_cfg IMMUTABLE_AFTER_INIT;
     struct cpu **cpus IMMUTABLE_AFTER_INIT;
     struct vga *vga GUARDED_BY(bql);        /* whose screen is looked at; NULL: there is none */

@@ -1,5 +1,6 @@
 /* The chipset: what the machines "pc" and "q35" do not have in common. */
 #include "hw/acpi_pm.h"
+#include "hw/ahci.h"
 #include "hw/i440fx.h"
 #include "hw/ich9.h"
 #include "hw/ioapic.h"
@@ -12,6 +13,7 @@
 #define PIIX_GPE_BASE  0xafe0
 #define PIIX_GPE_BYTES 4
 #define APM_PORT       0xb2
+#define AHCI_DEVFN     PCI_DEVFN(31, 2)
 #define FIRST_PIRQ     16 /* the I/O APIC's input of PIRQ A */
 
 /* Management interrupts go to the first CPU, whose firmware handles them. */
@@ -49,6 +51,7 @@ static int make_q35(struct pc *pc, struct irq smi, struct error *err) REQUIRES(b
     }
     if (rc == 0) {
         pc->acpi = ich9_acpi(pc->lpc);
+        rc = ahci_new(pc->machine->pci, AHCI_DEVFN, &pc->machine->ahci, err);
     }
     return rc;
 }
