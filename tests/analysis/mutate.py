@@ -391,15 +391,15 @@ class Laboratory:
 
 
 def explanations():
-    """(kind, file, function) -> why such a mutant may survive."""
+    """(kind, file, function, what) -> why such a mutant may survive."""
     path, out = HERE / "survivors.txt", {}
     if path.exists():
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if line.strip() and not line.startswith("#"):
-                words = line.split(None, 3)
-                if len(words) < 4:
-                    sys.exit(f"survivors.txt:{number}: KIND FILE FUNCTION REASON expected")
-                out[tuple(words[:3])] = words[3]
+                match = re.fullmatch(r"(\S+) (\S+) (\w+): (.+?): (.+)", line)
+                if not match:
+                    sys.exit(f"survivors.txt:{number}: KIND FILE FUNCTION: WHAT: REASON expected")
+                out[match.groups()[:4]] = match[5]
     return out
 
 
@@ -423,7 +423,7 @@ def print_survivors(verdicts):
     for m in sorted(survivors, key=lambda m: m.name):
         file = str(m.file.relative_to(ROOT))
         print(f"  {m.name}: {m.function}: {m.what}")
-        print(f"      {reasons.get((m.kind, file, m.function), 'no explanation in survivors.txt')}")
+        print(f"      {reasons.get((m.kind, file, m.function, m.what), 'no explanation in survivors.txt')}")
 
 
 def show(mutant, verdict):
