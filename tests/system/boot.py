@@ -110,9 +110,9 @@ md5sum </dev/sr0
 """
 
 
-def disks(options):
+def disks(options, machine="pc", driver="ata_piix"):
     """An IDE and a virtio disk take and give back what was written; so does a CD."""
-    load, files = guests.modules(("ata_piix", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk"))
+    load, files = guests.modules((driver, "sd_mod", "sr_mod", "virtio_pci", "virtio_blk"))
     data = random.Random(1).randbytes(2 << 20)
     paths = {name: options.work / name for name in ("ide", "virtio", "cd")}
     for path in paths.values():
@@ -122,7 +122,7 @@ def disks(options):
                      files=files + [("tmp/data", 0o644, data)])
     with Machine(options.mortise, "-m", "512", "-smp", 2, "-no-reboot", "-kernel",
                  guests.kernel("amd64"), "-initrd", image, "-append", "console=ttyS0 panic=-1",
-                 "-drive", f"file={paths['ide']},format=raw,if=ide,index=0",
+                 "-machine", machine, "-drive", f"file={paths['ide']},format=raw,if=ide,index=0",
                  "-drive", f"file={paths['virtio']},format=raw,if=virtio",
                  "-cdrom", paths["cd"], log=options.log) as m:
         for disk in ("sda", "vda"):
@@ -159,6 +159,7 @@ SHORT = {
     "work-2": lambda o: work(o, 2),
     "reset": reset,
     "disks": disks,
+    "disks-q35": lambda o: disks(o, "q35", "ahci"),
 }
 LONG = dict(SHORT)
 for _flavour in guests.KERNELS:
