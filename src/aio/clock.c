@@ -14,6 +14,7 @@ static struct spinlock virtual_lock = SPINLOCK_INIT(&virtual_clock_class);
 static bool virtual_runs GUARDED_BY(&virtual_lock);
 static int64_t virtual_offset GUARDED_BY(&virtual_lock); /* stopped: the time itself */
 static int64_t (*virtual_source)(void) IMMUTABLE_AFTER_INIT;
+static const struct aio_virtual_keeper *virtual_keeper IMMUTABLE_AFTER_INIT;
 
 void aio_clock_hold_lock_across_fork(void)
 {
@@ -82,6 +83,17 @@ bool aio_clock_virtual_running(void)
 void aio_clock_set_virtual_source(int64_t (*now)(void))
 {
     virtual_source = now;
+}
+
+void aio_clock_set_virtual_keeper(const struct aio_virtual_keeper *keeper)
+{
+    virtual_keeper = keeper;
+    virtual_source = keeper ? keeper->now : NULL;
+}
+
+const struct aio_virtual_keeper *aio_clock_virtual_keeper(void)
+{
+    return virtual_keeper;
 }
 
 void aio_clock_virtual_warped(void)

@@ -42,6 +42,16 @@ bool aio_clock_virtual_running(void);
  * now() is called on any thread, often, and under a leaf lock. */
 void aio_clock_set_virtual_source(int64_t (*now)(void));
 
+/* Who keeps the virtual clock in all ways: says what time it is, and runs its timers
+ * (aio_timers_run_virtual) when it is time, which no context does any more. */
+struct aio_virtual_keeper {
+    int64_t (*now)(void);    /* as for aio_clock_set_virtual_source */
+    void (*timer_set)(void); /* a timer comes before all others of its context; any thread */
+};
+/* NULL: nobody. While no other thread uses it. */
+void aio_clock_set_virtual_keeper(const struct aio_virtual_keeper *keeper);
+const struct aio_virtual_keeper *aio_clock_virtual_keeper(void);
+
 /* For aio_hold_locks_across_fork. */
 void aio_clock_hold_lock_across_fork(void);
 

@@ -62,6 +62,12 @@ static void disarm(struct aio_timer_list *list, struct aio_timer *t) REQUIRES(&l
     t->state = AIO_TIMER_IDLE;
 }
 
+/* Its timers are run by who keeps the clock. */
+static bool is_kept(enum aio_clock clock)
+{
+    return clock == AIO_CLOCK_VIRTUAL && aio_clock_virtual_keeper();
+}
+
 static void arm(struct aio_timer *t, int64_t expire_ns, bool only_earlier)
 {
     struct aio_timer_list *list = list_of(t);
@@ -78,7 +84,9 @@ static void arm(struct aio_timer *t, int64_t expire_ns, bool only_earlier)
         publish_first(list);
     }
     mutex_unlock(&list->lock);
-    if (first && !aio_context_is_home(t->ctx)) {
+    if (first && is_kept(t->clock)) {
+        aio_clock_virtual_keeper()->timer_set();
+    } else if (first && !aio_context_is_home(t->ctx)) {
         aio_notify(t->ctx);
     }
 }
@@ -126,6 +134,12 @@ static bool clock_stands(enum aio_clock clock)
     return clock == AIO_CLOCK_VIRTUAL && !aio_clock_virtual_running();
 }
 
+/* Whether the context has nothing to do with the clock's timers now. */
+static bool passes_over(enum aio_clock clock)
+{
+    return is_kept(clock) || clock_stands(clock);
+}
+
 int64_t aio_timers_timeout_ns(struct aio_context *ctx)
 {
     int64_t timeout = -1;
@@ -134,7 +148,7 @@ int64_t aio_timers_timeout_ns(struct aio_context *ctx)
         int64_t first = atomic_load_explicit(&ctx->timers[i].first_ns, memory_order_relaxed);
         int64_t left;
 
-        if (first == INT64_MAX || clock_stands((enum aio_clock)i)) {
+        if (first == INT64_MAX || passes_over((enum aio_clock)i)) {
             continue;
         }
         left = first == INT64_MIN ? 0 : first - aio_clock_get_ns((enum aio_clock)i);
@@ -207,9 +221,21 @@ bool aio_timers_run(struct aio_context *ctx)
         enum aio_clock clock = (enum aio_clock)i;
 
         if (atomic_load_explicit(&ctx->timers[i].first_ns, memory_order_relaxed) != INT64_MAX &&
-            !clock_stands(clock)) {
+            !passes_over(clock)) {
             progress |= run_list(ctx, clock);
         }
     }
     return progress;
+}
+
+int64_t aio_timers_first_virtual_ns(struct aio_context *ctx)
+{
+    return atomic_load_explicit(&ctx->timers[AIO_CLOCK_VIRTUAL].first_ns, memory_order_relaxed);
+}
+
+void aio_timers_run_virtual(struct aio_context *ctx)
+{
+    if (!clock_stands(AIO_CLOCK_VIRTUAL)) {
+        (void)run_list(ctx, AIO_CLOCK_VIRTUAL);
+    }
 }

@@ -54,6 +54,12 @@ bool aio_timer_pending(struct aio_timer *t);
  * may be otherwise. */
 bool aio_timers_are_late(struct aio_context *ctx, int64_t by_ns);
 
+/* For who keeps the virtual clock (aio_clock_set_virtual_keeper): when the context's
+ * first timer on it expires, INT64_MAX if there is none; and runs those that have, with
+ * what their callbacks want held. On one thread at a time, unless the clock stands. */
+int64_t aio_timers_first_virtual_ns(struct aio_context *ctx);
+void aio_timers_run_virtual(struct aio_context *ctx);
+
 /* When it expires; -1 if it is not pending. */
 int64_t aio_timer_expire_ns(struct aio_timer *t);
 

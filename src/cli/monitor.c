@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/monitor_internal.h"
 #include "exec/exclusive.h"
+#include "exec/icount.h"
 #include "hw/machine_run.h"
 #include "x86sys/interrupt.h"
 #include "x86sys/machine.h"
@@ -130,10 +131,20 @@ static bool on_cpu(struct monitor *mon, run_on_cpu_fn *fn, struct look *look, FI
     return rc == 0;
 }
 
+static void print_icount(FILE *out)
+{
+    if (icount_enabled()) {
+        fprintf(out, "instructions: %" PRId64 ", guest time: %" PRId64 " ns\n", icount_executed(),
+                icount_now_ns());
+    } else {
+        fputs("instructions are not counted\n", out);
+    }
+}
+
 static void cmd_info(struct monitor *mon, const char *argument, FILE *out)
 {
-    static const char *const topics[] = {"status", "registers", "cpus", "mtree",
-                                         "jit",    "version",   NULL};
+    static const char *const topics[] = {"status", "registers", "cpus",    "mtree",
+                                         "jit",    "icount",    "version", NULL};
     bql_assert_locked();
     if (strcmp(argument, "status") == 0) {
         fprintf(out, "VM status: %s\n", machine_running() ? "running" : "paused");
@@ -150,12 +161,15 @@ static void cmd_info(struct monitor *mon, const char *argument, FILE *out)
     } else if (strcmp(argument, "jit") == 0) {
         struct look look = {.out = out};
         (void)on_cpu(mon, count_on_cpu, &look, out);
+    } else if (strcmp(argument, "icount") == 0) {
+        print_icount(out);
     } else if (strcmp(argument, "mtree") == 0) {
         memory_print(out);
     } else {
         const char *meant = cli_suggest(argument, topics);
         fprintf(out, "info '%s' is unknown%s%s\n", argument,
-                meant ? "; did you mean info " : " (status, registers, cpus, mtree, jit, version)",
+                meant ? "; did you mean info "
+                      : " (status, registers, cpus, mtree, jit, icount, version)",
                 meant ? meant : "");
     }
 }
@@ -266,7 +280,7 @@ static const struct command commands[] = {
     {"help", "", "this text", cmd_help},
     {"quit", "", "end", cmd_quit},
     {"q", "", NULL, cmd_quit},
-    {"info", "TOPIC", "status, registers, cpus, mtree, jit, version", cmd_info},
+    {"info", "TOPIC", "status, registers, cpus, mtree, jit, icount, version", cmd_info},
     {"cpu", "N", "which CPU to look at", cmd_cpu},
     {"stop", "", "pause the machine", cmd_stop},
     {"cont", "", "let it run on", cmd_cont},

@@ -17,6 +17,7 @@
 #include "hw/chardev.h"
 #include "hw/device.h"
 #include "hw/drive.h"
+#include "hw/icount_clock.h"
 #include "hw/pc.h"
 #include "locks/stats.h"
 #include "x86sys/machine.h"
@@ -205,6 +206,9 @@ static int run(const struct system_command *c, int *status, struct error *err)
     int rc = log_start(c->log_mask, c->log_file, err);
     if (rc == 0 && c->pidfile) {
         rc = write_pidfile(c->pidfile, err);
+    }
+    if (c->icount_on) {
+        icount_clock_start(&c->icount);
     }
     if (rc == 0) {
         rc = sys_engine_init(&engine, err);

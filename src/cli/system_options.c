@@ -60,6 +60,7 @@ enum option_id {
     OPT_IGNORED,
     OPT_KVM,
     OPT_ICOUNT,
+    OPT_SEED,
 };
 
 /* A NULL meaning keeps the option out of the help text. */
@@ -107,13 +108,15 @@ static const struct description {
     {"-S", NULL, OPT_PAUSED, "do not start; `cont` in the monitor does"},
     {"-accel", "tcg[,thread=single|multi][,tb-size=MIB]", OPT_ACCEL,
      "one thread for all CPUs, or each"},
+    {"-icount", "[shift=]N|auto[,sleep=on|off]", OPT_ICOUNT,
+     "guest time by counted instructions of 2^N ns each"},
+    {"-seed", "N", OPT_SEED, "of the guest's random numbers, with -icount"},
     {"-d", "ITEM,...", OPT_LOG, "log these items (-d help lists them)"},
     {"-D", "FILE", OPT_LOG_FILE, "log to FILE instead of standard error"},
     {"-pidfile", "FILE", OPT_PIDFILE, "write the process id to FILE"},
     {"-lock-stats", NULL, OPT_STATS, "print lock statistics at exit"},
     {"-enable-kvm", NULL, OPT_KVM, NULL},
     {"-no-hpet", NULL, OPT_IGNORED, NULL},
-    {"-icount", "SHIFT", OPT_ICOUNT, NULL},
     {"-L", "DIR", OPT_IGNORED, NULL},
     {"-k", "LANGUAGE", OPT_IGNORED, NULL},
 };
@@ -245,7 +248,9 @@ static int apply_machine(struct system_command *c, const struct description *d, 
     case OPT_KVM:
         return error_set(err, ENOTSUP, "-enable-kvm: there is no KVM here, that is the point");
     case OPT_ICOUNT:
-        return error_set(err, ENOTSUP, "-icount is not supported");
+        return value_icount(c, value, err);
+    case OPT_SEED:
+        return value_seed(c, value, err);
     default:
         return NOT_MINE;
     }
@@ -396,12 +401,19 @@ static enum system_verdict complain(const struct error *err)
 }
 
 /* What only all options together tell. */
-static int check_together(const struct system_command *c, struct error *err)
+static int check_together(struct system_command *c, struct error *err)
 {
     const struct machine_config *m = &c->config;
     if (!m->kernel && (m->initrd || m->append)) {
         return error_set(err, EINVAL, "%s without -kernel", m->initrd ? "-initrd" : "-append");
     }
+    if (c->icount_on && c->one_thread_each) {
+        return error_set(err, EINVAL, "-icount: not with -accel thread=multi");
+    }
+    if (c->seeded && !c->icount_on) {
+        return error_set(err, EINVAL, "-seed without -icount");
+    }
+    c->round_robin = c->round_robin || c->icount_on;
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "exec/icount.h"
 #include "hw/machine.h"
 
 #define SYSTEM_SERIALS     4
@@ -32,7 +33,10 @@ struct system_command {
     char *made[SYSTEM_DRIVES_MAX]; /* to be freed */
     unsigned made_count;
     bool nographic, nodefaults, paused, vga;
-    bool round_robin, one_insn_per_tb;
+    bool round_robin, one_thread_each; /* -accel thread=single and multi */
+    bool one_insn_per_tb;
+    bool icount_on, seeded;
+    struct icount_config icount;
     uint64_t cache_size;
     const char *name, *pidfile;
     unsigned log_mask;

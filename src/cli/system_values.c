@@ -1,4 +1,4 @@
-/* Option values made of pairs: -machine, -smp, -m, -accel and -rtc. */
+/* Option values made of pairs: -machine, -smp, -m, -accel, -icount and -rtc. */
 #include "cli/system_values.h"
 
 #include <errno.h>
@@ -10,10 +10,11 @@
 #include "cli/cli.h"
 #include "cli/user_options.h"
 
-#define TEXT_MAX 1024
-#define RAM_MIN  (1UL << 20)
-#define RAM_MAX  (1UL << 39)
-#define CPUS_MAX 255
+#define TEXT_MAX   1024
+#define RAM_MIN    (1UL << 20)
+#define RAM_MAX    (1UL << 39)
+#define CPUS_MAX   255
+#define SHIFT_AUTO 3 /* 8 ns for an instruction, as QEMU begins with */
 
 int value_list(const char *text, value_fn *fn, void *opaque, struct error *err)
 {
@@ -214,7 +215,8 @@ static int accel_pair(void *opaque, const char *key, const char *value, struct e
     }
     if (strcmp(key, "thread") == 0) {
         c->round_robin = strcmp(value, "single") == 0;
-        return c->round_robin || strcmp(value, "multi") == 0
+        c->one_thread_each = strcmp(value, "multi") == 0;
+        return c->round_robin || c->one_thread_each
                    ? 0
                    : error_set(err, EINVAL, "-accel thread=%s: single or multi expected", value);
     }
@@ -233,6 +235,56 @@ static int accel_pair(void *opaque, const char *key, const char *value, struct e
 int value_accel(struct system_command *c, const char *value, struct error *err)
 {
     return value_list(value, accel_pair, c, err);
+}
+
+static int icount_shift(struct system_command *c, const char *value, struct error *err)
+{
+    uint64_t shift = SHIFT_AUTO;
+    if (strcmp(value, "auto") != 0) {
+        int rc = value_number("-icount shift", value, 0, ICOUNT_SHIFT_MAX, &shift, err);
+        if (rc) {
+            return rc;
+        }
+    }
+    c->icount.shift = (unsigned)shift;
+    return 0;
+}
+
+static int icount_pair(void *opaque, const char *key, const char *value, struct error *err)
+{
+    struct system_command *c = opaque;
+    static const char *const known[] = {"shift", "sleep", "align", "rr", "rrfile", NULL};
+    if (!key || strcmp(key, "shift") == 0) {
+        return icount_shift(c, value, err);
+    }
+    if (strcmp(key, "sleep") == 0) {
+        return value_bool("-icount sleep", value, &c->icount.sleep, err);
+    }
+    if (strcmp(key, "align") == 0) {
+        bool align = false;
+        int rc = value_bool("-icount align", value, &align, err);
+        return rc == 0 && align
+                   ? error_set(err, ENOTSUP, "-icount align=on: guest time is not held back")
+                   : rc;
+    }
+    if (strncmp(key, "rr", 2) == 0) {
+        return error_set(err, ENOTSUP, "-icount %s: input is neither recorded nor replayed", key);
+    }
+    return unknown_key("-icount", key, known, err);
+}
+
+int value_icount(struct system_command *c, const char *value, struct error *err)
+{
+    c->icount_on = true;
+    c->icount.shift = SHIFT_AUTO;
+    c->icount.sleep = true;
+    return value_list(value, icount_pair, c, err);
+}
+
+int value_seed(struct system_command *c, const char *value, struct error *err)
+{
+    c->seeded = true;
+    return value_number("-seed", value, 0, UINT64_MAX, &c->icount.seed, err);
 }
 
 static int boot_pair(void *opaque, const char *key, const char *value, struct error *err)

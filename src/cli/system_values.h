@@ -19,6 +19,8 @@ NODISCARD int value_machine(struct system_command *c, const char *value, struct 
 NODISCARD int value_smp(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_memory(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_boot(struct system_command *c, const char *value, struct error *err);
+NODISCARD int value_icount(struct system_command *c, const char *value, struct error *err);
+NODISCARD int value_seed(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_accel(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_rtc(struct system_command *c, const char *value, struct error *err);
 

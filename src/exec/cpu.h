@@ -34,6 +34,13 @@ enum cpu_exit_request {
     CPU_EXIT_CLOCK = 1 << 6,     /* system mode: the guest sees time go by (hw/pace.h) */
 };
 
+/* How far the vCPU may run while instructions are counted (exec/icount.h). */
+struct OWNED_BY(its own thread) cpu_icount {
+    int32_t left;  /* instructions until it has to come back: blocks take theirs off first */
+    int32_t ahead; /* of those taken off, how many the block at hand has not executed */
+    int64_t end;   /* the machine's count when none is left */
+};
+
 /* Entries of a jump cache: indexed by the low 16 bits of the guest's target. */
 #define CPU_JUMP_CACHE_ENTRIES 65536
 
@@ -74,6 +81,8 @@ struct cpu {
     struct cpu_work *work_ready
     OWNED_BY(its own thread); /* taken off `work`, in order, not yet run */
     struct event wake;        /* set by each kick; see cpu_halt_wait */
+
+    struct cpu_icount icount OWNED_BY(its own thread);
 
     struct rcu_list link; /* list of vCPUs; see cpu_list.c */
 };

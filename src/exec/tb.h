@@ -62,8 +62,8 @@ struct IMMUTABLE_AFTER_INIT tb_restart {
     uint16_t host_off;
     uint16_t guest_off;
     uint16_t saved; /* bit n: GPR n is in its slot, not in the host register */
-    uint8_t kind;
-    uint8_t pad;
+    uint8_t kind;   /* system mode: the number of the instruction in its block */
+    uint8_t pad;    /* system mode: its length */
 };
 
 struct tb {

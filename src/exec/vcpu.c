@@ -7,7 +7,10 @@
  * A stopped vCPU still does queued work, which is how it is reset.
  *
  * In round-robin one thread does this for all in turn. A second one kicks the
- * vCPU that runs when its slice is over, as long as another one could run. */
+ * vCPU that runs when its slice is over, as long as another one could run. While
+ * instructions are counted, slices are numbers of them instead, and which vCPU comes
+ * next never depends on when another thread asked for something: a round that finds
+ * one of them stopped runs none any more, so that they go on with the first. */
 #include "exec/vcpu.h"
 
 #include <assert.h>
@@ -17,10 +20,12 @@
 #include <time.h>
 
 #include "exec/exclusive.h"
+#include "exec/icount.h"
 #include "locks/cond.h"
 #include "rcu/rcu.h"
 
-#define SLICE_NS 2000000
+#define SLICE_NS    2000000
+#define SLICE_INSNS 50000 /* while they are counted */
 
 LOCK_CLASS_DEFINE(vcpu_class, RANK_LEAF);
 static struct mutex vcpu_mutex = MUTEX_INIT(&vcpu_class);
@@ -142,32 +147,61 @@ static void set_running(struct vcpu *v)
     mutex_unlock(&vcpu_mutex);
 }
 
-/* One turn of every vCPU. Returns how many ran or could run on; *end: all are to end. */
-static unsigned rr_turn(bool *all_end)
+/* A slice of counted instructions, in stretches from timer to timer. False: it is to
+ * stop or end. */
+static bool run_counted(struct vcpu *v)
 {
-    unsigned busy = 0;
-    *all_end = true;
+    int32_t left = vcpus->next ? SLICE_INSNS : INT32_MAX / 2;
+    bool stop, end;
+    do {
+        v->halted = false;
+        icount_begin(v->cpu, left);
+        run(v);
+        left -= icount_end(v->cpu);
+        stop = look_up(v, &end);
+    } while (left > 0 && !stop && !end && (!v->halted || ops->has_work(v->cpu)));
+    return !stop && !end;
+}
+
+/* What a round of turns has found. */
+struct round {
+    unsigned busy; /* vCPUs that ran, or could run on */
+    bool end;      /* all are to end */
+    bool stopped;  /* one of them is */
+};
+
+/* One turn of every vCPU. */
+static struct round rr_turn(void)
+{
+    struct round r = {.end = true};
     for (struct vcpu *v = vcpus; v; v = v->next) {
         bool end;
         bool stop = look_up(v, &end);
-        *all_end = *all_end && end;
-        if (stop || end || (v->halted && !ops->has_work(v->cpu))) {
+        r.end = r.end && end;
+        r.stopped = r.stopped || stop || end;
+        if (stop || end || (r.stopped && icount_enabled()) ||
+            (v->halted && !ops->has_work(v->cpu))) {
             continue;
         }
         cpu_attach_thread(v->cpu);
         ops->attach(v->cpu);
-        v->halted = false;
-        set_running(v);
-        run(v);
-        set_running(NULL);
-        busy += !v->halted;
+        if (icount_enabled()) {
+            r.stopped = !run_counted(v);
+        } else {
+            v->halted = false;
+            set_running(v);
+            run(v);
+            set_running(NULL);
+        }
+        r.busy += !v->halted;
     }
-    return busy;
+    return r;
 }
 
 /* Sleeps until any vCPU is kicked: each kick sets the first one's event, too
- * (vcpu_kick_thread), after the bits that are looked at here. */
-static void rr_sleep(void) MAY_BLOCK
+ * (vcpu_kick_thread), after the bits that are looked at here. With a timer to wait for,
+ * guest time goes on to that instead. */
+static void rr_sleep(bool timers) MAY_BLOCK
 {
     struct vcpu *first = vcpus;
     assert(first);
@@ -177,18 +211,21 @@ static void rr_sleep(void) MAY_BLOCK
             return;
         }
     }
-    event_wait(&first->cpu->wake);
+    if (!timers || !icount_idle(&first->cpu->wake)) {
+        event_wait(&first->cpu->wake);
+    }
 }
 
 static void *rr_main(void *arg)
 {
-    bool end = false;
+    struct round r = {.end = false};
     (void)arg;
     assert(vcpus); /* vcpu_add comes first */
     thread_role_enter(&vcpu_role);
-    while (!end) {
-        if (rr_turn(&end) == 0 && !end) {
-            rr_sleep();
+    while (!r.end) {
+        r = rr_turn();
+        if (r.busy == 0 && !r.end) {
+            rr_sleep(icount_enabled() && !r.stopped);
         }
     }
     rcu_set_kick(NULL, NULL);
@@ -201,6 +238,14 @@ void vcpu_kick_thread(const struct cpu *cpu)
     /* acquire: pairs with the release in vcpu_start_threads. */
     struct cpu *first = atomic_load_explicit(&rr_first, memory_order_acquire);
     if (first && first != cpu) {
+        event_set(&first->wake);
+    }
+}
+
+void vcpu_wake(void)
+{
+    struct cpu *first = atomic_load_explicit(&rr_first, memory_order_acquire);
+    if (first) {
         event_set(&first->wake);
     }
 }
@@ -254,6 +299,16 @@ static void want_stop(bool stop, bool end)
     for (struct vcpu *v = vcpus; v; v = v->next) {
         v->stop = stop;
         v->end = end;
+        cpu_kick(v->cpu, CPU_EXIT_STOP);
+    }
+    mutex_unlock(&vcpu_mutex);
+}
+
+void vcpu_ask_stop(void)
+{
+    mutex_lock(&vcpu_mutex);
+    for (struct vcpu *v = vcpus; v; v = v->next) {
+        v->stop = true;
         cpu_kick(v->cpu, CPU_EXIT_STOP);
     }
     mutex_unlock(&vcpu_mutex);

@@ -35,6 +35,13 @@ NODISCARD int vcpu_start_threads(bool round_robin, struct error *err);
 /* For guest_ops->kick: wakes the thread of a vCPU that shares one with others. */
 void vcpu_kick_thread(const struct cpu *cpu);
 
+/* ... and the thread that all share, if they do, whichever is to look at something new. */
+void vcpu_wake(void);
+
+/* Stops all as soon as they look, without waiting: by a vCPU's thread whose guest has
+ * asked for a reset or the like, so that it gets no further. vcpu_resume_all undoes it. */
+void vcpu_ask_stop(void);
+
 /* Runs or stops all. vcpu_stop_all returns when every vCPU is out of guest code
  * and stays out; it drops the BQL while it waits. From the main loop. */
 void vcpu_resume_all(void) REQUIRES(bql);

@@ -4,6 +4,7 @@
  * irq_tick); once or at a deadline there is one. A callback that another setting has overtaken
  * finds that its time has not come and does nothing. */
 #include "aio/main_loop.h"
+#include "exec/icount.h"
 #include "hw/lapic_internal.h"
 #include "hw/ticks.h"
 
@@ -86,11 +87,17 @@ static void on_count(void *opaque)
     }
 }
 
+/* What sys_cpu_tsc_to_ns gives times of. */
+static enum aio_clock deadline_clock(void)
+{
+    return icount_enabled() ? AIO_CLOCK_VIRTUAL : AIO_CLOCK_HOST;
+}
+
 static void on_deadline(void *opaque)
 {
     struct lapic *l = opaque;
     struct lapic_timer *t = &l->timer;
-    int64_t now = aio_clock_get_ns(AIO_CLOCK_HOST);
+    int64_t now = aio_clock_get_ns(deadline_clock());
     bool due;
 
     spinlock_lock(&t->lock);
@@ -110,7 +117,7 @@ void lapic_timer_init(struct lapic *l)
 
     spinlock_init(&t->lock, &lapic_timer_class);
     aio_timer_init(&t->count_timer, main_loop_context(), AIO_CLOCK_VIRTUAL, on_count, l);
-    aio_timer_init(&t->deadline_timer, main_loop_context(), AIO_CLOCK_HOST, on_deadline, l);
+    aio_timer_init(&t->deadline_timer, main_loop_context(), deadline_clock(), on_deadline, l);
     lapic_timer_reset(l);
 }
 

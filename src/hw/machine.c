@@ -11,6 +11,7 @@
 #include "aio/bh.h"
 #include "aio/clock.h"
 #include "aio/main_loop.h"
+#include "exec/icount.h"
 #include "exec/vcpu.h"
 #include "hw/machine_run.h"
 
@@ -49,6 +50,9 @@ void machine_request(struct machine *m, enum machine_request what, int code)
         /* The first one that says more than "off" counts. */
         (void)atomic_compare_exchange_strong_explicit(&exit_code, &none, code, memory_order_relaxed,
                                                       memory_order_relaxed);
+    }
+    if (icount_enabled() && current_cpu && what != MACHINE_POWERDOWN) {
+        vcpu_ask_stop(); /* here, not where the main loop's thread comes to it */
     }
     atomic_fetch_or_explicit(&requests, what, memory_order_acq_rel);
     aio_bh_schedule(wake_bh);

@@ -6,29 +6,54 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/icount.h"
 #include "hw/virtio_internal.h"
 
 /* Taken after the BQL by register accesses, before the locks that DMA takes. */
 LOCK_CLASS_DEFINE(virtio_class, RANK_BQL);
 LOCK_CLASS_DEFINE(virtio_isr_class, RANK_LEAF);
 
-static void on_queue(void *opaque)
+/* Works on a queue; true: there is more. */
+static bool work(struct virtio_queue *queue)
 {
-    struct virtio_queue *queue = opaque;
     struct virtio *v = queue->device;
+    bool more = false;
 
     mutex_lock(&v->lock);
     if ((v->status & VIRTIO_DRIVER_OK) && queue->q.ready && !queue->q.broken) {
-        if (v->type->process(v, queue->n)) {
-            aio_bh_schedule(queue->bh);
-        }
+        more = v->type->process(v, queue->n);
         virtio_notify_queue(v, queue->n);
         if (queue->q.broken) {
             virtio_set_status(v, v->status | VIRTIO_NEEDS_RESET);
             virtio_notify_config(v);
+            more = false;
         }
     }
     mutex_unlock(&v->lock);
+    return more;
+}
+
+static void on_queue(void *opaque)
+{
+    struct virtio_queue *queue = opaque;
+
+    if (work(queue)) {
+        aio_bh_schedule(queue->bh);
+    }
+}
+
+void virtio_notified(struct virtio *v, unsigned n)
+{
+    if (n >= v->queues) {
+        return;
+    }
+    if (!icount_enabled()) {
+        aio_bh_schedule(v->queue[n].bh);
+        return;
+    }
+    bql_assert_locked();
+    while (work(&v->queue[n])) {
+    }
 }
 
 void virtio_notify_queue(struct virtio *v, unsigned n)
@@ -86,13 +111,6 @@ void virtio_set_status(struct virtio *v, uint8_t status)
         status &= (uint8_t)~VIRTIO_FEATURES_OK; /* not these */
     }
     v->status = status | (v->status & VIRTIO_NEEDS_RESET);
-    if (status & VIRTIO_DRIVER_OK) {
-        for (unsigned n = 0; n < v->queues; n++) {
-            if (v->queue[n].q.ready) {
-                aio_bh_schedule(v->queue[n].bh); /* it may have been filled already */
-            }
-        }
-    }
 }
 
 static void bus_reset(struct pci_device *d)

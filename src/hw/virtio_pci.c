@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hw/virtio.h"
+#include "exec/icount.h"
 #include "hw/virtio_internal.h"
 
 #define BAR_REGISTERS 4
@@ -210,6 +210,7 @@ static enum memory_result common_write(void *opaque, uint64_t offset, unsigned s
 {
     struct virtio *v = opaque;
     bool reset = offset == STATUS && value == 0;
+    bool ready = offset == STATUS && (value & VIRTIO_DRIVER_OK);
     (void)size;
 
     mutex_lock(&v->lock);
@@ -220,6 +221,9 @@ static enum memory_result common_write(void *opaque, uint64_t offset, unsigned s
         v->isr = 0;
         pci_set_intx(&v->pci, false);
         mutex_unlock(&v->isr_lock);
+    }
+    for (unsigned n = 0; ready && n < v->queues; n++) {
+        virtio_notified(v, n); /* it may have been filled already */
     }
     return MEMORY_OK;
 }
@@ -273,7 +277,7 @@ static enum memory_result notify_write(void *opaque, uint64_t offset, unsigned s
 {
     (void)size;
     (void)value;
-    virtio_schedule(opaque, (unsigned)(offset / NOTIFY_MULTIPLIER));
+    virtio_notified(opaque, (unsigned)(offset / NOTIFY_MULTIPLIER));
     return MEMORY_OK;
 }
 
@@ -345,7 +349,9 @@ int virtio_pci_init(struct virtio *v, struct error *err)
     memory_region_set_lockless(&v->isr_region);
     memory_region_init_io(&v->config_region, &config_ops, v, "virtio-config", PAGE);
     memory_region_init_io(&v->notify, &notify_ops, v, "virtio-notify", PAGE);
-    memory_region_set_lockless(&v->notify);
+    if (!icount_enabled()) { /* a queue is worked on with the BQL then */
+        memory_region_set_lockless(&v->notify);
+    }
     for (unsigned i = 0; i < 4; i++) {
         memory_region_add(&v->bar, (uint64_t)i * PAGE, page[i], 0);
     }

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "aio/main_loop.h"
+#include "exec/icount.h"
 #include "hw/virtio.h"
 
 #define REQUESTS_AT_ONCE 16
@@ -15,6 +16,18 @@ struct virtio_rng {
     struct virtio virtio;
     struct virtq_chain chain OWNED_BY(holder of the lock of the device);
 };
+
+/* Up to 256 bytes come at once and are never interrupted. */
+static ssize_t get_random(uint8_t *bytes, size_t n)
+{
+    if (!icount_enabled()) {
+        return getrandom(bytes, n, 0);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (uint8_t)icount_random();
+    }
+    return (ssize_t)n;
+}
 
 static bool process(struct virtio *v, unsigned n)
 {
@@ -28,8 +41,7 @@ static bool process(struct virtio *v, unsigned n)
         if (!virtq_pop(q, &r->chain)) {
             return false;
         }
-        /* Up to 256 bytes come at once and are never interrupted. */
-        got = getrandom(bytes, sizeof(bytes), 0);
+        got = get_random(bytes, sizeof(bytes));
         virtq_push(q, &r->chain, virtq_copy_in(&r->chain, 0, bytes, got < 0 ? 0 : (uint64_t)got));
     }
     return true;

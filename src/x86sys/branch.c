@@ -12,8 +12,6 @@
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
 
-#define ONE_INSN (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG)
-
 static uint64_t linear_of(const struct sys_translation *t, uint64_t ip)
 {
     return t->mode & SYS_MODE_CODE64 ? ip : (uint32_t)(t->cs_base + ip);
@@ -52,7 +50,7 @@ void sys_emit_exit_indirect(struct sys_translation *t)
 {
     struct emit *e = &t->e;
     sys_flags_save(t);
-    if (t->mode & ONE_INSN) {
+    if (t->mode & SYS_MODE_ONE_INSN) {
         emit_mov_imm(e, SYS_HOST_S1, SYS_LEAVE_STEP | SYS_FLAGS_ASIDE << SYS_LEAVE_FLAGS_SHIFT);
         emit_jmp(e, sys_stubs.leave);
         return;
@@ -100,7 +98,8 @@ static void emit_taken(struct sys_translation *t, struct sys_slow *s)
 void sys_emit_exit(struct sys_translation *t, int cc, uint64_t target)
 {
     struct emit *e = &t->e;
-    bool near = in_page(t, target) && linear_of(t, target) != t->crosser && !(t->mode & ONE_INSN);
+    bool near =
+        in_page(t, target) && linear_of(t, target) != t->crosser && !(t->mode & SYS_MODE_ONE_INSN);
     if (cc >= 0 && !near) {
         emit_u8(e, 0x0f);
         emit_u8(e, (uint8_t)(0x80 | cc));
@@ -115,7 +114,7 @@ void sys_emit_exit(struct sys_translation *t, int cc, uint64_t target)
         uintptr_t field = emit_patchable_jump(e, cc, e->rx);
         t->exits[t->exit_count++] =
             (struct tb_exit){.pc = target, .field = field, .aside = t->flags_aside};
-    } else if (t->mode & ONE_INSN) {
+    } else if (t->mode & SYS_MODE_ONE_INSN) {
         sys_emit_leave(t, SYS_LEAVE_STEP, target);
     } else {
         emit_far(t, target);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/icount.h"
 #include "exec/memory.h"
 #include "x86/host.h"
 #include "x86sys/machine.h"
@@ -141,6 +142,7 @@ int sys_cpu_new(const struct sys_cpu_config *cfg, struct cpu **out, struct error
         free_parts(cpu);
         return r;
     }
+    cpu->mode = icount_enabled() ? SYS_MODE_ICOUNT : 0;
     sys_tlb_init(cpu);
     sys_jump_cache_init(cpu);
     power_on(cpu);

@@ -358,11 +358,16 @@ static enum sys_insn_class class_of(const ZydisDecodedInstruction *zi)
     }
 }
 
+static bool is_random(const ZydisDecodedInstruction *zi)
+{
+    return zi->mnemonic == ZYDIS_MNEMONIC_RDRAND || zi->mnemonic == ZYDIS_MNEMONIC_RDSEED;
+}
+
 void sys_decode_class(struct sys_insn *in, uint32_t mode, const ZydisDecodedInstruction *zi)
 {
     if (is_absent(zi)) {
         in->fault = SYS_UD;
-    } else if (is_for_c(zi)) {
+    } else if (is_for_c(zi) || (mode & SYS_MODE_ICOUNT && is_random(zi))) {
         in->cls = SYS_INSN_C;
         return;
     } else {

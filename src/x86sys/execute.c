@@ -107,6 +107,8 @@ static const struct entry table[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     OP(RDTSC, sys_op_rdtsc),
     OP(RDTSCP, sys_op_rdtscp),
     OP(RDPID, sys_op_rdpid),
+    OP(RDRAND, sys_op_random),
+    OP(RDSEED, sys_op_random),
     OP(VGATHERDPD, sys_op_gather),
     OP(VGATHERDPS, sys_op_gather),
     OP(VGATHERQPD, sys_op_gather),

@@ -59,8 +59,10 @@ static bool redirect(ucontext_t *uc)
         return false;
     }
     g[REG_R13] = (greg_t)guest_ip(tb, p); /* SYS_HOST_S0, S1: see stubs.h */
-    g[REG_R14] = (greg_t)(SYS_LEAVE_RAISE | (unsigned)p->saved << SYS_LEAVE_FLAGS_SHIFT |
-                          (unsigned)vector << SYS_LEAVE_VECTOR_SHIFT);
+    unsigned ahead = tb->flags & SYS_MODE_ICOUNT ? tb->insns - (unsigned)p->kind : 0;
+    g[REG_R14] =
+        (greg_t)(SYS_LEAVE_RAISE | (unsigned)p->saved << SYS_LEAVE_FLAGS_SHIFT |
+                 (unsigned)vector << SYS_LEAVE_VECTOR_SHIFT | ahead << SYS_LEAVE_AHEAD_SHIFT);
     g[REG_RIP] = (greg_t)sys_stubs.leave;
     return true;
 }

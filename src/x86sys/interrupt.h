@@ -48,7 +48,8 @@ void sys_cpu_sipi(struct cpu *cpu, uint8_t vector); /* start-up IPI */
 struct cpu *sys_cpu_by_apic_id(uint32_t id);
 
 /* The guest's TSC now, and the host time (ns, CLOCK_MONOTONIC) at which it will
- * be `tsc`: for the deadline timer. Its frequency in Hz. */
+ * be `tsc`: for the deadline timer; guest time if that is counted (exec/icount.h). Its
+ * frequency in Hz. */
 uint64_t sys_cpu_tsc(struct cpu *cpu);
 int64_t sys_cpu_tsc_to_ns(struct cpu *cpu, uint64_t tsc);
 uint64_t sys_tsc_hz(void);

@@ -27,7 +27,6 @@
 /* Bits that are done with by coming outside and back. */
 #define OWN_REQUESTS (CPU_EXIT_WORK | CPU_EXIT_EXCLUSIVE | CPU_EXIT_RCU)
 
-#define ONE_INSN (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG)
 #define LOG_EACH (LOG_EXEC | LOG_CPU | LOG_NOCHAIN) /* every TB is entered from the loop */
 
 /* As LAHF and SETO would leave the flags in AX. */
@@ -39,7 +38,9 @@ static uint64_t flags_to_ax(uint64_t rflags)
 /* Inside: guest code is about to be entered at the TB. */
 static uintptr_t prepare_entry(struct sys_cpu *cpu, const struct tb *tb)
 {
-    sys_jump_cache_select(cpu);
+    if (!(cpu->mode & SYS_MODE_LAST)) { /* such a TB does not look into it */
+        sys_jump_cache_select(cpu);
+    }
     cpu->flags = flags_to_ax(cpu->rflags);
     cpu->entry = tb->checked;
     return cpu->entry;
@@ -98,6 +99,7 @@ static void count(struct sys_cpu *cpu, enum sys_leave how)
         [SYS_LEAVE_CHAIN] = SYS_COUNT_CHAIN, [SYS_LEAVE_MISS] = SYS_COUNT_MISS,
         [SYS_LEAVE_POLL] = SYS_COUNT_POLL,   [SYS_LEAVE_EXECUTE] = SYS_COUNT_C,
         [SYS_LEAVE_RAISE] = SYS_COUNT_OTHER, [SYS_LEAVE_STEP] = SYS_COUNT_OTHER,
+        [SYS_LEAVE_COUNT] = SYS_COUNT_OTHER,
     };
     cpu->counts[counts[how]]++;
 }
@@ -108,10 +110,16 @@ static uintptr_t stop_with(struct sys_cpu *cpu, enum sys_stop why)
     return 0;
 }
 
+/* All instructions that it was given are executed. */
+static bool count_is_up(const struct sys_cpu *cpu)
+{
+    return cpu->mode & SYS_MODE_ICOUNT && cpu->cpu.icount.left <= 0;
+}
+
 /* Goes on at cpu->rip, if that is translated. */
 static uintptr_t go_on(struct sys_cpu *cpu)
 {
-    if (log_on(LOG_EACH)) {
+    if (log_on(LOG_EACH) || count_is_up(cpu)) {
         forget(cpu);
         return stop_with(cpu, SYS_STOP_NEXT);
     }
@@ -138,13 +146,19 @@ static void raise_vector(struct sys_cpu *cpu, uint8_t vector)
     }
 }
 
+/* An exception counts as an instruction, too (deliver). */
 static enum sys_result execute_insn(struct sys_cpu *cpu, const struct sys_insn *in)
 {
     if (in->fault != SYS_NO_EXCEPTION) {
         raise_vector(cpu, in->fault);
         return SYS_EXCEPTION;
     }
-    return sys_execute(cpu, in);
+    enum sys_result r = sys_execute(cpu, in);
+    bool again = in->rep && cpu->rip == in->ip; /* a string instruction that is half done */
+    if (cpu->mode & SYS_MODE_ICOUNT && r != SYS_EXCEPTION && !again) {
+        cpu->cpu.icount.left--;
+    }
+    return r;
 }
 
 static const struct sys_insn *insn_at(uint64_t offset)
@@ -163,7 +177,8 @@ static uintptr_t execute_inside(struct sys_cpu *cpu, uint64_t offset)
     if (r != SYS_DONE) {
         return stop_with(cpu, r == SYS_EXCEPTION ? SYS_STOP_EXCEPTION : SYS_STOP_NEXT);
     }
-    if (atomic_load_explicit(&cpu->interrupt, memory_order_acquire) || cpu->mode & ONE_INSN) {
+    if (atomic_load_explicit(&cpu->interrupt, memory_order_acquire) ||
+        cpu->mode & SYS_MODE_ONE_INSN) {
         return stop_with(cpu, SYS_STOP_NEXT);
     }
     cpu->missed = true;
@@ -173,6 +188,7 @@ static uintptr_t execute_inside(struct sys_cpu *cpu, uint64_t offset)
 uintptr_t sys_light_exit(struct sys_cpu *cpu, uint64_t arg, uint32_t how)
 {
     sys_take_flags(cpu, cpu->scratch[0], (enum sys_flags_at)(how >> SYS_LEAVE_FLAGS_SHIFT & 0xff));
+    cpu->cpu.icount.left += (int32_t)(how >> SYS_LEAVE_AHEAD_SHIFT);
     forget(cpu);
     count(cpu, (enum sys_leave)(how & 0xff));
     switch ((enum sys_leave)(how & 0xff)) {
@@ -185,7 +201,7 @@ uintptr_t sys_light_exit(struct sys_cpu *cpu, uint64_t arg, uint32_t how)
         cpu->missed = true;
         return go_on(cpu);
     case SYS_LEAVE_EXECUTE:
-        if (!(cpu->mode & ONE_INSN) && !log_on(LOG_EACH)) {
+        if (!(cpu->mode & SYS_MODE_ONE_INSN) && !log_on(LOG_EACH)) {
             return execute_inside(cpu, arg);
         }
         cpu->exit = (uint32_t)arg;
@@ -197,6 +213,9 @@ uintptr_t sys_light_exit(struct sys_cpu *cpu, uint64_t arg, uint32_t how)
     case SYS_LEAVE_STEP:
         cpu->rip = arg;
         return stop_with(cpu, SYS_STOP_STEP);
+    case SYS_LEAVE_COUNT:
+        cpu->rip = arg;
+        return stop_with(cpu, SYS_STOP_COUNT);
     default:
         cpu->rip = arg;
         return stop_with(cpu, SYS_STOP_REQUEST);
@@ -218,6 +237,9 @@ static bool deliver(struct sys_cpu *cpu, struct round *r)
         sys_vec_save(cpu);
     }
     cpu->counts[SYS_COUNT_EXCEPTION]++;
+    if (cpu->mode & SYS_MODE_ICOUNT) {
+        cpu->cpu.icount.left--;
+    }
     sys_log_exception(cpu);
     cpu->slow.kept = false;
     if (!sys_deliver_exception(cpu)) {
@@ -266,6 +288,9 @@ static bool after_run(struct sys_cpu *cpu, struct round *r, uint32_t mode)
         return deliver(cpu, r);
     case SYS_STOP_STEP:
         return stepped(cpu, r, mode);
+    case SYS_STOP_COUNT:
+        cpu->mode |= SYS_MODE_LAST;
+        return true;
     default:
         return true;
     }
@@ -302,6 +327,10 @@ static bool before_run(struct sys_cpu *cpu, struct round *r)
     }
     if (cpu->halted) {
         r->result = SYS_EXIT_HALTED;
+        return false;
+    }
+    if (count_is_up(cpu)) {
+        r->result = SYS_EXIT_REQUEST;
         return false;
     }
     return true;
@@ -354,6 +383,7 @@ enum sys_exit sys_cpu_exec(struct cpu *c)
     bool going = true;
 
     forget(cpu);
+    cpu->mode &= ~(uint32_t)SYS_MODE_LAST;
     while (going && before_run(cpu, &r)) {
         uint32_t mode = cpu->mode;
         if (mode & SYS_MODE_DEBUG &&

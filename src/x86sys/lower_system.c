@@ -11,7 +11,6 @@
 
 enum { OP_PUSHF = 0x9c, OP_CLI = 0xfa, OP_STI = 0xfb, OP_RDTSC = 0x31 };
 
-#define ONE_INSN     (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG)
 #define HOST_FLAGS   ((uint32_t)SYS_RF_ARITH | X86_DF) /* in RFLAGS, not in cpu->rflags */
 #define HIDDEN_FLAGS ((uint32_t)X86_RF | SYS_RF_VM)
 
@@ -28,14 +27,15 @@ static bool is_c(const struct sys_insn *in, uint8_t map, uint8_t opcode)
 
 bool sys_system_is_inline(const struct sys_translation *t, const struct sys_insn *in)
 {
-    if (t->mode & ONE_INSN || in->fault != SYS_NO_EXCEPTION) {
+    if (t->mode & SYS_MODE_ONE_INSN || in->fault != SYS_NO_EXCEPTION) {
         return false;
     }
     if (is_c(in, 0, OP_CLI) || is_c(in, 0, OP_STI)) {
         return (t->mode & SYS_MODE_IOPL) != 0;
     }
     if (is_c(in, 1, OP_RDTSC)) {
-        return !(t->mode & SYS_MODE_CPL) && t->mode & SYS_MODE_PE; /* else CR4.TSD counts */
+        return !(t->mode & (SYS_MODE_CPL | SYS_MODE_ICOUNT)) &&
+               t->mode & SYS_MODE_PE; /* else CR4.TSD counts */
     }
     return is_pushf(in) && !(t->mode & SYS_MODE_VM);
 }

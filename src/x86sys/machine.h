@@ -18,7 +18,6 @@ struct cpu;
 struct sys_engine_config {
     size_t cache_size; /* bytes of code cache; 0: default (128 MiB) */
     bool one_insn_per_tb;
-    bool icount; /* count instructions (round-robin only) */
 };
 
 /* Detects the host, maps the code cache, generates the stubs. Once, before vCPUs. */
@@ -47,7 +46,8 @@ void sys_cpu_model_help(FILE *out);
 
 /* Why sys_cpu_exec came back. */
 enum sys_exit {
-    SYS_EXIT_REQUEST,  /* cpu->exit_request has bits to be handled; go on after that */
+    SYS_EXIT_REQUEST,  /* cpu->exit_request has bits to be handled, or the count of instructions is
+                          up (exec/icount.h); go on after that */
     SYS_EXIT_HALTED,   /* HLT with nothing pending: sleep until kicked */
     SYS_EXIT_SHUTDOWN, /* triple fault */
 };

@@ -93,7 +93,7 @@ static uint32_t mmu_bits(const struct sys_cpu *cpu, unsigned cpl)
 
 void sys_mode_update(struct sys_cpu *cpu)
 {
-    uint32_t mode = cpu->mode & SYS_MODE_ICOUNT;
+    uint32_t mode = cpu->mode & (SYS_MODE_ICOUNT | SYS_MODE_LAST);
     mode |= level_bits(cpu) | size_bits(cpu);
     unsigned cpl = mode & SYS_MODE_CPL;
     mode |= fpu_bits(cpu, (mode & (SYS_MODE_PE | SYS_MODE_VM)) == SYS_MODE_PE);

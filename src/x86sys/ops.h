@@ -41,6 +41,8 @@ sys_op sys_op_wrpkru;
 sys_op sys_op_clac;
 sys_op sys_op_stac;
 sys_op sys_op_base; /* RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE */
+/* random.c */
+sys_op sys_op_random; /* RDRAND, RDSEED */
 /* gather.c */
 sys_op sys_op_gather; /* VSIB: gathers and scatters */
 /* io.c */

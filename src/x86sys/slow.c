@@ -10,11 +10,15 @@
  *
  * A locked access that goes by the bounce buffer has the world stand still from here
  * to its commit; the one instruction in between runs with this vCPU outside, as the
- * section's owner. */
+ * section's owner.
+ *
+ * While instructions are counted, settling also says how many of the block are still
+ * ahead, so that whoever asks for the time gets that of this instruction. */
 #include <assert.h>
 
 #include "exec/code_cache.h"
 #include "exec/exclusive.h"
+#include "exec/icount.h"
 #include "x86sys/inside.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
@@ -60,6 +64,37 @@ static void settle(struct sys_cpu *cpu)
     cpu->rip = ip;
     sys_take_flags(cpu, cpu->slow.host_flags, (enum sys_flags_at)p->saved);
     cpu->slow.settled = true;
+    if (tb->flags & SYS_MODE_ICOUNT) {
+        cpu->cpu.icount.ahead = tb->insns - p->kind - (cpu->slow.behind ? 1 : 0);
+    }
+}
+
+/* Back to the TB. */
+static bool go_back(struct sys_cpu *cpu)
+{
+    cpu->cpu.icount.ahead = 0;
+    return true;
+}
+
+/* The TB is left where the guest has been found to be. */
+static bool leave(struct sys_cpu *cpu)
+{
+    cpu->cpu.icount.left += cpu->cpu.icount.ahead;
+    cpu->cpu.icount.ahead = 0;
+    return false;
+}
+
+/* A device has set a timer that the rest of the TB must not outrun. */
+static bool is_overdrawn(const struct sys_cpu *cpu)
+{
+    return cpu->mode & SYS_MODE_ICOUNT && cpu->cpu.icount.left < 0 && !cpu->slow.alone;
+}
+
+/* A device has raised an interrupt, which comes right behind the instruction. */
+static bool is_interrupted(const struct sys_cpu *cpu)
+{
+    return cpu->mode & SYS_MODE_ICOUNT &&
+           atomic_load_explicit(&cpu->cpu.exit_request, memory_order_relaxed) & CPU_EXIT_INTERRUPT;
 }
 
 static void begin(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags, bool behind)
@@ -78,7 +113,7 @@ static bool faulted(struct sys_cpu *cpu)
     cpu->slow.settled = false;
     settle(cpu);
     cpu->stop = SYS_STOP_EXCEPTION;
-    return false;
+    return leave(cpu);
 }
 
 bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_t access,
@@ -104,16 +139,16 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
         cpu->slow.kept = false;
         cpu->commit = access & SYS_WRITE ? 1 : 0;
         cpu->slow.result = (uintptr_t)cpu->bounce.data;
-        return true;
+        return go_back(cpu);
     }
     bool commit = false;
     cpu->slow.result = sys_access_begin(cpu, linear, size, access, &commit);
     cpu->commit = commit;
-    if (cpu->slow.lost) {
+    if (cpu->slow.lost || is_overdrawn(cpu)) {
         bool fault = cpu->exception.vector != SYS_NO_EXCEPTION;
         cpu->slow.kept = cpu->slow.result != 0;
         cpu->stop = fault ? SYS_STOP_EXCEPTION : SYS_STOP_NEXT;
-        return false;
+        return leave(cpu);
     }
     if (!cpu->slow.result) {
         return faulted(cpu);
@@ -121,7 +156,7 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
     if (slot) {
         sys_tlb_recent_fill(cpu, linear, slot);
     }
-    return true;
+    return go_back(cpu);
 }
 
 /* As sys_outside_begin, with everybody else outside too. The TB stays: flushes are
@@ -160,7 +195,7 @@ static void alone_end(struct sys_cpu *cpu) NO_THREAD_SAFETY_ANALYSIS
 /* Whether the block ends behind the instruction anyhow, with a step for the loop. */
 static bool one_insn(const struct sys_cpu *cpu)
 {
-    return cpu->mode & (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG);
+    return cpu->mode & SYS_MODE_ONE_INSN;
 }
 
 bool sys_slow_commit(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags)
@@ -176,15 +211,19 @@ bool sys_slow_commit(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags)
     }
     cpu->stop = !stored ? SYS_STOP_EXCEPTION : one_insn(cpu) ? SYS_STOP_STEP : SYS_STOP_NEXT;
     if (cpu->slow.lost) {
-        return false;
+        return leave(cpu);
+    }
+    if (is_overdrawn(cpu) || is_interrupted(cpu)) {
+        settle(cpu);
+        return leave(cpu);
     }
     /* It has stored to the code of this very TB: what follows may have changed. */
     const struct tb *tb = tb_from_host(ret - 1);
     if (tb && atomic_load_explicit(&tb->invalid, memory_order_relaxed) && tb->ram != SYS_NO_RAM) {
         settle(cpu);
-        return false;
+        return leave(cpu);
     }
-    return true;
+    return go_back(cpu);
 }
 
 /* Conditional, between a caller and a callee that know of no section: beyond what
@@ -192,10 +231,16 @@ bool sys_slow_commit(struct sys_cpu *cpu, uintptr_t ret, uint64_t host_flags)
 bool sys_outside_begin(struct sys_cpu *cpu) NO_THREAD_SAFETY_ANALYSIS
 {
     sys_vec_save(cpu);
-    if (!atomic_load_explicit(&cpu->cpu.inside, memory_order_relaxed)) {
+    bool inside = atomic_load_explicit(&cpu->cpu.inside, memory_order_relaxed);
+    if (inside) {
+        settle(cpu);
+    }
+    if (cpu->mode & SYS_MODE_ICOUNT) {
+        icount_publish();
+    }
+    if (!inside) {
         return false;
     }
-    settle(cpu);
     cpu->slow.flushes = tb_flush_count();
     cpu_exec_end(&cpu->cpu);
     return true;

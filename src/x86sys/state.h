@@ -136,9 +136,12 @@ enum sys_mode {
     SYS_MODE_AVX = 1 << 17,    /* CR4.OSXSAVE and XCR0 allow VEX; else #UD */
     SYS_MODE_AVX512 = 1 << 18, /* ... EVEX */
     SYS_MODE_IOPL = 1 << 19,   /* CPL <= IOPL: CLI, STI, POPF's IF need no check */
-    SYS_MODE_ICOUNT = 1 << 20, /* TBs count instructions */
+    SYS_MODE_ICOUNT = 1 << 20, /* TBs count instructions (exec/icount.h) */
     SYS_MODE_DEBUG = 1 << 21,  /* DR7 has breakpoints on: one-instruction TBs, checked in C */
+    SYS_MODE_LAST = 1 << 22,   /* the last ones of the count: one-instruction TBs */
 };
+/* Blocks have one instruction, and come back to the loop behind it. */
+#define SYS_MODE_ONE_INSN  (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG | SYS_MODE_LAST)
 #define SYS_MODE_MMU_SHIFT 8
 
 /* An exception that is to be delivered. */

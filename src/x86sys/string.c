@@ -10,7 +10,6 @@ enum { OP_MOVS = 0xa4, OP_STOS = 0xaa };
 
 #define TLB_SHIFT (12 - 5)
 #define TLB_MASK  ((SYS_TLB_ENTRIES - 1) << 5)
-#define ONE_INSN  (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG)
 #define CHECKS    4u
 
 /* Offsets of what is kept in memory meanwhile. */
@@ -30,7 +29,7 @@ static bool is_movs(const struct sys_insn *in)
 
 bool sys_string_is_inline(const struct sys_translation *t, const struct sys_insn *in)
 {
-    if (in->cls != SYS_INSN_STRING || !in->rep || t->mode & ONE_INSN ||
+    if (in->cls != SYS_INSN_STRING || !in->rep || t->mode & SYS_MODE_ONE_INSN ||
         in->fault != SYS_NO_EXCEPTION) {
         return false;
     }

@@ -25,12 +25,15 @@ enum sys_leave {
     SYS_LEAVE_POLL,    /* S0: RIP; a request is pending */
     SYS_LEAVE_EXECUTE, /* S0: cache offset of a struct sys_insn for C */
     SYS_LEAVE_RAISE,   /* S0: RIP; the vector in bits 16.. of S1 */
-    SYS_LEAVE_STEP,    /* S0: RIP behind a block of one instruction, see SYS_MODE_TF */
+    SYS_LEAVE_STEP,    /* S0: RIP behind a block of one instruction, see SYS_MODE_ONE_INSN */
+    SYS_LEAVE_COUNT,   /* S0: RIP of a block of more instructions than are left to execute */
 };
 
-/* What S1 holds: enum sys_leave, enum sys_flags_at, and more. */
+/* What S1 holds: enum sys_leave, enum sys_flags_at, and more. With SYS_MODE_ICOUNT, how
+ * many instructions of the block have not been executed. */
 #define SYS_LEAVE_FLAGS_SHIFT  8
 #define SYS_LEAVE_VECTOR_SHIFT 16
+#define SYS_LEAVE_AHEAD_SHIFT  24
 
 /* cpu->stop: why guest code came back to the loop. */
 enum sys_stop {
@@ -39,6 +42,7 @@ enum sys_stop {
     SYS_STOP_EXECUTE,   /* cpu->exit says which instruction */
     SYS_STOP_EXCEPTION, /* in cpu->exception */
     SYS_STOP_STEP,      /* the one instruction of a one-instruction block is done */
+    SYS_STOP_COUNT,     /* few instructions are left to execute */
 };
 
 struct sys_stubs {

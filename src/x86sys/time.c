@@ -1,10 +1,12 @@
 /* The guest's time-stamp counter: the host's plus an offset per vCPU. All vCPUs
  * start with the same offset, so that their counters agree as the host's cores do;
- * the guest's TSC was 0 about when the engine started. */
+ * the guest's TSC was 0 about when the engine started. While instructions are counted
+ * it is guest time instead, in nanoseconds. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "exec/icount.h"
 #include "x86/host.h"
 #include "x86sys/host_asm.h"
 #include "x86sys/interrupt.h"
@@ -82,27 +84,39 @@ static void measure(void)
     host.start = sys_host_tsc();
 }
 
+/* What all vCPUs' counters are offset from. */
+static uint64_t source(void)
+{
+    return icount_enabled() ? (uint64_t)icount_now_ns() : sys_host_tsc();
+}
+
 uint64_t sys_tsc_hz(void)
 {
+    if (icount_enabled()) {
+        return NS_PER_S;
+    }
     pthread_once(&once, measure);
     return host.hz;
 }
 
 int64_t sys_tsc_first_offset(void)
 {
+    if (icount_enabled()) {
+        return 0;
+    }
     pthread_once(&once, measure);
     return (int64_t)(0 - host.start);
 }
 
 uint64_t sys_tsc_now(const struct sys_cpu *cpu)
 {
-    return sys_host_tsc() + (uint64_t)cpu->tsc_offset;
+    return source() + (uint64_t)cpu->tsc_offset;
 }
 
 uint64_t sys_tsc_read(struct sys_cpu *cpu)
 {
-    uint64_t now = sys_host_tsc();
-    if (now > cpu->tsc_look) {
+    uint64_t now = source();
+    if (now > cpu->tsc_look && !icount_enabled()) {
         /* Relaxed: it is for this thread. */
         atomic_fetch_or_explicit(&cpu->cpu.exit_request, CPU_EXIT_CLOCK, memory_order_relaxed);
     }
@@ -117,7 +131,7 @@ void sys_cpu_watch_clock(struct cpu *cpu, int64_t ns)
 
 void sys_tsc_write(struct sys_cpu *cpu, uint64_t value)
 {
-    int64_t offset = (int64_t)(value - sys_host_tsc());
+    int64_t offset = (int64_t)(value - source());
     cpu->tsc_adjust += (uint64_t)offset - (uint64_t)cpu->tsc_offset;
     cpu->tsc_offset = offset;
 }
@@ -133,12 +147,17 @@ uint64_t sys_cpu_tsc(struct cpu *cpu)
     return sys_tsc_now(sys_cpu_of(cpu));
 }
 
+static int64_t monotonic_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
 int64_t sys_cpu_tsc_to_ns(struct cpu *cpu, uint64_t tsc)
 {
     uint64_t hz = sys_tsc_hz();
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t now_ns = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+    int64_t now_ns = icount_enabled() ? icount_now_ns() : monotonic_ns();
     uint64_t now = sys_tsc_now(sys_cpu_of(cpu));
     bool past = (int64_t)(tsc - now) < 0;
     uint64_t ticks = past ? now - tsc : tsc - now;

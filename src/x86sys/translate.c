@@ -8,7 +8,11 @@
  *
  * Code of a TB: the entry for flags that are aside, the entry for flags in RFLAGS
  * (the same where they are dead), body, code out of line, exits. Both entries poll
- * cpu->exit_request first. */
+ * cpu->exit_request first.
+ *
+ * With SYS_MODE_ICOUNT the entry then takes the block's instructions off the vCPU's
+ * count, and whoever leaves before its end gives the rest back. The block ends with the
+ * first conditional branch, so that no way out needs code for that. */
 #include "x86sys/translate.h"
 
 #include <assert.h>
@@ -20,9 +24,8 @@
 #include "x86sys/log.h"
 #include "x86sys/stubs.h"
 
-#define CODE_MAX     (16UL << 10)
-#define META_MAX     (7UL << 10)
-#define SYS_ONE_INSN (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG)
+#define CODE_MAX (16UL << 10)
+#define META_MAX (7UL << 10)
 
 unsigned sys_translate_max_insns IMMUTABLE_AFTER_INIT = SYS_TB_MAX_INSNS;
 
@@ -120,6 +123,7 @@ static bool ends_block(const struct sys_translation *t, const struct sys_insn *i
 static bool decode_block(struct sys_translation *t, struct source *s, unsigned max)
     REQUIRES(mmap_lock_cap)
 {
+    unsigned max_branches = t->mode & SYS_MODE_ICOUNT ? 1 : SYS_TB_MAX_EXITS - 2;
     unsigned branches = 0;
     size_t at = 0;
     uint64_t ip = t->cpu->rip;
@@ -153,7 +157,7 @@ static bool decode_block(struct sys_translation *t, struct source *s, unsigned m
         branches += in->cls == SYS_INSN_JCC || in->cls == SYS_INSN_LOOP;
         uint64_t next = sys_insn_next_ip(in);
         if (ends_block(t, in) || (t->insn_count > 1 && sys_is_inline_sti(t, in - 1)) ||
-            branches >= SYS_TB_MAX_EXITS - 2 || next != ip + in->len) {
+            branches >= max_branches || next != ip + in->len) {
             break;
         }
         ip = next;
@@ -173,9 +177,16 @@ void sys_emit_leave(struct sys_translation *t, uint32_t kind_and_more, uint64_t 
     emit_jmp(&t->e, sys_stubs.leave);
 }
 
+/* More about a way out at the instruction being lowered, which has not been executed. */
+static uint32_t leave_ahead(const struct sys_translation *t)
+{
+    return t->mode & SYS_MODE_ICOUNT ? (t->insn_count - t->at) << SYS_LEAVE_AHEAD_SHIFT : 0;
+}
+
 void sys_emit_raise(struct sys_translation *t, const struct sys_insn *in, uint8_t vector)
 {
-    sys_emit_leave(t, SYS_LEAVE_RAISE | (uint32_t)vector << SYS_LEAVE_VECTOR_SHIFT, in->ip);
+    sys_emit_leave(t, SYS_LEAVE_RAISE | (uint32_t)vector << SYS_LEAVE_VECTOR_SHIFT | leave_ahead(t),
+                   in->ip);
 }
 
 void sys_lower_c(struct sys_translation *t, const struct sys_insn *in)
@@ -190,7 +201,8 @@ void sys_lower_c(struct sys_translation *t, const struct sys_insn *in)
     t->c[t->c_count].field = emit_pc(e);
     t->c[t->c_count++].insn = (unsigned)(in - t->insns);
     emit_u32(e, 0);
-    emit_mov_imm(e, SYS_HOST_S1, SYS_LEAVE_EXECUTE | flags_at(t) << SYS_LEAVE_FLAGS_SHIFT);
+    emit_mov_imm(e, SYS_HOST_S1,
+                 SYS_LEAVE_EXECUTE | flags_at(t) << SYS_LEAVE_FLAGS_SHIFT | leave_ahead(t));
     emit_jmp(e, sys_stubs.leave);
 }
 
@@ -225,6 +237,7 @@ static void note_point(struct sys_translation *t, enum sys_flags_at flags)
         (struct tb_restart){.host_off = (uint16_t)t->e.len,
                             .guest_off = (uint16_t)(in->linear - t->linear),
                             .saved = (uint16_t)flags,
+                            .kind = (uint8_t)t->at,
                             .pad = in->len};
 }
 
@@ -313,6 +326,47 @@ static void emit_careful_poll(struct sys_translation *t)
     emit_mov_reg_reg(e, X86_RCX, SYS_HOST_S1);
 }
 
+static struct emit_mem insns_left(void)
+{
+    return emit_gs(offsetof(struct sys_cpu, cpu) + offsetof(struct cpu, icount.left));
+}
+
+/* Too few are left. */
+static void emit_count_out(struct sys_translation *t, struct sys_slow *s)
+{
+    struct emit_mem left = insns_left();
+    (void)s;
+    emit_op_mem(&t->e, 0, false, 0x83, 0, &left, 1); /* add dword gs:[left], imm8 */
+    emit_u8(&t->e, (uint8_t)t->insn_count);
+    sys_emit_leave(t, SYS_LEAVE_COUNT, t->insns[0].ip);
+}
+
+/* Counts the block's instructions, at the cost of the flags. */
+static void emit_count(struct sys_translation *t)
+{
+    _Static_assert(SYS_TB_MAX_INSNS < 128, "an imm8");
+    struct emit *e = &t->e;
+    struct emit_mem left = insns_left();
+    if (!(t->mode & SYS_MODE_ICOUNT)) {
+        return;
+    }
+    emit_op_mem(e, 0, false, 0x83, 5, &left, 1); /* sub dword gs:[left], imm8 */
+    emit_u8(e, (uint8_t)t->insn_count);
+    emit_u8(e, 0x0f); /* jl */
+    emit_u8(e, 0x8c);
+    uintptr_t field = emit_pc(e);
+    emit_u32(e, 0);
+    sys_slow_add(t, field, emit_count_out, &t->insns[0]);
+}
+
+/* The entry with the flags in RFLAGS, when instructions are counted: by the other. */
+static void emit_aside_entry(struct sys_translation *t)
+{
+    sys_flags_save(t);
+    emit_jmp(&t->e, t->e.rx);
+    t->flags_aside = false;
+}
+
 /* Returns the RX address of the entry with the flags in RFLAGS. */
 static uintptr_t emit_entries(struct sys_translation *t)
 {
@@ -321,16 +375,22 @@ static uintptr_t emit_entries(struct sys_translation *t)
     t->flags_live = t->live_in[0];
     if (!t->flags_live) {
         emit_poll(t);
+        emit_count(t);
         return e->rx;
     }
     t->flags_aside = true;
     emit_poll(t);
+    emit_count(t);
     sys_flags_restore(t);
     emit_u8(e, 0xeb);
     emit_u8(e, 0);
     size_t over = e->len;
     uintptr_t host = emit_pc(e);
-    emit_careful_poll(t);
+    if (t->mode & SYS_MODE_ICOUNT) {
+        emit_aside_entry(t);
+    } else {
+        emit_careful_poll(t);
+    }
     patch_short(e, over);
     return host;
 }
@@ -495,7 +555,7 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
 static struct tb *translate_locked(struct sys_translation *t, struct source *s, int *why)
     REQUIRES(mmap_lock_cap)
 {
-    unsigned max = t->mode & SYS_ONE_INSN ? 1 : sys_translate_max_insns;
+    unsigned max = t->mode & SYS_MODE_ONE_INSN ? 1 : sys_translate_max_insns;
     *why = -EFAULT;
     if (!decode_block(t, s, max)) {
         return NULL;

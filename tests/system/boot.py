@@ -13,6 +13,8 @@ import fnmatch
 import hashlib
 import pathlib
 import random
+import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -135,6 +137,59 @@ def disks(options, machine="pc", driver="ata_piix"):
             raise Failed(f"the {name} disk's image has not what the guest wrote")
 
 
+COUNTED = """
+dd if=/dev/vda bs=64k count=16 2>/dev/null | md5sum
+dd if=/dev/urandom of=/dev/vda bs=64k count=16 seek=16 oflag=direct 2>/dev/null; sync
+(for j in 1 2 3; do head -c 200000 /dev/urandom | md5sum & done; wait)
+dmesg
+"""
+
+
+def counted_run(options, name):
+    """Boots with counted instructions; the console to the last byte, count, registers and
+    memory at the end, and the disk."""
+    load, files = guests.modules(("virtio_pci", "virtio_blk"))
+    image, disk, console = (options.work / f"{name}-{what}" for what in ("initramfs", "disk", "log"))
+    guests.initramfs(image, INIT_OFF % (load + "mdev -s\n" + COUNTED), files=files)
+    disk.write_bytes(random.Random(2).randbytes(4 << 20))
+    command = [str(options.mortise), "system", "-nodefaults", "-m", "256", "-smp", "2",
+               "-icount", "shift=4,sleep=off", "-rtc", "base=2024-02-29", "-no-shutdown",
+               "-kernel", str(guests.kernel("amd64")), "-initrd", str(image),
+               "-append", "console=ttyS0 panic=-1", "-serial", f"file:{console}",
+               "-drive", f"file={disk},format=raw,if=virtio", "-monitor", "stdio"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            end = time.monotonic() + 300
+            while b"Power down" not in (console.read_bytes() if console.exists() else b""):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise Failed("no power-off:\n" + console.read_text(errors="replace")[-3000:])
+                time.sleep(0.5)
+            time.sleep(0.5)
+            asked = ["info status", "info icount", "info registers", "cpu 1", "info registers",
+                     *(f"xp /1024xg {at:x}" for at in range(0x1000000, 0x10000000, 0x1000000)), "q"]
+            state = process.communicate(("\n".join(asked) + "\n").encode(), 60)[0].decode()
+        finally:
+            process.kill()
+    if "VM status: paused" not in state or not re.search(r"instructions: \d{8}", state):
+        raise Failed(state[:1000])
+    return console.read_text(errors="replace"), state, disk.read_bytes()
+
+
+def icount(options):
+    """With counted instructions a second run is the first one again, to the bit."""
+    first, second = counted_run(options, "first"), counted_run(options, "second")
+    for what, a, b in zip(("console", "state", "disk"), first, second):
+        if a != b and what != "disk":
+            a, b = a.splitlines(), b.splitlines()
+            at = next((n for n, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+            raise Failed(f"the {what} differs in line {at + 1}:\n" + "\n".join(a[at:at + 3]) +
+                         "\n--- and ---\n" + "\n".join(b[at:at + 3]))
+        if a != b:
+            raise Failed("the disks differ")
+    if len(set(re.findall(r"\b[0-9a-f]{32}\b", first[0]))) != 4:
+        raise Failed("not four sums on the console:\n" + first[0][-2000:])
+
+
 def litmus(options, cpus):
     """The memory order is x86's: what it forbids never comes, what it allows is seen."""
     program = options.work / "litmus"
@@ -160,6 +215,7 @@ SHORT = {
     "reset": reset,
     "disks": disks,
     "disks-q35": lambda o: disks(o, "q35", "ahci"),
+    "icount": icount,
 }
 LONG = dict(SHORT)
 for _flavour in guests.KERNELS:

@@ -37,6 +37,9 @@ static enum memory_result io_read(void *opaque, uint64_t offset, unsigned size, 
     (void)offset;
     (void)size;
     bare_io.reads++;
+    if (bare_io.touched) {
+        bare_io.touched(false);
+    }
     *value = bare_io.value;
     return MEMORY_OK;
 }
@@ -47,6 +50,9 @@ static enum memory_result io_write(void *opaque, uint64_t offset, unsigned size,
     (void)offset;
     (void)size;
     bare_io.writes++;
+    if (bare_io.touched) {
+        bare_io.touched(true);
+    }
     bare_io.value = value;
     return MEMORY_OK;
 }

@@ -32,6 +32,7 @@ extern uint8_t *bare_ram;
 extern struct bare_io {
     uint64_t value;
     unsigned reads, writes;
+    void (*touched)(bool write); /* called at each access, if not NULL */
 } bare_io;
 
 /* The vector that the fake APIC hands out next, or -1. */
