@@ -340,6 +340,7 @@ int ich9_new(struct machine *m, const struct ich9_lines *lines, struct ich9 **ou
     bus->map_pin = map_pin;
     bus->set_pirq = set_pirq;
     bus->pirq_opaque = p;
+    bus->router = &p->lpc;
     *out = p;
     return 0;
 }

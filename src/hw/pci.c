@@ -360,18 +360,28 @@ void pci_bus_init(struct pci_bus *bus, struct machine *m, bool express)
     memory_region_add(&m->memory, 0, &bus->memory, -1);
 }
 
+static void free_device(struct pci_device *d) REQUIRES(bql)
+{
+    pci_device_remove(d);
+    pci_messages_cleanup(d);
+    if (d->ops->free) {
+        d->ops->free(d);
+    }
+}
+
 void pci_bus_cleanup(struct pci_bus *bus)
 {
-    for (unsigned i = 256; i-- > 0;) { /* bridges, which lines lead to, last */
+    struct pci_device *router = bus->router;
+
+    for (unsigned i = 256; i-- > 0;) {
         struct pci_device *d = bus->device[i];
 
-        if (d) {
-            pci_device_remove(d);
-            pci_messages_cleanup(d);
-            if (d->ops->free) {
-                d->ops->free(d);
-            }
+        if (d && d != router) {
+            free_device(d);
         }
+    }
+    if (router) { /* the others' lines led to it */
+        free_device(router);
     }
     memory_region_destroy(&bus->memory);
 }

@@ -131,6 +131,8 @@ struct pci_bus {
 
     struct mutex intx_lock;
     unsigned pirq_users[PCI_PIRQS] GUARDED_BY(&intx_lock); /* devices that drive it */
+
+    struct pci_device *router IMMUTABLE_AFTER_INIT; /* whose lines pirqs are; NULL: the host's */
 };
 
 /* The bus itself, without devices. The host fills in the hooks. */

@@ -207,6 +207,7 @@ int piix3_new(struct machine *m, struct irq smi, struct piix3 **out, struct erro
     bus->map_pin = map_pin;
     bus->set_pirq = set_pirq;
     bus->pirq_opaque = p;
+    bus->router = &p->isa;
     *out = p;
     return pm_init(p, bus, smi, err);
 }
