@@ -69,6 +69,12 @@ int64_t sys_cpu_tsc_to_ns(struct cpu *cpu, uint64_t tsc)
     return tsc > INT64_MAX ? INT64_MAX : (int64_t)tsc;
 }
 
+void sys_cpu_watch_clock(struct cpu *cpu, int64_t ns)
+{
+    (void)cpu;
+    (void)ns;
+}
+
 /* Nothing executes: in the tables of pc_cpus.c only. */
 
 void sys_cpu_attach(struct cpu *cpu)
