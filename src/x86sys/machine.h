@@ -16,7 +16,7 @@ struct address_space;
 struct cpu;
 
 struct sys_engine_config {
-    size_t cache_size; /* bytes of code cache; 0: default (128 MiB) */
+    size_t cache_size; /* bytes of code cache; 0: default (512 MiB) */
     bool one_insn_per_tb;
 };
 
