@@ -63,7 +63,7 @@ void ahci_update_irq(struct ahci *a)
     drive_irq(a, now & ~before);
 }
 
-static void nothing(struct ide_unit *u)
+static void nothing(struct ide_unit *u) REQUIRES(bql)
 {
     (void)u; /* ahci_command.c looks for itself when the drive has done something */
 }

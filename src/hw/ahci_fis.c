@@ -10,7 +10,7 @@
 #define INTERRUPT    0x40u
 #define TO_HOST      0x20u
 
-static void fill(const struct ide_unit *u, uint8_t *fis)
+static void fill(const struct ide_unit *u, uint8_t *fis) REQUIRES(bql)
 {
     fis[2] = u->status;
     fis[3] = u->error;
@@ -71,7 +71,7 @@ void ahci_post_signature(struct ahci_port *p)
     ahci_post_registers(p, false);
 }
 
-void ahci_take_registers(struct ide_unit *u, const uint8_t *fis)
+void ahci_take_registers(struct ide_unit *u, const uint8_t *fis) REQUIRES(bql)
 {
     u->feature = (struct ide_reg){.now = fis[3], .before = fis[11]};
     u->low = (struct ide_reg){.now = fis[4], .before = fis[8]};

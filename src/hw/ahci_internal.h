@@ -41,16 +41,17 @@ struct ahci_port {
     struct ahci *ahci IMMUTABLE_AFTER_INIT;
     unsigned n IMMUTABLE_AFTER_INIT;
     struct aio_bh *bh IMMUTABLE_AFTER_INIT; /* executes commands; NULL: there is no drive */
-    struct ide_unit unit;                   /* BQL, as what follows */
+    struct ide_unit unit GUARDED_BY(bql);
 
-    uint64_t list, fis; /* addresses in guest memory */
-    uint32_t events, enabled, command, issued;
-    uint32_t task_file, signature, control, error;
-    unsigned slot;        /* of the command at work, or the last one */
-    bool resetting;       /* by software: between two control FISes */
-    bool signature_waits; /* for the guest to enable what it goes to */
-    bool failed;          /* a command has; none is begun until the port is restarted */
-    atomic_uint stops;    /* changes with the BQL; relaxed: what it tells is under locks */
+    uint64_t list GUARDED_BY(bql), fis GUARDED_BY(bql); /* addresses in guest memory */
+    uint32_t events GUARDED_BY(bql), enabled GUARDED_BY(bql), command GUARDED_BY(bql);
+    uint32_t issued GUARDED_BY(bql), task_file GUARDED_BY(bql), signature GUARDED_BY(bql);
+    uint32_t control GUARDED_BY(bql), error GUARDED_BY(bql);
+    unsigned slot GUARDED_BY(bql);        /* of the command at work, or the last one */
+    bool resetting GUARDED_BY(bql);       /* by software: between two control FISes */
+    bool signature_waits GUARDED_BY(bql); /* for the guest to enable what it goes to */
+    bool failed GUARDED_BY(bql);          /* a command has; none begins until a restart */
+    atomic_uint stops; /* changes with the BQL; relaxed: what it tells is under locks */
 
     struct mutex io;
 };
@@ -97,7 +98,7 @@ void ahci_post_pio_setup(struct ahci_port *p, bool to_host, bool interrupt, uint
 /* The drive introduces itself. */
 void ahci_post_signature(struct ahci_port *p) REQUIRES(bql);
 /* Registers of the drive from the 20 bytes of a message to it. */
-void ahci_take_registers(struct ide_unit *u, const uint8_t *fis);
+void ahci_take_registers(struct ide_unit *u, const uint8_t *fis) REQUIRES(bql);
 
 /* ahci_transfer.c. Moves up to len bytes between buf and the areas; returns how many
  * could be. */

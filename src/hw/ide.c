@@ -27,7 +27,7 @@ static void drive_irq(struct ide_channel *c) REQUIRES(bql)
             c->irq_pending && !(c->control & CONTROL_NO_IRQ));
 }
 
-static void raise_irq(struct ide_unit *u)
+static void raise_irq(struct ide_unit *u) REQUIRES(bql)
 {
     struct ide_channel *c = u->owner;
 
@@ -37,7 +37,7 @@ static void raise_irq(struct ide_unit *u)
     drive_irq(c);
 }
 
-static void dma_ready(struct ide_unit *u)
+static void dma_ready(struct ide_unit *u) REQUIRES(bql)
 {
     bql_assert_locked();
     ide_dma_try(u->owner);
@@ -63,7 +63,7 @@ static void reset_channel(struct ide_channel *c) REQUIRES(bql)
 
 /* The unit whose registers are seen; NULL: nobody answers. A missing slave is
  * answered for by the master, with zeros. */
-static struct ide_unit *selected(struct ide_channel *c)
+static struct ide_unit *selected(struct ide_channel *c) REQUIRES(bql)
 {
     struct ide_unit *u = &c->unit[c->selected];
 
@@ -198,9 +198,9 @@ static void register_write(struct ide_channel *c, enum reg reg, uint8_t v) REQUI
 static enum memory_result ports_read(void *opaque, uint64_t offset, unsigned size, uint64_t *value)
 {
     struct ide_channel *c = opaque;
-    struct ide_unit *u = selected(c);
 
     bql_assert_locked();
+    struct ide_unit *u = selected(c);
     if (offset == REG_DATA) {
         *value = u ? data_read(u, size) : UINT64_MAX;
         return MEMORY_OK;
@@ -215,9 +215,9 @@ static enum memory_result ports_read(void *opaque, uint64_t offset, unsigned siz
 static enum memory_result ports_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
 {
     struct ide_channel *c = opaque;
-    struct ide_unit *u = selected(c);
 
     bql_assert_locked();
+    struct ide_unit *u = selected(c);
     if (offset == REG_DATA) {
         if (u) {
             data_write(u, size, value);

@@ -46,7 +46,7 @@ enum command {
 
 /* The first sector and the number of sectors that the registers name. False: they are
  * not on the medium. */
-static bool address(struct ide_unit *u, bool ext)
+static bool address(struct ide_unit *u, bool ext) REQUIRES(bql)
 {
     uint64_t sectors = u->disk->size / DISK_SECTOR;
     uint64_t low = u->low.now | (uint64_t)u->mid.now << 8 | (uint64_t)u->high.now << 16;
@@ -89,7 +89,7 @@ static void read_block(struct ide_unit *u) REQUIRES(bql)
     u->link->interrupt(u);
 }
 
-static void expect_block(struct ide_unit *u)
+static void expect_block(struct ide_unit *u) REQUIRES(bql)
 {
     uint32_t n = u->left < u->block ? u->left : u->block;
 
@@ -116,7 +116,7 @@ static void write_block(struct ide_unit *u) REQUIRES(bql)
     u->link->interrupt(u);
 }
 
-void ide_ata_block_done(struct ide_unit *u)
+void ide_ata_block_done(struct ide_unit *u) REQUIRES(bql)
 {
     if (u->phase == IDE_PIO_WRITE) {
         write_block(u);
@@ -159,7 +159,7 @@ static void begin(struct ide_unit *u, enum ide_phase phase, bool ext, unsigned b
     }
 }
 
-void ide_ata_dma(struct ide_channel *c, struct ide_unit *u)
+void ide_ata_dma(struct ide_channel *c, struct ide_unit *u) REQUIRES(bql)
 {
     struct ide_walk walk = ide_dma_begin(c);
     bool read = u->phase == IDE_DMA_READ;
@@ -218,7 +218,7 @@ static void flush(struct ide_unit *u) REQUIRES(bql)
     }
 }
 
-static void begin_packet(struct ide_unit *u)
+static void begin_packet(struct ide_unit *u) REQUIRES(bql)
 {
     u->packet_dma = u->feature.now & 1;
     u->packet_limit = u->mid.now | (uint32_t)u->high.now << 8;
@@ -360,7 +360,7 @@ static void disk_command(struct ide_unit *u, uint8_t command) REQUIRES(bql)
     }
 }
 
-void ide_ata_command(struct ide_unit *u, uint8_t command)
+void ide_ata_command(struct ide_unit *u, uint8_t command) REQUIRES(bql)
 {
     u->phase = IDE_IDLE;
     if (common_command(u, command)) {

@@ -58,7 +58,7 @@ static void put_be(uint8_t *at, uint32_t value, unsigned size)
     }
 }
 
-static uint32_t disc_sectors(const struct ide_unit *u)
+static uint32_t disc_sectors(const struct ide_unit *u) REQUIRES(bql)
 {
     uint64_t n = u->disk ? u->disk->size / ATAPI_SECTOR : 0;
 
@@ -101,13 +101,13 @@ static void offer(struct ide_unit *u, uint32_t len) REQUIRES(bql)
     u->link->interrupt(u);
 }
 
-void ide_atapi_read_failed(struct ide_unit *u)
+void ide_atapi_read_failed(struct ide_unit *u) REQUIRES(bql)
 {
     fail(u, MEDIUM_ERROR, READ_ERROR);
 }
 
 /* Reads as many sectors of the transfer as the buffer takes. */
-static bool read_sectors(struct ide_unit *u)
+static bool read_sectors(struct ide_unit *u) REQUIRES(bql)
 {
     uint32_t n = u->left < BLOCK_SECTORS ? u->left : BLOCK_SECTORS;
     struct iovec iov = {.iov_base = u->buf, .iov_len = (size_t)n * ATAPI_SECTOR};
@@ -122,7 +122,7 @@ static bool read_sectors(struct ide_unit *u)
     return true;
 }
 
-void ide_atapi_block_done(struct ide_unit *u)
+void ide_atapi_block_done(struct ide_unit *u) REQUIRES(bql)
 {
     if (u->answer_done == u->answer_len && u->left && !read_sectors(u)) {
         ide_atapi_read_failed(u);
@@ -147,7 +147,7 @@ static void begin_data(struct ide_unit *u) REQUIRES(bql)
     ide_atapi_block_done(u);
 }
 
-void ide_atapi_dma(struct ide_channel *c, struct ide_unit *u)
+void ide_atapi_dma(struct ide_channel *c, struct ide_unit *u) REQUIRES(bql)
 {
     struct ide_walk walk = ide_dma_begin(c);
 
@@ -422,7 +422,7 @@ static void run(struct ide_unit *u, const uint8_t *packet) REQUIRES(bql)
     }
 }
 
-void ide_atapi_packet(struct ide_unit *u)
+void ide_atapi_packet(struct ide_unit *u) REQUIRES(bql)
 {
     uint8_t packet[12];
 

@@ -20,7 +20,7 @@ static void put_text(uint8_t *buf, unsigned n, unsigned words, const char *text)
     }
 }
 
-static void put_common(const struct ide_unit *u, uint8_t *buf)
+static void put_common(const struct ide_unit *u, uint8_t *buf) REQUIRES(bql)
 {
     put_text(buf, 10, 10, u->serial);
     put_text(buf, 23, 4, MORTISE_VERSION);
@@ -40,7 +40,7 @@ static void put_common(const struct ide_unit *u, uint8_t *buf)
     }
 }
 
-static void identify_disk(const struct ide_unit *u, uint8_t *buf)
+static void identify_disk(const struct ide_unit *u, uint8_t *buf) REQUIRES(bql)
 {
     uint64_t sectors = u->disk->size / DISK_SECTOR;
     uint64_t cylinders = sectors / (16UL * 63);
@@ -79,7 +79,7 @@ static void identify_cd(uint8_t *buf)
     put_word(buf, 87, 0x4000);
 }
 
-void ide_identify(struct ide_unit *u)
+void ide_identify(struct ide_unit *u) REQUIRES(bql)
 {
     memset(u->buf, 0, 512);
     put_common(u, u->buf);

@@ -33,7 +33,7 @@ enum ide_phase {
 };
 
 /* Registers that a 48-bit command reads twice: the value and the one before it. */
-struct ide_reg {
+struct OWNED_BY(holder of the BQL) ide_reg {
     uint8_t now, before;
 };
 
@@ -42,37 +42,40 @@ struct ide_unit;
 /* What a drive is connected to. */
 struct ide_link {
     /* A block is there to be transferred, or a command has ended. */
-    void (*interrupt)(struct ide_unit *u);
+    void (*interrupt)(struct ide_unit *u) CALLED_WITH(bql);
     /* A packet command waits for DMA. */
-    void (*dma_ready)(struct ide_unit *u);
+    void (*dma_ready)(struct ide_unit *u) CALLED_WITH(bql);
     bool serial; /* SATA */
 };
 
 struct ide_unit {
-    const struct ide_link *link;
-    void *owner; /* the channel or port */
-    struct disk *disk;
-    bool cd, present;
-    char serial[IDE_SERIAL + 1];
+    const struct ide_link *link IMMUTABLE_AFTER_INIT;
+    void *owner IMMUTABLE_AFTER_INIT; /* the channel or port */
+    struct disk *disk GUARDED_BY(bql);
+    bool cd IMMUTABLE_AFTER_INIT;
+    bool present GUARDED_BY(bql);
+    char serial[IDE_SERIAL + 1] IMMUTABLE_AFTER_INIT;
 
-    uint8_t error, status;
-    struct ide_reg feature, count, low, mid, high;
-    uint8_t select; /* device register */
-    unsigned multiple;
+    uint8_t error GUARDED_BY(bql), status GUARDED_BY(bql);
+    struct ide_reg feature GUARDED_BY(bql), count GUARDED_BY(bql), low GUARDED_BY(bql);
+    struct ide_reg mid GUARDED_BY(bql), high GUARDED_BY(bql);
+    uint8_t select GUARDED_BY(bql); /* device register */
+    unsigned multiple GUARDED_BY(bql);
 
-    enum ide_phase phase;
-    uint64_t lba;      /* of the next sector to be transferred */
-    uint32_t left;     /* sectors */
-    unsigned block;    /* sectors per DRQ */
-    unsigned pos, len; /* in buf */
-    uint8_t buf[IDE_BUFFER];
+    enum ide_phase phase GUARDED_BY(bql);
+    uint64_t lba GUARDED_BY(bql);                      /* of the next sector to be transferred */
+    uint32_t left GUARDED_BY(bql);                     /* sectors */
+    unsigned block GUARDED_BY(bql);                    /* sectors per DRQ */
+    unsigned pos GUARDED_BY(bql), len GUARDED_BY(bql); /* in buf */
+    uint8_t buf[IDE_BUFFER] GUARDED_BY(bql);
 
     /* ATAPI */
-    uint8_t sense_key, sense_code, sense_qualifier;
-    bool locked, disc_changed, packet_dma;
-    uint32_t packet_limit; /* bytes per DRQ */
-    uint32_t answer_len;   /* bytes of an answer in buf; 0 with sectors of a disc */
-    uint32_t answer_done;
+    uint8_t sense_key GUARDED_BY(bql), sense_code GUARDED_BY(bql);
+    uint8_t sense_qualifier GUARDED_BY(bql);
+    bool locked GUARDED_BY(bql), disc_changed GUARDED_BY(bql), packet_dma GUARDED_BY(bql);
+    uint32_t packet_limit GUARDED_BY(bql); /* bytes per DRQ */
+    uint32_t answer_len GUARDED_BY(bql);   /* of an answer in buf; 0 with sectors of a disc */
+    uint32_t answer_done GUARDED_BY(bql);
 };
 
 struct ide_channel {
@@ -105,9 +108,9 @@ struct ide_walk {
 
 /* ide_unit.c */
 void ide_unit_init(struct ide_unit *u, const struct ide_link *link, void *owner,
-                   const struct ide_drive *drive, unsigned n);
-void ide_reset_unit(struct ide_unit *u);
-void ide_set_signature(struct ide_unit *u);
+                   const struct ide_drive *drive, unsigned n) REQUIRES(bql);
+void ide_reset_unit(struct ide_unit *u) REQUIRES(bql);
+void ide_set_signature(struct ide_unit *u) REQUIRES(bql);
 /* Ends a command. */
 void ide_done(struct ide_unit *u) REQUIRES(bql);
 void ide_fail(struct ide_unit *u, uint8_t error) REQUIRES(bql);
@@ -119,7 +122,7 @@ void ide_ata_block_done(struct ide_unit *u) REQUIRES(bql);
 void ide_ata_dma(struct ide_channel *c, struct ide_unit *u) REQUIRES(bql);
 
 /* ide_identify.c: 512 bytes into the buffer. */
-void ide_identify(struct ide_unit *u);
+void ide_identify(struct ide_unit *u) REQUIRES(bql);
 
 /* ide_atapi.c */
 void ide_atapi_packet(struct ide_unit *u) REQUIRES(bql);

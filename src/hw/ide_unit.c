@@ -3,14 +3,14 @@
 
 #include "hw/ide_internal.h"
 
-void ide_done(struct ide_unit *u)
+void ide_done(struct ide_unit *u) REQUIRES(bql)
 {
     u->phase = IDE_IDLE;
     u->status = IDE_READY | IDE_SEEK;
     u->link->interrupt(u);
 }
 
-void ide_fail(struct ide_unit *u, uint8_t error)
+void ide_fail(struct ide_unit *u, uint8_t error) REQUIRES(bql)
 {
     u->phase = IDE_IDLE;
     u->error = error;
@@ -18,14 +18,14 @@ void ide_fail(struct ide_unit *u, uint8_t error)
     u->link->interrupt(u);
 }
 
-void ide_set_signature(struct ide_unit *u)
+void ide_set_signature(struct ide_unit *u) REQUIRES(bql)
 {
     u->count = u->low = (struct ide_reg){.now = 1};
     u->mid = (struct ide_reg){.now = u->cd ? 0x14 : 0};
     u->high = (struct ide_reg){.now = u->cd ? 0xeb : 0};
 }
 
-void ide_reset_unit(struct ide_unit *u)
+void ide_reset_unit(struct ide_unit *u) REQUIRES(bql)
 {
     u->phase = IDE_IDLE;
     u->error = 1; /* passed its test */
@@ -38,7 +38,7 @@ void ide_reset_unit(struct ide_unit *u)
 }
 
 void ide_unit_init(struct ide_unit *u, const struct ide_link *link, void *owner,
-                   const struct ide_drive *drive, unsigned n)
+                   const struct ide_drive *drive, unsigned n) REQUIRES(bql)
 {
     u->link = link;
     u->owner = owner;
