@@ -16,8 +16,7 @@ struct pci_host {
 };
 
 /* Puts the ports into the bus's machine, and sends the bus's messages to `lapics`. */
-void pci_host_init(struct pci_host *h, struct pci_bus *bus, struct lapic_set *lapics)
-    REQUIRES(bql);
+void pci_host_init(struct pci_host *h, struct pci_bus *bus, struct lapic_set *lapics) REQUIRES(bql);
 void pci_host_reset(struct pci_host *h) REQUIRES(bql);
 void pci_host_cleanup(struct pci_host *h) REQUIRES(bql);
 
