@@ -157,12 +157,11 @@ static void add_edge(struct order_builder *builder, const struct flow_state *sta
         name_instances(&wanted, held->place, take->place);
     }
     edge = order_edge(builder, &wanted);
-    if (edge->edge.steps->len == 0) {
-        describe(edge, state, held, take);
-    } else if ((direct && !edge->edge.direct) ||
-               (direct == edge->edge.direct &&
-                ((edge->entry && !held->held.entry) ||
-                 (edge->entry == held->held.entry && edge->length > take->length)))) {
+    /* Of several ways the one that says most. */
+    if (edge->edge.steps->len == 0 || (direct && !edge->edge.direct) ||
+        (direct == edge->edge.direct &&
+         ((edge->entry && !held->held.entry) ||
+          (edge->entry == held->held.entry && edge->length > take->length)))) {
         describe(edge, state, held, take);
     }
     edge->edge.direct |= direct;
@@ -207,7 +206,7 @@ static bool in_one_loop(const struct flow_lock *held, const struct take *take)
 /* All of an array, one after the other in a loop. */
 static bool of_one_array(const struct flow_lock *held, const struct take *take)
 {
-    return held->held.class == take->class && in_one_loop(held, take) &&
+    return held->held.class == take->class && take->place && in_one_loop(held, take) &&
            take->place->step == IR_STEP_INDEX && held->place->step == IR_STEP_INDEX;
 }
 

@@ -80,11 +80,12 @@ static GArray *members_of(const struct flow *flow, const struct lock_class *clas
     return members;
 }
 
-static void add_step(struct order_edge *edge, struct ir_loc loc, char *text)
+static void add_step(struct order_edge *edge, struct ir_loc loc, char *text /* taken over */)
 {
     struct order_step *step = g_new(struct order_step, 1);
 
-    *step = (struct order_step){loc, text};
+    step->loc = loc;
+    step->text = text;
     g_ptr_array_add(edge->steps, step);
 }
 

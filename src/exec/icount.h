@@ -33,7 +33,7 @@ struct icount_timers {
 };
 
 /* Before there are vCPUs. `timers` may be NULL. */
-void icount_start(const struct icount_config *config, const struct icount_timers *timers);
+void icount_start(const struct icount_config *cfg, const struct icount_timers *table);
 /* Back to not counting, when there are none any more. */
 void icount_stop(void);
 

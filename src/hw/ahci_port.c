@@ -90,9 +90,9 @@ uint32_t ahci_port_read(const struct ahci_port *p, unsigned reg)
     }
 }
 
-void ahci_raise(struct ahci_port *p, uint32_t what)
+void ahci_raise(struct ahci_port *p, uint32_t events)
 {
-    p->events |= what;
+    p->events |= events;
     ahci_update_irq(p->ahci);
 }
 

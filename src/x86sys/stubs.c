@@ -40,18 +40,22 @@ static void bytes3(struct emit *e, uint8_t a, uint8_t b, uint8_t c)
 
 static void store_all(struct emit *e)
 {
-    for (uint8_t r = 0; r < X86_GPRS; r++) {
-        if (sys_host_reg(r) != X86_NONE) {
-            emit_store_state(e, OFF(gpr) + 8UL * r, sys_host_reg(r));
+    for (unsigned r = 0; r < X86_GPRS; r++) {
+        uint8_t host = sys_host_reg((uint8_t)r);
+
+        if (host != X86_NONE) {
+            emit_store_state(e, OFF(gpr) + 8UL * r, host);
         }
     }
 }
 
 static void load_all(struct emit *e)
 {
-    for (uint8_t r = 0; r < X86_GPRS; r++) {
-        if (sys_host_reg(r) != X86_NONE) {
-            emit_load_state(e, sys_host_reg(r), OFF(gpr) + 8UL * r);
+    for (unsigned r = 0; r < X86_GPRS; r++) {
+        uint8_t host = sys_host_reg((uint8_t)r);
+
+        if (host != X86_NONE) {
+            emit_load_state(e, host, OFF(gpr) + 8UL * r);
         }
     }
 }

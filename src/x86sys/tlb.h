@@ -121,7 +121,7 @@ static inline unsigned sys_tlb_large_bit(uint64_t linear)
 {
     uint64_t gib = linear >> 30;
 
-    return (gib ^ gib >> 12) % (64u * SYS_TLB_LARGE_WORDS);
+    return (gib ^ gib >> 12) % (UINT64_C(64) * SYS_TLB_LARGE_WORDS);
 }
 
 static inline void sys_tlb_note_large(struct sys_tlb *tlb, uint64_t linear)

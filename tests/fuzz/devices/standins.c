@@ -118,6 +118,10 @@ int vcpu_add(struct cpu *cpu, struct error *err)
     return 0;
 }
 
+void vcpu_wake(void)
+{
+}
+
 /* --- the machine's life --- */
 
 int machine_on_reset(struct machine *m, void (*fn)(void *opaque), void *opaque)
