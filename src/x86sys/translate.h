@@ -191,7 +191,11 @@ void sys_emit_put(struct sys_translation *t, uint8_t guest, uint8_t host);
 void sys_flags_save(struct sys_translation *t);
 void sys_flags_restore(struct sys_translation *t);
 
-/* --- blocks (translate.c, branch.c, stack.c, string.c, stubs.c) --- */
+/* --- blocks (translate.c, entry.c, leave.c, branch.c, stack.c, string.c, stubs.c) --- */
+
+/* Emits the block's entries. Returns the RX address of the one with the flags in
+ * RFLAGS; the other is at the block's start. */
+uintptr_t sys_emit_entries(struct sys_translation *t);
 
 /* Registers out-of-line code; the caller has just emitted the jump whose rel32 is
  * at `field`. Written behind the block, in order; may register more. */
