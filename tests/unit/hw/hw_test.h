@@ -36,7 +36,7 @@ static atomic_bool test_line[32];
 static unsigned test_rises[32];
 static unsigned test_ticks[32];  /* edges that irq_tick has given */
 static unsigned test_forgot[32]; /* how often it has been told to forget them */
-static int64_t test_now;
+static _Atomic(int64_t) test_now;
 
 /* What stands in for src/x86sys and hw/machine.c. */
 void sys_cpu_interrupt(struct cpu *cpu, uint32_t set, uint32_t clear)
