@@ -112,6 +112,10 @@ static const struct memory_ops memory_ops = {
 int pc_testdev_new(struct machine *m, struct error *err)
 {
     struct pc_testdev *d = calloc(1, sizeof(*d));
+
+    if (!d) {
+        return error_set(err, ENOMEM, "pc-testdev: out of memory");
+    }
     const struct {
         struct memory_region *region, *parent;
         const struct memory_ops *ops;
@@ -125,9 +129,6 @@ int pc_testdev_new(struct machine *m, struct error *err)
         {&d->memory, &m->memory, &memory_ops, "pc-testdev-memory", MEMORY_AT, MEMORY_SIZE},
     };
 
-    if (!d) {
-        return error_set(err, ENOMEM, "pc-testdev: out of memory");
-    }
     d->machine = m;
     for (size_t n = 0; n < sizeof(parts) / sizeof(parts[0]); n++) {
         memory_region_init_io(parts[n].region, parts[n].ops, d, parts[n].name, parts[n].size);

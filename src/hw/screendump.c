@@ -13,7 +13,10 @@ static uint8_t *rgb_of(const struct vga_image *image)
     size_t count = (size_t)image->width * image->height;
     uint8_t *rgb = malloc(count * 3 + 1); /* +1: a picture of nothing is no failure */
 
-    for (size_t n = 0; rgb && n < count; n++) {
+    if (!rgb) {
+        return NULL;
+    }
+    for (size_t n = 0; n < count; n++) {
         rgb[3 * n] = (uint8_t)(image->pixels[n] >> 16);
         rgb[3 * n + 1] = (uint8_t)(image->pixels[n] >> 8);
         rgb[3 * n + 2] = (uint8_t)image->pixels[n];
