@@ -68,20 +68,6 @@ void i440fx_reset(void *opaque)
     pci_bus_reset(&f->bus);
 }
 
-/* Before there is a south bridge. */
-static unsigned map_pin(uint8_t devfn, unsigned pin)
-{
-    (void)devfn;
-    return pin;
-}
-
-static void set_pirq(void *opaque, unsigned n, bool level)
-{
-    (void)opaque;
-    (void)n;
-    (void)level;
-}
-
 int i440fx_new(struct machine *m, struct lapic_set *lapics, struct i440fx **out, struct error *err)
 {
     static const struct pci_ids ids = {.vendor = 0x8086,
@@ -97,8 +83,6 @@ int i440fx_new(struct machine *m, struct lapic_set *lapics, struct i440fx **out,
         return error_set(err, ENOMEM, "i440fx: out of memory");
     }
     pci_bus_init(&f->bus, m, false);
-    f->bus.map_pin = map_pin;
-    f->bus.set_pirq = set_pirq;
     pci_host_init(&f->host, &f->bus, lapics);
     m->pci = &f->bus;
     *out = f;

@@ -351,10 +351,26 @@ void pci_bus_reset(void *opaque)
     }
 }
 
+/* Where interrupt pins lead before there is a south bridge. */
+static unsigned map_no_pin(uint8_t devfn, unsigned pin)
+{
+    (void)devfn;
+    return pin;
+}
+
+static void set_no_pirq(void *opaque, unsigned n, bool level)
+{
+    (void)opaque;
+    (void)n;
+    (void)level;
+}
+
 void pci_bus_init(struct pci_bus *bus, struct machine *m, bool express)
 {
     bus->machine = m;
     bus->express = express;
+    bus->map_pin = map_no_pin;
+    bus->set_pirq = set_no_pirq;
     mutex_init(&bus->intx_lock, &pci_intx_class);
     memory_region_init(&bus->memory, "pci", UINT64_MAX);
     memory_region_add(&m->memory, 0, &bus->memory, -1);

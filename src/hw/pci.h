@@ -135,7 +135,8 @@ struct pci_bus {
     struct pci_device *router IMMUTABLE_AFTER_INIT; /* whose lines pirqs are; NULL: the host's */
 };
 
-/* The bus itself, without devices. The host fills in the hooks. */
+/* The bus itself, without devices; interrupt pins lead nowhere until the south bridge
+ * fills in the hooks. */
 void pci_bus_init(struct pci_bus *bus, struct machine *m, bool express) REQUIRES(bql);
 void pci_bus_reset(void *opaque) REQUIRES(bql);
 /* Frees all devices. */

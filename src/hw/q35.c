@@ -181,20 +181,6 @@ void q35_set_up(struct q35 *q)
     pci_config_write(&q->bus, 0, REG_ECAM, 4, (uint32_t)Q35_ECAM_AT | ECAM_ENABLED);
 }
 
-/* Before there is a south bridge. */
-static unsigned map_pin(uint8_t devfn, unsigned pin)
-{
-    (void)devfn;
-    return pin;
-}
-
-static void set_pirq(void *opaque, unsigned n, bool level)
-{
-    (void)opaque;
-    (void)n;
-    (void)level;
-}
-
 int q35_new(struct machine *m, struct lapic_set *lapics, struct q35 **out, struct error *err)
 {
     static const struct pci_ids ids = {.vendor = 0x8086,
@@ -209,8 +195,6 @@ int q35_new(struct machine *m, struct lapic_set *lapics, struct q35 **out, struc
         return error_set(err, ENOMEM, "q35: out of memory");
     }
     pci_bus_init(&q->bus, m, true);
-    q->bus.map_pin = map_pin;
-    q->bus.set_pirq = set_pirq;
     pci_host_init(&q->host, &q->bus, lapics);
     memory_region_init_io(&q->ecam, &ecam_ops, q, "ecam", ECAM_SIZE_MAX);
     m->pci = &q->bus;
