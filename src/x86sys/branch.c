@@ -29,21 +29,29 @@ static struct emit_mem entry(size_t disp)
 }
 
 /* jne to the miss stub */
-static void emit_miss(struct emit *e)
+static void emit_miss(struct sys_translation *t)
 {
-    emit_u8(e, 0x0f);
-    emit_u8(e, 0x85);
-    emit_u32(e, (uint32_t)(sys_stubs.miss - (emit_pc(e) + 4)));
+    emit_u8(&t->e, 0x0f);
+    emit_u8(&t->e, 0x85);
+    emit_u32(&t->e, (uint32_t)(sys_stubs.miss - (emit_pc(&t->e) + 4)));
+    sys_reloc_note(t, SYS_RELOC_STUB);
 }
 
-/* To the target in S0, whose entry is at S1 + disp. */
-static void emit_through_cache(struct emit *e, size_t disp)
+/* To the target in S0, whose entry is at S1, or, if the target is known, at S1 + disp. */
+static void emit_through_cache(struct sys_translation *t, bool known, size_t disp)
 {
+    struct emit *e = &t->e;
     struct emit_mem pc = entry(disp + offsetof(struct sys_jump, pc));
     struct emit_mem host = entry(disp + offsetof(struct sys_jump, host));
     emit_op_mem(e, 0, true, 0x3b, SYS_HOST_S0, &pc, 0); /* cmp r13, [...] */
-    emit_miss(e);
+    if (known) {
+        sys_reloc_note_jump(t, disp);
+    }
+    emit_miss(t);
     emit_op_mem(e, 0, false, 0xff, 4, &host, 0); /* jmp [...] */
+    if (known) {
+        sys_reloc_note_jump(t, disp + offsetof(struct sys_jump, host));
+    }
 }
 
 void sys_emit_exit_indirect(struct sys_translation *t)
@@ -73,20 +81,20 @@ void sys_emit_exit_indirect(struct sys_translation *t)
     emit_u32(e, SYS_JUMP_ENTRIES - 1);
     emit_bytes(e, shl_r14d_4, sizeof(shl_r14d_4));
     emit_op_mem(e, 0, true, 0x03, SYS_HOST_S1, &table, 0); /* add r14, gs:[jump_table] */
-    emit_through_cache(e, 0);
+    emit_through_cache(t, false, 0);
 }
 
 static void emit_far(struct sys_translation *t, uint64_t target)
 {
     struct emit *e = &t->e;
     sys_flags_save(t);
-    emit_mov_imm(e, SYS_HOST_S0, target);
+    sys_emit_guest_address(t, SYS_HOST_S0, target);
     if (t->cs_base) {
         emit_jmp(e, sys_stubs.miss);
         return;
     }
     emit_load_state(e, SYS_HOST_S1, offsetof(struct sys_cpu, jump_table));
-    emit_through_cache(e, sys_jump_index(target) * sizeof(struct sys_jump));
+    emit_through_cache(t, true, sys_jump_index(target) * sizeof(struct sys_jump));
 }
 
 /* The taken side of a conditional jump out of the page, or of a stepped one. */

@@ -113,8 +113,15 @@ void sys_emit_offset(struct sys_translation *t, const struct sys_insn *in, uint8
     struct emit *e = &t->e;
     if (in->base == X86_NONE && in->index == X86_NONE) {
         uint64_t a = (uint64_t)in->disp;
-        a = in->addr_size == 2 ? (uint16_t)a : in->addr_size == 4 || !wide ? (uint32_t)a : a;
-        emit_mov_imm(e, host, a);
+        bool half = in->addr_size == 4 || !wide;
+        a = in->addr_size == 2 ? (uint16_t)a : half ? (uint32_t)a : a;
+        if (!in->rip_relative) {
+            emit_mov_imm(e, host, a);
+        } else if (half) {
+            sys_emit_guest_address_cut(t, host, (uint32_t)a);
+        } else {
+            sys_emit_guest_address(t, host, a);
+        }
         return;
     }
     struct emit_mem m = {.base = address_register(t, in->base, SYS_HOST_S0),

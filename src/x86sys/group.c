@@ -264,7 +264,7 @@ static void lower_pop(struct sys_translation *t, uint8_t guest, int64_t at)
 static void lower_call(struct sys_translation *t, const struct sys_insn *in, int64_t at)
 {
     struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
-    emit_mov_imm(&t->e, SYS_HOST_S1, sys_insn_next_ip(in));
+    sys_emit_guest_address(t, SYS_HOST_S1, sys_insn_next_ip(in));
     emit_mov_mem_reg(&t->e, &m, SYS_HOST_S1);
     emit_rsp_plus(&t->e, -8);
     sys_emit_exit(t, -1, in->target);

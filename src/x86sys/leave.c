@@ -10,9 +10,15 @@ static enum sys_flags_at flags_at(const struct sys_translation *t)
 
 void sys_emit_leave(struct sys_translation *t, uint32_t kind_and_more, uint64_t arg)
 {
-    emit_mov_imm(&t->e, SYS_HOST_S0, arg);
+    if ((kind_and_more & 0xff) == SYS_LEAVE_CHAIN) {
+        emit_mov_imm(&t->e, SYS_HOST_S0, arg);
+        sys_reloc_note(t, SYS_RELOC_EXIT);
+    } else {
+        sys_emit_guest_address(t, SYS_HOST_S0, arg);
+    }
     emit_mov_imm(&t->e, SYS_HOST_S1, kind_and_more | flags_at(t) << SYS_LEAVE_FLAGS_SHIFT);
     emit_jmp(&t->e, sys_stubs.leave);
+    sys_reloc_note(t, SYS_RELOC_STUB);
 }
 
 /* More about a way out at the instruction being lowered, which has not been executed. */
@@ -39,9 +45,11 @@ void sys_lower_c(struct sys_translation *t, const struct sys_insn *in)
     t->c[t->c_count].field = emit_pc(e);
     t->c[t->c_count++].insn = (unsigned)(in - t->insns);
     emit_u32(e, 0);
+    sys_reloc_note(t, SYS_RELOC_INSN);
     emit_mov_imm(e, SYS_HOST_S1,
                  SYS_LEAVE_EXECUTE | flags_at(t) << SYS_LEAVE_FLAGS_SHIFT | leave_ahead(t));
     emit_jmp(e, sys_stubs.leave);
+    sys_reloc_note(t, SYS_RELOC_STUB);
 }
 
 struct sys_slow *sys_slow_add(struct sys_translation *t, uintptr_t field,
@@ -84,10 +92,11 @@ void sys_emit_trap_point(struct sys_translation *t)
     note_point(t, flags_at(t));
 }
 
-static void emit_call(struct emit *e, uintptr_t target)
+static void emit_call(struct sys_translation *t, uintptr_t target)
 {
-    emit_u8(e, 0xe8);
-    emit_u32(e, (uint32_t)(target - (emit_pc(e) + 4)));
+    emit_u8(&t->e, 0xe8);
+    emit_u32(&t->e, (uint32_t)(target - (emit_pc(&t->e) + 4)));
+    sys_reloc_note(t, SYS_RELOC_STUB);
 }
 
 void sys_emit_slow_call(struct sys_translation *t, uint32_t size, uint32_t access)
@@ -98,13 +107,13 @@ void sys_emit_slow_call(struct sys_translation *t, uint32_t size, uint32_t acces
 
 void sys_emit_slow_call_sized(struct sys_translation *t)
 {
-    emit_call(&t->e, sys_stubs.slow);
+    emit_call(t, sys_stubs.slow);
     note_point(t, flags_at(t));
 }
 
 void sys_emit_commit(struct sys_translation *t)
 {
-    emit_call(&t->e, sys_stubs.commit);
+    emit_call(t, sys_stubs.commit);
     note_point(t, t->flags_aside          ? SYS_FLAGS_ASIDE
                   : t->live_in[t->at + 1] ? SYS_FLAGS_HOST
                                           : SYS_FLAGS_DEAD);

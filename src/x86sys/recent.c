@@ -142,10 +142,11 @@ static bool is_loop(const struct sys_translation *t)
     return false;
 }
 
-/* Different loops should not disturb each other. */
+/* Different loops should not disturb each other. The same at another linear address
+ * has the same: see reloc.h. */
 static uint8_t loop_slot(const struct sys_translation *t)
 {
-    uint64_t hash = t->linear * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    uint64_t hash = (t->linear & (GUEST_PAGE_SIZE - 1)) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
     return (uint8_t)(SLOT_FIRST + hash % (SYS_RECENT_SLOTS - SLOT_FIRST));
 }
 

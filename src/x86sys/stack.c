@@ -98,7 +98,11 @@ static void store_pushed(struct sys_translation *t, const struct sys_insn *in, u
         break;
     case FROM_IMM: {
         bool call = in->cls == SYS_INSN_CALL || in->cls == SYS_INSN_CALL_IND;
-        emit_mov_imm(&t->e, SYS_HOST_S1, call ? sys_insn_next_ip(in) : in->imm);
+        if (call) {
+            sys_emit_guest_address(t, SYS_HOST_S1, sys_insn_next_ip(in));
+        } else {
+            emit_mov_imm(&t->e, SYS_HOST_S1, in->imm);
+        }
         reg = SYS_HOST_S1;
         break;
     }

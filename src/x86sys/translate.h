@@ -10,6 +10,7 @@
 #include "x86/emit.h"
 #include "x86/insn.h"
 #include "x86sys/insn.h"
+#include "x86sys/reloc.h"
 
 #define SYS_TB_MAX_INSNS  96
 #define SYS_TB_MAX_EXITS  24
@@ -110,7 +111,8 @@ struct sys_translation {
     unsigned slow_count;
     struct sys_slow slow[SYS_TB_MAX_SLOW];
     struct sys_slow *access; /* begun last */
-    bool ungrouped;          /* instructions are lowered one by one: see group.c */
+    struct sys_relocs relocs;
+    bool ungrouped; /* instructions are lowered one by one: see group.c */
 };
 
 /* --- operands (lower_data.c, access.c, rename.c) --- */
