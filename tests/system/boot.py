@@ -42,9 +42,9 @@ def start(options, flavour, cpus, script, *more, append=""):
                    f"console=ttyS0 panic=-1 {append}".strip(), *more, log=options.log)
 
 
-def boot(options, flavour, cpus, *more):
+def boot(options, flavour, cpus, *more, append=""):
     """To user space, which counts the CPUs, and power-off."""
-    with start(options, flavour, cpus, INIT_OFF % "", *more) as m:
+    with start(options, flavour, cpus, INIT_OFF % "", *more, append=append) as m:
         said = m.expect(r"READY (\S+) (\d+)", 240)
         arch = "i686" if flavour == "686-pae" else "x86_64"
         if said.groups() != (arch, str(cpus)):
@@ -223,8 +223,9 @@ for _flavour in guests.KERNELS:
         LONG[f"{_flavour}-{_cpus}"] = lambda o, f=_flavour, c=_cpus: boot(o, f, c)
 for _cpus in (2, 4):
     LONG[f"litmus-{_cpus}"] = lambda o, c=_cpus: litmus(o, c)
-for _program in (firmware.ovmf, firmware.grub, firmware.ipxe, firmware.memtest):
-    LONG[_program.__name__] = _program
+LONG["q35-nomsi"] = lambda o: boot(o, "amd64", 2, "-machine", "q35", append="pci=nomsi")
+for _program in (firmware.ovmf, firmware.ovmf_q35, firmware.grub, firmware.ipxe, firmware.memtest):
+    LONG[_program.__name__.replace("_", "-")] = _program
 for _bus in debian.DISKS:
     LONG[f"debian-{_bus}"] = lambda o, b=_bus: debian.login(o, b)
 for _cpus in (2, 4):

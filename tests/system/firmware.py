@@ -1,11 +1,12 @@
 """Firmware, and programs that stand on it or on nothing: OVMF in flash chips with a
-variable that one run sets and the next one reads; GRUB and iPXE, which read their
-disks and consoles by SeaBIOS; memtest86+."""
+variable that one run sets and the next one reads, and with a disk and a CD on AHCI;
+GRUB and iPXE, which read their disks and consoles by SeaBIOS; memtest86+."""
 
 import hashlib
 import random
 import re
 import shutil
+import struct
 import time
 
 import guests
@@ -38,6 +39,46 @@ def ovmf(options):
     said = run(options, files / "OVMF_CODE_4M.fd", variables, VARIABLE)
     if "5A 17 C3" not in said:
         raise Failed(f"the variable did not survive:\n{said}")
+
+
+def fat16(name, data):
+    """A disk of 16 MiB that is one FAT16 file system, with one file in its root."""
+    sectors, of_cluster, of_fat, of_root = 32768, 4, 32, 32
+    boot = struct.pack("<3s8sHBHBHHBHHHII", b"\xeb\x3c\x90", b"MORTISE ", 512, of_cluster, 1, 2,
+                       of_root * 16, sectors, 0xF8, of_fat, 63, 255, 0, 0)
+    boot += struct.pack("<BBBI11s8s", 0x80, 0, 0x29, 1, b"PROBE      ", b"FAT16   ")
+    clusters = -(-len(data) // (of_cluster * 512))
+    chain = [0xFFF8, 0xFFFF, *range(3, 2 + clusters), 0xFFFF]
+    fat = struct.pack(f"<{len(chain)}H", *chain).ljust(of_fat * 512, b"\0")
+    entry = struct.pack("<11sB14xHI", name, 0x20, 2, len(data))
+    return (boot.ljust(510, b"\0") + b"\x55\xaa" + fat * 2 + entry.ljust(of_root * 512, b"\0") +
+            data).ljust(sectors * 512, b"\0")
+
+
+def ovmf_q35(options):
+    """With AHCI: OVMF's shell copies a file on a disk, and OVMF starts iPXE from a CD."""
+    code = guests.download("ovmf") / "usr/share/OVMF/OVMF_CODE_4M.fd"
+    data = random.Random(3).randbytes(1 << 20)
+    disk = options.work / "disk"
+    disk.write_bytes(fat16(b"SOURCE     ", data))
+    machine = (options.mortise, "-machine", "q35", "-m", "256", "-smp", 2,
+               "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}")
+    with Machine(*machine, "-hda", disk, log=options.log) as m:
+        m.expect(r"Shell> ", 240)
+        m.send("fs0:\r")
+        m.expect(r"FS0:\\> ")
+        m.send("cp source target\r")
+        m.expect(r"FS0:\\> ")
+        m.send("reset -s\r")
+        if m.wait() != 0:
+            raise Failed(f"exit status {m.process.returncode}\n{m.text[-2000:]}")
+    if disk.read_bytes().count(data) != 2:
+        raise Failed(f"the file was not copied:\n{m.text[-2000:]}")
+    cd = guests.download("ipxe") / "usr/lib/ipxe/ipxe.iso"
+    with Machine(*machine, "-cdrom", cd, log=options.log) as m:
+        m.expect("Press Ctrl-B", 240)
+        m.send("\x02")
+        m.expect(shown("iPXE> "))
 
 
 def bios():
