@@ -274,6 +274,12 @@ static void cmd_screendump(struct monitor *mon, const char *argument, FILE *out)
     monitor_screendump(mon->machine, argument, out);
 }
 
+static void cmd_mce(struct monitor *mon, const char *argument, FILE *out)
+{
+    bql_assert_locked();
+    monitor_mce(mon->machine, argument, out);
+}
+
 static void cmd_help(struct monitor *mon, const char *argument, FILE *out);
 
 static const struct command commands[] = {
@@ -288,6 +294,7 @@ static const struct command commands[] = {
     {"system_reset", "", "reset", cmd_reset},
     {"system_powerdown", "", "press the power button", cmd_powerdown},
     {"nmi", "", "non-maskable interrupt to all CPUs", cmd_nmi},
+    {"mce", "[-b] CPU BANK STATUS MCGSTATUS ADDR MISC", "machine check; -b: to all CPUs", cmd_mce},
     {"x", "/COUNTx[bhwg] ADDRESS", "memory, as the CPU sees it", cmd_x},
     {"screendump", "FILE [-f png|ppm]", "a picture of the VGA's screen", cmd_screendump},
     {"xp", "/COUNTx[bhwg] ADDRESS", "physical memory", cmd_xp},

@@ -62,11 +62,10 @@ static void clear(struct sys_cpu *cpu, uint32_t bits)
 bool sys_interrupt_pending(struct sys_cpu *cpu)
 {
     uint32_t pending = pending_now(cpu);
-    uint32_t wakes = SYS_INT_RESET | SYS_INT_TLB;
+    uint32_t wakes = SYS_INT_RESET | SYS_INT_TLB | SYS_INT_MCE;
     if (cpu->wait_sipi) {
         return (pending & (wakes | SYS_INT_INIT | SYS_INT_SIPI)) != 0;
     }
-    wakes |= SYS_INT_MCE;
     wakes |= cpu->in_smm ? 0u : SYS_INT_INIT | SYS_INT_SMI;
     wakes |= cpu->nmi_blocked ? 0u : SYS_INT_NMI;
     wakes |= cpu->rflags & X86_IF ? SYS_INT_HARD : 0u;
@@ -107,7 +106,7 @@ static bool deliver(struct sys_cpu *cpu, uint8_t vector)
 static bool take_machine_check(struct sys_cpu *cpu)
 {
     clear(cpu, SYS_INT_MCE);
-    return cpu->cr4 & SYS_CR4_MCE && deliver(cpu, SYS_MC);
+    return cpu->cr4 & SYS_CR4_MCE && !cpu->mc_fatal && deliver(cpu, SYS_MC);
 }
 
 static bool take_nmi(struct sys_cpu *cpu)
@@ -144,7 +143,7 @@ static uint32_t take_resets(struct sys_cpu *cpu, uint32_t pending, bool *taken)
             clear(cpu, SYS_INT_SIPI);
         }
     }
-    return cpu->wait_sipi ? 0 : pending;
+    return cpu->wait_sipi ? pending & SYS_INT_MCE : pending;
 }
 
 bool sys_take_interrupts(struct sys_cpu *cpu, bool *alive)

@@ -73,6 +73,30 @@ struct sys_boot_state {
 };
 void sys_cpu_set_boot_state(struct cpu *cpu, const struct sys_boot_state *s);
 
+/* A machine check as its bank and MCG_STATUS tell of it (SDM volume 3, chapter 16). */
+struct sys_machine_check {
+    unsigned bank;
+    uint64_t status; /* with SYS_MC_VAL; SYS_MC_UC: uncorrected */
+    uint64_t mcg_status, addr, misc;
+};
+#define SYS_MC_VAL          (1ULL << 63)
+#define SYS_MC_UC           (1ULL << 61)
+#define SYS_MCG_STATUS_RIPV (1u << 0)
+#define SYS_MCG_STATUS_MCIP (1u << 2)
+#define SYS_MCG_STATUS_ALL  7u
+
+enum sys_mc_outcome {
+    SYS_MC_NOT_THERE, /* the CPU has no such bank, or no machine-check architecture: nothing done */
+    SYS_MC_RECORDED,  /* corrected: for software that polls */
+    SYS_MC_MASKED,    /* uncorrected, but MCG_CTL or the bank's CTL have it off: recorded */
+    SYS_MC_RAISED,    /* #MC follows */
+    SYS_MC_NOT_ENABLED, /* CR4.MCE is off: the vCPU shuts down */
+    SYS_MC_IN_PROGRESS, /* MCG_STATUS.MCIP was set: the vCPU shuts down */
+};
+
+/* The machine check happens to the vCPU. Its thread, stopped or not, but not inside. */
+enum sys_mc_outcome sys_cpu_machine_check(struct cpu *cpu, const struct sys_machine_check *mc);
+
 /* Registers and mode, one page of text: "info registers", -d cpu. */
 void sys_cpu_dump(struct cpu *cpu, FILE *out);
 /* What it has done so far, a number a line: "info jit". On its thread, or stopped. */

@@ -335,6 +335,7 @@ void sys_msr_reset(struct sys_cpu *cpu)
     }
     cpu->mcg_status = 0;
     cpu->mcg_ctl = UINT64_MAX;
+    cpu->mc_fatal = false;
     for (unsigned i = 0; i < 4 * SYS_MC_BANKS; i++) {
         cpu->mc_bank[i] = i % 4 == 0 ? UINT64_MAX : 0;
     }

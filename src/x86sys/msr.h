@@ -54,6 +54,12 @@ void sys_msr_reset(struct sys_cpu *cpu);
 /* Whether these are theirs is part of the answer: -1 no, 0 #GP, 1 done. */
 int sys_msr_mtrr(struct sys_cpu *cpu, uint32_t index, uint64_t *value, bool write);
 int sys_msr_mca(struct sys_cpu *cpu, uint32_t index, uint64_t *value, bool write);
+/* Whether a bank's CTL reports errors. Some software leaves one bit out when it means all
+ * (bank 4 bit 10 of AMD's, bit 0 of Intel's). */
+static inline bool sys_mc_ctl_is_on(uint64_t ctl)
+{
+    return (ctl | 1 | 1 << 10) == UINT64_MAX;
+}
 int sys_msr_kept(struct sys_cpu *cpu, uint32_t index, uint64_t *value, bool write);
 void sys_msr_kept_reset(struct sys_cpu *cpu);
 

@@ -1,9 +1,17 @@
-/* Machine-check banks: nothing ever fails here, so they hold what software puts
- * there within the rules. */
+/* Machine-check banks: they hold what software puts there within the rules, and what
+ * was injected (machine_check.c). */
+#include "x86sys/model.h"
 #include "x86sys/msr.h"
 
-/* Banks; MCG_CTL is there. */
-#define MCG_CAP (SYS_MC_BANKS | 1u << 8)
+#define MCG_CTL_P (1u << 8)
+#define MCG_SER_P (1u << 24) /* software recovers from some uncorrected errors */
+
+/* AMD defines the count and MCG_CTL_P only. */
+static uint64_t capabilities(const struct sys_cpu *cpu)
+{
+    bool intel = cpu->model->vendor == SYS_VENDOR_INTEL;
+    return SYS_MC_BANKS | MCG_CTL_P | (intel ? MCG_SER_P : 0);
+}
 
 static int bank(struct sys_cpu *cpu, uint32_t n, uint64_t *value, bool write)
 {
@@ -12,9 +20,7 @@ static int bank(struct sys_cpu *cpu, uint32_t n, uint64_t *value, bool write)
         return 1;
     }
     bool ctl = n % 4 == 0, status = n % 4 == 1;
-    /* Some software leaves one bit out when it means all (bank 4 bit 10 of AMD's,
-     * bit 0 of Intel's). */
-    if (ctl && *value && (*value | 1 | 1 << 10) != UINT64_MAX) {
+    if (ctl && *value && !sys_mc_ctl_is_on(*value)) {
         return 0;
     }
     /* Statuses are cleared only, unless HWCR says otherwise. */
@@ -27,9 +33,17 @@ static int bank(struct sys_cpu *cpu, uint32_t n, uint64_t *value, bool write)
 
 int sys_msr_mca(struct sys_cpu *cpu, uint32_t index, uint64_t *value, bool write)
 {
+    bool mine = (index >= SYS_MSR_MCG_CAP && index <= SYS_MSR_MCG_CTL) ||
+                (index >= SYS_MSR_MC0_CTL && index < SYS_MSR_MC0_CTL + 4 * SYS_MC_BANKS);
+    if (!mine) {
+        return -1;
+    }
+    if (!sys_model_has(cpu->model, SYS_FEAT_MCA)) {
+        return 0;
+    }
     switch (index) {
     case SYS_MSR_MCG_CAP:
-        *value = write ? *value : MCG_CAP;
+        *value = write ? *value : capabilities(cpu);
         return !write;
     case SYS_MSR_MCG_STATUS:
         if (!write) {
@@ -52,9 +66,6 @@ int sys_msr_mca(struct sys_cpu *cpu, uint32_t index, uint64_t *value, bool write
         cpu->mcg_ctl = *value;
         return 1;
     default:
-        if (index >= SYS_MSR_MC0_CTL && index < SYS_MSR_MC0_CTL + 4 * SYS_MC_BANKS) {
-            return bank(cpu, index - SYS_MSR_MC0_CTL, value, write);
-        }
-        return -1;
+        return bank(cpu, index - SYS_MSR_MC0_CTL, value, write);
     }
 }

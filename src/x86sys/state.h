@@ -234,6 +234,7 @@ struct OWNED_BY(its thread) sys_cpu {
     uint64_t pat, misc_enable, spec_ctrl, debugctl;
     uint64_t mtrr_def_type, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
     uint64_t mcg_status, mcg_ctl, mc_bank[4 * SYS_MC_BANKS];
+    bool mc_fatal; /* the machine check that SYS_INT_MCE announces met another one */
     uint64_t hwcr, syscfg, top_mem, top_mem2; /* AMD */
     uint64_t msr_kept[SYS_MSRS_KEPT];         /* MSRs that only remember: msr_kept.c */
 

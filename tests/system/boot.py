@@ -14,6 +14,7 @@ import hashlib
 import pathlib
 import random
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -207,6 +208,30 @@ def litmus(options, cpus):
         clean(m)
 
 
+MCE = """
+echo 1 >/sys/devices/system/machinecheck/machinecheck0/check_interval
+echo POLLING
+while ! dmesg | grep -q 'Bank 4: 9c00000000000090'; do sleep 1; done
+echo LOGGED; sleep 100
+"""
+
+
+def machine_check(options):
+    """The monitor's machine checks: Linux logs a corrected one, and dies of another."""
+    monitor = options.work / "monitor"
+    with start(options, "amd64", 2, INIT_OFF % MCE, "-monitor", f"unix:{monitor},server=on,wait=off") as m:
+        m.expect(r"^POLLING", 240)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(monitor))
+            s.sendall(b"mce 1 4 0x9c00000000000090 0 0x12345000 0x8c\n")
+            m.expect(r"\[Hardware Error\]: CPU 1: Machine Check: 0 Bank 4: 9c00000000000090", 60)
+            m.expect(r"^LOGGED", 60)
+            s.sendall(b"mce -b 0 4 0xbe00000000000134 5 0x12345000 0x8c\n")
+            m.expect(r"Bank 4: be00000000000134", 60)
+            m.expect(r"Kernel panic - not syncing: .*[Mm]achine check", 60)
+        m.wait()
+
+
 SHORT = {
     "amd64-2": lambda o: boot(o, "amd64", 2),
     "round-robin": lambda o: boot(o, "amd64", 2, "-accel", "tcg,thread=single"),
@@ -223,6 +248,7 @@ for _flavour in guests.KERNELS:
         LONG[f"{_flavour}-{_cpus}"] = lambda o, f=_flavour, c=_cpus: boot(o, f, c)
 for _cpus in (2, 4):
     LONG[f"litmus-{_cpus}"] = lambda o, c=_cpus: litmus(o, c)
+LONG["machine-check"] = machine_check
 LONG["q35-nomsi"] = lambda o: boot(o, "amd64", 2, "-machine", "q35", append="pci=nomsi")
 for _program in (firmware.ovmf, firmware.ovmf_q35, firmware.grub, firmware.ipxe, firmware.memtest):
     LONG[_program.__name__.replace("_", "-")] = _program
