@@ -96,6 +96,7 @@ static int set_xsave(struct sys_cpu *cpu, struct error *err)
     cpu->xsave = alloc_zeroed(x86_host.xsave_size);
     cpu->xsave_copy = alloc_zeroed(SYS_BOUNCE_MAX);
     cpu->xsave_mask = x86_host.xcr0;
+    sys_xsave_layout_init();
     if (!cpu->xsave || !cpu->xsave_copy) {
         return error_set(err, ENOMEM, "no memory for a vCPU's vector registers");
     }

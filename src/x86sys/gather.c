@@ -21,7 +21,8 @@ struct gather {
     uint8_t data, index, mask; /* register numbers */
     unsigned elements;
     unsigned elem, index_size;
-    unsigned bytes; /* of the data register that are written */
+    unsigned bytes;  /* of the data register that are written */
+    unsigned length; /* the instruction's vector length, in bytes */
     bool evex, scatter;
 };
 
@@ -163,18 +164,18 @@ static struct gather decode(const struct sys_insn *in)
                        .index = in->index,
                        .elem = in->elem_size,
                        .index_size = has_qword_index(in->mnemonic) ? 8 : 4};
-    unsigned length = 16;
+    g.length = 16;
     g.data = sys_guest_reg(in, SYS_PLACE_REG);
     if (g.evex) {
         g.data = (uint8_t)(g.data | (in->code_size == 8 && !(p[1] & 0x10) ? 16 : 0));
         g.mask = p[3] & 7;
-        length = 16u << (p[3] >> 5 & 3);
+        g.length = 16u << (p[3] >> 5 & 3);
     } else {
         g.mask = sys_guest_reg(in, SYS_PLACE_VVVV);
-        length = p[2] & 4 ? 32 : 16;
+        g.length = p[2] & 4 ? 32 : 16;
     }
     unsigned widest = g.elem > g.index_size ? g.elem : g.index_size;
-    g.elements = length / widest;
+    g.elements = g.length / widest;
     g.bytes = g.elements * g.elem;
     return g;
 }
@@ -189,7 +190,7 @@ bool sys_op_gather(struct sys_cpu *cpu, const struct sys_insn *in)
         if (is_selected(cpu, &g, n)) {
             if (!move_element(cpu, in, &g, n)) {
                 if (moved && g.evex && !g.scatter) { /* as CPUs do */
-                    clear_from(cpu, g.data, g.bytes);
+                    clear_from(cpu, g.data, g.length);
                 }
                 return false;
             }

@@ -4,6 +4,8 @@
  * to be among the first eight, is borrowed from the guest meanwhile. */
 #include "x86sys/lower_data.h"
 
+#include <Zydis/Zydis.h>
+
 #include "x86/insn.h"
 #include "x86sys/rename.h"
 
@@ -186,9 +188,24 @@ static void address_again(struct sys_translation *t, const struct sys_insn *in, 
     sys_emit_operand_address(t, in);
 }
 
-static void emit_out_of_line_gp(struct sys_translation *t, struct sys_slow *s)
+/* Outside of 64-bit mode an operand that reaches beyond 4 GiB has left its segment, which
+ * comes before its alignment; that makes a difference on the stack segment. */
+static void emit_unaligned(struct sys_translation *t, struct sys_slow *s)
 {
-    sys_emit_raise(t, s->in, SYS_GP);
+    static const uint8_t cmp[] = {0x41, 0x81, 0xfd}; /* cmp r13d, imm32; jbe */
+    const struct sys_insn *in = s->in;
+    struct emit *e = &t->e;
+    if (!(t->mode & SYS_MODE_CODE64) && in->seg == SYS_SS) {
+        emit_bytes(e, cmp, sizeof(cmp));
+        emit_u32(e, (uint32_t)0 - in->mem_size);
+        emit_u8(e, 0x0f);
+        emit_u8(e, 0x86);
+        uintptr_t within = emit_pc(e);
+        emit_u32(e, 0);
+        sys_emit_raise(t, in, SYS_SSF);
+        emit_patch_rel32(e, within, emit_pc(e));
+    }
+    sys_emit_raise(t, in, SYS_GP);
 }
 
 /* The linear address in S0 must be a multiple of the operand's size, or of 16 for
@@ -204,7 +221,7 @@ static void emit_alignment_check(struct sys_translation *t, const struct sys_ins
     emit_u8(e, 0x85);
     uintptr_t field = emit_pc(e);
     emit_u32(e, 0);
-    sys_slow_add(t, field, emit_out_of_line_gp, in);
+    sys_slow_add(t, field, emit_unaligned, in);
 }
 
 void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
@@ -281,6 +298,16 @@ static void lower_lea(struct sys_translation *t, const struct sys_insn *in)
     }
 }
 
+/* For these a pending x87 exception comes before all that memory may raise; for other MMX
+ * instructions it comes behind, when the host executes them. */
+static void emit_fwait_if_first(struct sys_translation *t, const struct sys_insn *in)
+{
+    if (in->mnemonic == ZYDIS_MNEMONIC_CVTPD2PI || in->mnemonic == ZYDIS_MNEMONIC_CVTTPD2PI) {
+        sys_emit_trap_point(t);
+        emit_u8(&t->e, 0x9b);
+    }
+}
+
 void sys_lower_data(struct sys_translation *t, const struct sys_insn *in)
 {
     if (in->cls == SYS_INSN_NOP) {
@@ -291,6 +318,7 @@ void sys_lower_data(struct sys_translation *t, const struct sys_insn *in)
     } else if (sys_lower_odd(t, in)) {
         return;
     } else if (in->has_mem) {
+        emit_fwait_if_first(t, in);
         sys_lower_with_memory(t, in, emit_body);
     } else if (is_verbatim(in)) {
         sys_flags_before(t, in);

@@ -129,11 +129,13 @@ struct sys_cpu;
 struct x86_cpuid sys_cpuid(const struct sys_cpu *cpu, uint32_t leaf, uint32_t subleaf);
 
 /* Layout of XSAVE areas: a component's place in the standard format, and sizes with
- * these components, 0 and 1 always included. */
+ * these components, 0 and 1 always included. sys_xsave_layout_init, by whoever makes a
+ * vCPU, before the rest. */
 struct sys_xsave_part {
     uint32_t offset, size;
     bool align64; /* in the compacted format */
 };
+void sys_xsave_layout_init(void);
 struct sys_xsave_part sys_xsave_part(unsigned component);
 uint32_t sys_xsave_size(uint64_t components);
 uint32_t sys_xsave_compact_size(uint64_t components);

@@ -1,6 +1,8 @@
 /* Where state components lie in XSAVE areas. The host's layout is the guest's, since
  * the host's instructions write and read the areas; PKRU, which is emulated, has its
- * place behind all that the host has. */
+ * place behind all that the host has.
+ *
+ * Asked before the first vCPU runs: pthread_once would spoil the guest's registers. */
 #include <pthread.h>
 
 #include "x86/host.h"
@@ -40,15 +42,18 @@ static void ask_host(void)
     layout.part[PKRU] = (struct sys_xsave_part){(end + 63) & ~63u, 8, false};
 }
 
-struct sys_xsave_part sys_xsave_part(unsigned component)
+void sys_xsave_layout_init(void)
 {
     pthread_once(&once, ask_host);
+}
+
+struct sys_xsave_part sys_xsave_part(unsigned component)
+{
     return component < PARTS ? layout.part[component] : (struct sys_xsave_part){0, 0, false};
 }
 
 uint32_t sys_mxcsr_mask(void)
 {
-    pthread_once(&once, ask_host);
     return layout.mxcsr_mask;
 }
 

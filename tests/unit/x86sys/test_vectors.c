@@ -1,0 +1,150 @@
+/* Vector state where C has a part in the instruction: what it keeps, and which of two
+ * exceptions comes. */
+#include <string.h>
+
+#include "bare.h"
+#include "x86sys/emulate.h"
+#include "x86sys/model.h"
+#include "x86sys/stubs.h"
+
+#define MARK 0x1122334455667788ULL
+
+enum { DATA = 0x20000, HANDLER = 0x7000, IDT_32 = 0x6000, AVX512 = 0xe0 };
+
+/* An exception's number in R14. */
+static void set_handler(unsigned vector)
+{
+    const uint8_t code[] = {0x41, 0xbe, (uint8_t)vector, 0, 0, 0, 0xf4}; /* mov r14d, N; hlt */
+    uint64_t at = HANDLER + 16ULL * vector;
+    memcpy(bare_ram + at, code, sizeof(code));
+    bare_set_handler(bare_cpu, vector, at);
+}
+
+static void start(const uint8_t *code, size_t size)
+{
+    bare_load_bytes(code, size);
+    bare_start_64();
+    sys_host_fault_init(); /* cmocka has handlers of its own meanwhile */
+    bare_cpu->cr0 |= SYS_CR0_NE;
+    bare_cpu->cr4 |= SYS_CR4_OSXSAVE;
+    bare_cpu->xcr0 = bare_cpu->model->xcr0;
+    sys_mode_update(bare_cpu);
+    static const unsigned vectors[] = {SYS_UD, SYS_GP, SYS_PF, SYS_MF};
+    for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+        set_handler(vectors[i]);
+    }
+}
+
+/* What is found out about the host once must not be at the cost of the guest's registers:
+ * hence the first test. */
+static void test_the_first_xsave_of_a_process_saves_the_guests_registers(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0x48, 0xb8, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, /* mov rax, MARK */
+        0x66, 0x48, 0x0f, 0x6e, 0xc0,                               /* movq xmm0, rax */
+        0xbb, 0x00, 0x00, 0x02, 0x00,                               /* mov ebx, DATA */
+        0xb8, 0x02, 0x00, 0x00, 0x00,                               /* mov eax, 2 */
+        0x31, 0xd2,                                                 /* xor edx, edx */
+        0x0f, 0xc7, 0x23,                                           /* xsavec [rbx] */
+        0xf4,                                                       /* hlt */
+    };
+    if (!sys_model_has(bare_cpu->model, SYS_FEAT_XSAVEC)) {
+        skip();
+    }
+    start(code, sizeof(code));
+    bare_run();
+    assert_int_equal(bare_read(DATA + 160, 8), MARK);
+}
+
+/* CVTTPD2PI with an operand that is not aligned, behind a division by 0. */
+static void convert_unaligned(uint16_t control)
+{
+    const uint8_t code[] = {
+        0xdb, 0xe3,                   /* fninit */
+        0xbb, 0x00, 0x00, 0x02, 0x00, /* mov ebx, DATA */
+        0xd9, 0x2b,                   /* fldcw [rbx] */
+        0xd9, 0xe8,                   /* fld1 */
+        0xd9, 0xee,                   /* fldz */
+        0xde, 0xf9,                   /* fdivp */
+        0x66, 0x0f, 0x2c, 0x43, 0x04, /* cvttpd2pi mm0, [rbx + 4] */
+        0xf4,                         /* hlt */
+    };
+    start(code, sizeof(code));
+    memcpy(bare_ram + DATA, &control, sizeof(control));
+    bare_run();
+}
+
+static void test_a_pending_x87_exception_comes_before_an_unaligned_operand(void **state)
+{
+    (void)state;
+    convert_unaligned(0x37b);
+    assert_int_equal(bare_reg(X86_R14), SYS_MF);
+    convert_unaligned(0x37f); /* masked */
+    assert_int_equal(bare_reg(X86_R14), SYS_GP);
+}
+
+/* Around the end of 4 GiB, in 32-bit code: 16 bytes there are never aligned. */
+static void test_the_segments_end_comes_before_alignment(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0xbd, 0x10, 0x00, 0x00, 0x00, /* mov ebp, 16 */
+        0x0f, 0x51, 0x4d, 0xe8,       /* sqrtps xmm1, [ebp - 24] */
+        0xf4,                         /* hlt */
+    };
+    static const uint8_t handler[] = {0xbd, SYS_SSF, 0, 0, 0, 0xf4}; /* mov ebp, 12; hlt */
+    static const uint8_t gate[] = {HANDLER & 0xff, HANDLER >> 8, 0x18, 0, 0, 0x8e, 0, 0};
+    bare_load_bytes(code, sizeof(code));
+    memcpy(bare_ram + HANDLER, handler, sizeof(handler));
+    memcpy(bare_ram + IDT_32 + 8UL * SYS_SSF, gate, sizeof(gate));
+    bare_start_32();
+    bare_cpu->idtr = (struct sys_seg){.base = IDT_32, .limit = 8 * (SYS_SSF + 1) - 1};
+    bare_run();
+    assert_int_equal(bare_reg(X86_RBP), SYS_SSF);
+}
+
+/* As far as an element that faults, CPUs have cleared what lies above the vector length,
+ * which is that of the indices if these are wider. */
+static void test_a_gather_that_faults_keeps_its_vector_length(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0xbb, 0x00, 0x00, 0x02, 0x00,             /* mov ebx, DATA */
+        0x62, 0xf1, 0xfe, 0x48, 0x6f, 0x4b, 0x01, /* vmovdqu64 zmm1, [rbx + 64] */
+        0x62, 0xf1, 0xfe, 0x48, 0x6f, 0x53, 0x02, /* vmovdqu64 zmm2, [rbx + 128] */
+        0xc5, 0xc4, 0x46, 0xff,                   /* kxnorw k7, k7, k7 */
+        0x62, 0xf2, 0x7d, 0x2f, 0x91, 0x0c, 0x13, /* vpgatherqd xmm1 {k7}, [rbx + ymm2] */
+        0xf4,                                     /* hlt */
+    };
+    static const uint8_t handler[] = {
+        0x62, 0xf1, 0xfe, 0x48, 0x7f, 0x4b, 0x01, /* vmovdqu64 [rbx + 64], zmm1 */
+        0xf4,                                     /* hlt */
+    };
+    if ((bare_cpu->model->xcr0 & AVX512) != AVX512) {
+        skip();
+    }
+    start(code, sizeof(code));
+    memcpy(bare_ram + HANDLER + 16UL * SYS_PF, handler, sizeof(handler));
+    memset(bare_ram + DATA, 0x11, 4);
+    memset(bare_ram + DATA + 64, 0xee, 64);
+    const uint64_t absent = BARE_ABSENT - DATA;
+    memcpy(bare_ram + DATA + 128 + 8, &absent, sizeof(absent)); /* the second index */
+    bare_run();
+    assert_int_equal(bare_cpu->cr2, BARE_ABSENT);
+    assert_int_equal(bare_read(DATA + 64, 4), 0x11111111);
+    for (unsigned at = 4; at < 64; at += 4) {
+        assert_int_equal(bare_read(DATA + 64 + at, 4), at < 32 ? 0xeeeeeeee : 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_first_xsave_of_a_process_saves_the_guests_registers),
+        cmocka_unit_test(test_a_pending_x87_exception_comes_before_an_unaligned_operand),
+        cmocka_unit_test(test_the_segments_end_comes_before_alignment),
+        cmocka_unit_test(test_a_gather_that_faults_keeps_its_vector_length),
+    };
+    return cmocka_run_group_tests(tests, bare_setup, bare_teardown);
+}
