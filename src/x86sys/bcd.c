@@ -123,8 +123,8 @@ bool sys_op_bound(struct sys_cpu *cpu, const struct sys_insn *in)
     unsigned size = in->op_size == 2 ? 2 : 4;
     uint64_t linear;
     uint32_t low = 0, high = 0;
-    if (!sys_operand(cpu, in, 2 * size, SYS_READ, &linear) ||
-        !sys_mem_read(cpu, linear, &low, size, SYS_READ) ||
+    if (!sys_operand(cpu, in, 2 * size, SYS_READ | SYS_UNALIGNED, &linear) ||
+        !sys_aligned(cpu, linear, size) || !sys_mem_read(cpu, linear, &low, size, SYS_READ) ||
         !sys_mem_read(cpu, (uint32_t)(linear + size), &high, size, SYS_READ)) {
         return false;
     }

@@ -247,6 +247,7 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
 {
     struct emit *e = &t->e;
     sys_flags_save(t);
+    sys_emit_alignment(t, in, plan);
     if (!plan->address) {
         struct emit_mem kept = kept_address();
         emit_mov_mem_reg(e, &kept, SYS_HOST_S0);
@@ -267,12 +268,13 @@ void sys_emit_access_done(struct sys_translation *t)
     t->access->arg[0] = emit_pc(&t->e);
 }
 
-bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access)
+static bool check_address(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access)
 {
     enum sys_seg_reg seg = access & SYS_SLOW_STACK ? SYS_SS : SYS_DS;
+    uint32_t how = (access & (SYS_READ | SYS_WRITE)) | SYS_UNALIGNED;
     if (access & SYS_SLOW_SEGMENT) {
         seg = (enum sys_seg_reg)(access >> SYS_SLOW_SEG_SHIFT & 7);
-        return sys_linear(cpu, seg, *addr, size, access & (SYS_READ | SYS_WRITE), addr);
+        return sys_linear(cpu, seg, *addr, size, how, addr);
     }
     if (!(cpu->mode & SYS_MODE_CODE64)) {
         *addr = (uint32_t)*addr;
@@ -281,5 +283,11 @@ bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t
         }
         return true;
     }
-    return sys_linear(cpu, seg, *addr, size, access & (SYS_READ | SYS_WRITE), addr);
+    return sys_linear(cpu, seg, *addr, size, how, addr);
+}
+
+bool sys_slow_check(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access)
+{
+    return check_address(cpu, addr, size, access) &&
+           (!(access & SYS_SLOW_MISALIGNED) || sys_raise_error(cpu, SYS_AC, 0));
 }

@@ -38,6 +38,10 @@ bool sys_interrupt_pending(struct sys_cpu *cpu);
  * mode. */
 bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint32_t size,
                 uint32_t access, uint64_t *linear);
+/* In SYS_MODE_AC: whether the address is a multiple of `alignment`, a power of two; raises
+ * #AC. For accesses of more than one item; sys_linear itself asks for those of 2, 4 and 8
+ * bytes, without SYS_UNALIGNED. */
+bool sys_aligned(struct sys_cpu *cpu, uint64_t linear, uint32_t alignment);
 /* The offset of an instruction's memory operand in its segment. */
 uint64_t sys_operand_offset(const struct sys_cpu *cpu, const struct sys_insn *in);
 /* Its linear address, checked likewise. */

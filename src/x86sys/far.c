@@ -10,7 +10,8 @@ bool sys_far_pointer_load(struct sys_cpu *cpu, const struct sys_insn *in, struct
     unsigned size = sys_far_size(in);
     uint64_t linear;
     uint8_t raw[10] = {0};
-    if (!sys_operand(cpu, in, size + 2, SYS_READ, &linear) ||
+    if (!sys_operand(cpu, in, size + 2, SYS_READ | SYS_UNALIGNED, &linear) ||
+        !sys_aligned(cpu, linear, size == 2 ? 2 : 4) ||
         !sys_mem_read(cpu, linear, raw, size + 2, SYS_READ)) {
         return false;
     }

@@ -23,21 +23,21 @@ struct sys_stack sys_stack_current(const struct sys_cpu *cpu)
     return sys_stack_in(&cpu->seg[SYS_SS], cpu->gpr[X86_RSP]);
 }
 
+/* Of `size` bytes in all, in items of `item` bytes. */
 static bool stack_linear(struct sys_cpu *cpu, const struct sys_stack *st, uint64_t sp,
-                         uint32_t size, uint64_t *linear)
+                         uint32_t size, unsigned item, uint64_t *linear)
 {
     if (st->flat64) {
         if (!sys_canonical(cpu, sp) || !sys_canonical(cpu, sp + size - 1)) {
             return sys_raise_error(cpu, SYS_SSF, st->error);
         }
         *linear = sp;
-        return true;
-    }
-    if (!sys_seg_in_limit(&st->seg, sp, size)) {
+    } else if (sys_seg_in_limit(&st->seg, sp, size)) {
+        *linear = (uint32_t)(st->seg.base + sp);
+    } else {
         return sys_raise_error(cpu, SYS_SSF, st->error);
     }
-    *linear = (uint32_t)(st->seg.base + sp);
-    return true;
+    return st->access & SYS_IMPLICIT || sys_aligned(cpu, *linear, item);
 }
 
 static void store(uint8_t *to, uint64_t value, unsigned size)
@@ -69,7 +69,7 @@ static bool push_scattered(struct sys_cpu *cpu, const struct sys_stack *st, unsi
     for (unsigned i = 0; i < n; i++) {
         uint64_t sp = (st->sp - (uint64_t)size * (i + 1)) & st->mask;
         linear[i] = 0;
-        if (!stack_linear(cpu, st, sp, size, &linear[i]) ||
+        if (!stack_linear(cpu, st, sp, size, size, &linear[i]) ||
             !sys_mem_probe(cpu, linear[i], size, SYS_WRITE | st->access)) {
             return false;
         }
@@ -93,7 +93,7 @@ bool sys_stack_push(struct sys_cpu *cpu, struct sys_stack *st, unsigned size,
         for (unsigned i = 0; i < n; i++) {
             store(frame + (size_t)size * (n - 1 - i), values[i], size);
         }
-        if (!stack_linear(cpu, st, sp, bytes, &linear) ||
+        if (!stack_linear(cpu, st, sp, bytes, size, &linear) ||
             !sys_mem_write(cpu, linear, frame, bytes, SYS_WRITE | st->access)) {
             return false;
         }
@@ -110,7 +110,7 @@ bool sys_stack_peek(struct sys_cpu *cpu, const struct sys_stack *st, unsigned si
     uint8_t frame[SYS_FRAME_MAX * 8];
     uint64_t linear = 0;
     if (in_one_piece(st, st->sp, size * n)) {
-        if (!stack_linear(cpu, st, st->sp, size * n, &linear) ||
+        if (!stack_linear(cpu, st, st->sp, size * n, size, &linear) ||
             !sys_mem_read(cpu, linear, frame, size * n, SYS_READ | st->access)) {
             return false;
         }
@@ -121,7 +121,7 @@ bool sys_stack_peek(struct sys_cpu *cpu, const struct sys_stack *st, unsigned si
     }
     for (unsigned i = 0; i < n; i++) {
         uint64_t sp = (st->sp + (uint64_t)size * i) & st->mask;
-        if (!stack_linear(cpu, st, sp, size, &linear) ||
+        if (!stack_linear(cpu, st, sp, size, size, &linear) ||
             !sys_mem_read(cpu, linear, frame, size, SYS_READ | st->access)) {
             return false;
         }

@@ -117,7 +117,7 @@ static bool element_address(struct sys_cpu *cpu, const struct sys_insn *in, cons
         offset = (uint32_t)offset;
     }
     return sys_linear(cpu, (enum sys_seg_reg)in->seg, offset, g->elem,
-                      g->scatter ? SYS_WRITE : SYS_READ, linear);
+                      (g->scatter ? SYS_WRITE : SYS_READ) | (uint32_t)SYS_UNALIGNED, linear);
 }
 
 static bool move_element(struct sys_cpu *cpu, const struct sys_insn *in, const struct gather *g,

@@ -49,8 +49,14 @@ static bool type_allows(const struct sys_seg *s, uint32_t access)
     return access & SYS_FETCH || sys_attr_is_readable(s->attr);
 }
 
-bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint32_t size,
-                uint32_t access, uint64_t *linear)
+bool sys_aligned(struct sys_cpu *cpu, uint64_t linear, uint32_t alignment)
+{
+    return !(cpu->mode & SYS_MODE_AC) || !(linear & (alignment - 1)) ||
+           sys_raise_error(cpu, SYS_AC, 0);
+}
+
+static bool checked_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset,
+                           uint32_t size, uint32_t access, uint64_t *linear)
 {
     if (cpu->mode & SYS_MODE_CODE64) {
         return linear_64(cpu, seg, offset, size, linear);
@@ -65,6 +71,14 @@ bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint
     }
     *linear = (uint32_t)(s->base + offset);
     return true;
+}
+
+bool sys_linear(struct sys_cpu *cpu, enum sys_seg_reg seg, uint64_t offset, uint32_t size,
+                uint32_t access, uint64_t *linear)
+{
+    bool one_item = !(access & SYS_UNALIGNED) && (size == 2 || size == 4 || size == 8);
+    return checked_linear(cpu, seg, offset, size, access, linear) &&
+           (!one_item || sys_aligned(cpu, *linear, size));
 }
 
 uint64_t sys_operand_offset(const struct sys_cpu *cpu, const struct sys_insn *in)

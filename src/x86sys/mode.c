@@ -98,6 +98,9 @@ void sys_mode_update(struct sys_cpu *cpu)
     unsigned cpl = mode & SYS_MODE_CPL;
     mode |= fpu_bits(cpu, (mode & (SYS_MODE_PE | SYS_MODE_VM)) == SYS_MODE_PE);
     mode |= mmu_bits(cpu, cpl);
+    if (cpl == 3 && cpu->cr0 & SYS_CR0_AM && cpu->rflags & X86_AC) {
+        mode |= SYS_MODE_AC;
+    }
     if (cpu->rflags & X86_TF) {
         mode |= SYS_MODE_TF;
     }

@@ -139,6 +139,7 @@ enum sys_mode {
     SYS_MODE_ICOUNT = 1 << 20, /* TBs count instructions (exec/icount.h) */
     SYS_MODE_DEBUG = 1 << 21,  /* DR7 has breakpoints on: one-instruction TBs, checked in C */
     SYS_MODE_LAST = 1 << 22,   /* the last ones of the count: one-instruction TBs */
+    SYS_MODE_AC = 1 << 23,     /* CPL 3, CR0.AM and RFLAGS.AC: alignment is checked (align.c) */
 };
 /* Blocks have one instruction, and come back to the loop behind it. */
 #define SYS_MODE_ONE_INSN  (SYS_MODE_TF | SYS_MODE_SHADOW | SYS_MODE_DEBUG | SYS_MODE_LAST)

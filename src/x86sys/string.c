@@ -36,6 +36,9 @@ bool sys_string_is_inline(const struct sys_translation *t, const struct sys_insn
     if (!is_movs(in) && (in->opcode & 0xfe) != OP_STOS) {
         return false;
     }
+    if (t->mode & SYS_MODE_AC && in->opcode & 1) {
+        return false;
+    }
     if (is_movs(in) && (in->seg == SYS_FS || in->seg == SYS_GS)) {
         return false;
     }

@@ -356,7 +356,8 @@ bool sys_op_string(struct sys_cpu *cpu, const struct sys_insn *in, bool *again)
 {
     struct string s = analyse(cpu, in);
     bool one_by_one = cpu->mode & (SYS_MODE_TF | SYS_MODE_DEBUG);
-    bool fast = s.rep && !one_by_one && simple_segments(cpu, &s);
+    bool checked = cpu->mode & SYS_MODE_AC && s.size > 1;
+    bool fast = s.rep && !one_by_one && !checked && simple_segments(cpu, &s);
     uint64_t budget = CALL_BUDGET / s.size;
     *again = false;
     while (left(cpu, &s)) {

@@ -64,6 +64,7 @@ static enum sys_result store_table(struct sys_cpu *cpu, const struct sys_insn *i
         raw[2 + i] = (uint8_t)(table->base >> 8 * i);
     }
     if (!umip_allows(cpu) || !sys_operand(cpu, in, 2 + base_size, SYS_WRITE, &linear) ||
+        !sys_aligned(cpu, linear + 2, base_size) ||
         !sys_mem_write(cpu, linear, raw, 2 + base_size, SYS_WRITE)) {
         return SYS_EXCEPTION;
     }

@@ -176,9 +176,10 @@ enum sys_access {
     SYS_WRITE = 1 << 1, /* with READ: read-modify-write, checked as a write */
     SYS_FETCH = 1 << 2,
     SYS_IMPLICIT =
-        1 << 3,          /* by the CPU itself (descriptor tables, TSS): supervisor, whatever CPL */
-    SYS_PORT = 1 << 6,   /* of a port, not of memory: for breakpoints */
-    SYS_LOCKED = 1 << 5, /* with READ and WRITE: nobody stores in between */
+        1 << 3, /* by the CPU itself (descriptor tables, TSS): supervisor, whatever CPL */
+    SYS_UNALIGNED = 1 << 4, /* no #AC, or it is looked after elsewhere */
+    SYS_PORT = 1 << 6,      /* of a port, not of memory: for breakpoints */
+    SYS_LOCKED = 1 << 5,    /* with READ and WRITE: nobody stores in between */
 };
 
 /* A data access that generated code can't make in place. The slow path fills

@@ -354,7 +354,7 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
     t.insn_count = 0;
     t.access = NULL;
     t.crosser = UINT64_MAX;
-    t.ungrouped = false;
+    t.ungrouped = t.mode & SYS_MODE_AC;
     s.publish = false;
     *why = -EFAULT;
     if (!find_source(&t, &s)) {

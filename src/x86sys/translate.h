@@ -63,6 +63,7 @@ enum sys_slow_access {
     SYS_SLOW_STACK = 1 << 4,   /* not canonical: #SS, not #GP */
     SYS_SLOW_SEGMENT = 1 << 6, /* S0 is an offset in the segment whose number is in bits 8..10; it
                                   becomes the linear address, and no access is begun */
+    SYS_SLOW_MISALIGNED = 1 << 7, /* #AC, unless something is wrong with the address */
 };
 #define SYS_SLOW_SEG_SHIFT    8
 #define SYS_SLOW_RECENT_SHIFT 11 /* bits 11..15: the slot that is to be filled, or 0 */
@@ -149,6 +150,10 @@ unsigned sys_recent_stack(const struct sys_translation *t);
 /* Lowers instructions from t->at on that share one look-up. Returns how many, 0: none
  * do. */
 unsigned sys_lower_group(struct sys_translation *t);
+/* In SYS_MODE_AC: the check of S0, the access's linear address, before it is looked up.
+ * Flags are lost. (align.c) */
+void sys_emit_alignment(struct sys_translation *t, const struct sys_insn *in,
+                        const struct sys_access_plan *plan);
 /* Where the access is complete, right behind it: the bounced write resumes here. */
 void sys_emit_access_done(struct sys_translation *t);
 
