@@ -33,7 +33,10 @@ void emit_nops(struct emit *e, size_t n)
     }
 }
 
-void emit_modrm_mem(struct emit *e, uint8_t reg, const struct emit_mem *m, unsigned tail)
+/* With no more displacement than needed, if it may be short: those of EVEX would be
+ * scaled. */
+static void emit_modrm_mem_as(struct emit *e, uint8_t reg, const struct emit_mem *m, unsigned tail,
+                              bool may_be_short)
 {
     uint8_t r = (uint8_t)((reg & 7) << 3);
     if (m->rip) {
@@ -47,15 +50,28 @@ void emit_modrm_mem(struct emit *e, uint8_t reg, const struct emit_mem *m, unsig
     if (m->base == X86_NONE) {
         emit_u8(e, (uint8_t)(r | 4)); /* mod 00, SIB without base */
         emit_u8(e, (uint8_t)(sib_hi | 5));
-    } else {
-        bool no_disp = m->disp == 0 && (m->base & 7) != 5; /* RBP, R13 need one */
-        emit_u8(e, (uint8_t)((no_disp ? 0 : 0x80) | r | 4));
-        emit_u8(e, (uint8_t)(sib_hi | (m->base & 7)));
-        if (no_disp) {
-            return;
-        }
+        emit_u32(e, (uint32_t)(int32_t)m->disp);
+        return;
     }
-    emit_u32(e, (uint32_t)(int32_t)m->disp);
+    bool no_disp = m->disp == 0 && (m->base & 7) != 5; /* RBP, R13 need one */
+    bool disp8 = !no_disp && may_be_short && m->disp >= INT8_MIN && m->disp <= INT8_MAX;
+    uint8_t mod = no_disp ? 0 : disp8 ? 0x40 : 0x80;
+    if (m->index == X86_NONE && (m->base & 7) != 4) { /* RSP, R12 need a SIB */
+        emit_u8(e, (uint8_t)(mod | r | (m->base & 7)));
+    } else {
+        emit_u8(e, (uint8_t)(mod | r | 4));
+        emit_u8(e, (uint8_t)(sib_hi | (m->base & 7)));
+    }
+    if (disp8) {
+        emit_u8(e, (uint8_t)m->disp);
+    } else if (!no_disp) {
+        emit_u32(e, (uint32_t)(int32_t)m->disp);
+    }
+}
+
+void emit_modrm_mem(struct emit *e, uint8_t reg, const struct emit_mem *m, unsigned tail)
+{
+    emit_modrm_mem_as(e, reg, m, tail, false);
 }
 
 void emit_op_mem(struct emit *e, uint8_t prefix, bool w, uint8_t opcode, uint8_t reg,
@@ -81,7 +97,7 @@ void emit_op_mem(struct emit *e, uint8_t prefix, bool w, uint8_t opcode, uint8_t
         emit_u8(e, rex);
     }
     emit_u8(e, opcode);
-    emit_modrm_mem(e, reg, m, tail);
+    emit_modrm_mem_as(e, reg, m, tail, true);
 }
 
 struct emit_mem emit_gs(size_t offset)

@@ -68,18 +68,15 @@ void sys_emit_exit_indirect(struct sys_translation *t)
         return;
     }
     _Static_assert(sizeof(struct sys_jump) == 16 && SYS_JUMP_BITS < 28, "shifted by 4");
-    static const uint8_t sum[] = {
-        0x45, 0x89, 0xee,     /* mov r14d, r13d */
-        0x41, 0xc1, 0xee, 12, /* shr r14d, 12 */
-        0x45, 0x01, 0xee,     /* add r14d, r13d */
-    };
+    static const uint8_t imul_r14d_r13d[] = {0x45, 0x69, 0xf5};
+    static const uint8_t shr_r14d[] = {0x41, 0xc1, 0xee, 32 - SYS_JUMP_BITS - 4};
     static const uint8_t and_r14d[] = {0x41, 0x81, 0xe6};
-    static const uint8_t shl_r14d_4[] = {0x41, 0xc1, 0xe6, 0x04};
     struct emit_mem table = emit_gs(offsetof(struct sys_cpu, jump_table));
-    emit_bytes(e, sum, sizeof(sum));
+    emit_bytes(e, imul_r14d_r13d, sizeof(imul_r14d_r13d));
+    emit_u32(e, SYS_JUMP_FACTOR);
+    emit_bytes(e, shr_r14d, sizeof(shr_r14d));
     emit_bytes(e, and_r14d, sizeof(and_r14d));
-    emit_u32(e, SYS_JUMP_ENTRIES - 1);
-    emit_bytes(e, shl_r14d_4, sizeof(shl_r14d_4));
+    emit_u32(e, (SYS_JUMP_ENTRIES - 1) << 4);
     emit_op_mem(e, 0, true, 0x03, SYS_HOST_S1, &table, 0); /* add r14, gs:[jump_table] */
     emit_through_cache(t, false, 0);
 }

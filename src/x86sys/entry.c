@@ -1,6 +1,6 @@
 /* The two entries of a block, for flags that are aside and for flags in RFLAGS: one where
- * they are dead. Both poll cpu->exit_request, and count the block's instructions if they
- * are to be counted. */
+ * they are dead. The body begins as it wants them first. Both poll cpu->exit_request, and count the
+ * block's instructions if they are to be counted. */
 #include "exec/cpu.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
@@ -92,37 +92,50 @@ static void emit_count(struct sys_translation *t)
     sys_slow_add(t, field, emit_count_out, &t->insns[0]);
 }
 
-/* The entry with the flags in RFLAGS, when instructions are counted: by the other. */
-static void emit_aside_entry(struct sys_translation *t)
+/* Whether the block has its flags put aside, to look an address up, before it wants
+ * them in RFLAGS. */
+static bool begins_aside(const struct sys_translation *t)
 {
-    sys_flags_save(t);
-    emit_jmp(&t->e, t->e.rx);
-    t->flags_aside = false;
+    for (unsigned i = 0; i < t->insn_count && t->live_in[i]; i++) {
+        const struct sys_insn *in = &t->insns[i];
+        if (in->flags_read || in->flags_written) {
+            return false;
+        }
+        if ((in->cls == SYS_INSN_DATA && in->has_mem && in->mem_size) ||
+            in->cls == SYS_INSN_STACK || in->cls == SYS_INSN_RET || in->cls == SYS_INSN_CALL ||
+            in->cls == SYS_INSN_CALL_IND || in->cls == SYS_INSN_JMP_IND) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uintptr_t sys_emit_entries(struct sys_translation *t)
 {
     struct emit *e = &t->e;
+    uintptr_t host = emit_pc(e);
+    bool aside = begins_aside(t);
     t->at = 0;
     t->flags_live = t->live_in[0];
-    if (!t->flags_live) {
-        emit_poll(t);
-        emit_count(t);
-        return e->rx;
+    if (t->flags_live && (aside || t->mode & SYS_MODE_ICOUNT)) {
+        sys_flags_save(t); /* for the checked entry, right behind */
     }
-    t->flags_aside = true;
+    t->checked = emit_pc(e);
+    t->flags_aside = t->flags_live;
     emit_poll(t);
     emit_count(t);
+    if (!t->flags_live || aside) {
+        return host;
+    }
     sys_flags_restore(t);
+    if (t->mode & SYS_MODE_ICOUNT) {
+        return host;
+    }
     emit_u8(e, 0xeb);
     emit_u8(e, 0);
     size_t over = e->len;
-    uintptr_t host = emit_pc(e);
-    if (t->mode & SYS_MODE_ICOUNT) {
-        emit_aside_entry(t);
-    } else {
-        emit_careful_poll(t);
-    }
+    host = emit_pc(e);
+    emit_careful_poll(t);
     patch_short(e, over);
     return host;
 }

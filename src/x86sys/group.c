@@ -6,7 +6,11 @@
  *
  * S0 holds the host address throughout. Nothing in a group calls C, so that no
  * checked address is kept across a call; in between lie only instructions that do
- * without S0. In 64-bit mode only. */
+ * without S0. In 64-bit mode only.
+ *
+ * As nothing stops within, RSP is moved once for all pushes and pops, or before an
+ * instruction that looks at it: they would wait for one another otherwise, which a
+ * processor does not. */
 #include <Zydis/Zydis.h>
 
 #include "x86sys/lower_data.h"
@@ -30,6 +34,7 @@ struct group {
     uint8_t base;
     int64_t low, high; /* of the stretch, from the base as it is at the beginning */
     int64_t moved;     /* by how much the base (RSP) has changed since */
+    int64_t owed;      /* ... that RSP's register does not show yet */
     uint32_t access;
 };
 
@@ -237,6 +242,30 @@ static void emit_rsp_plus(struct emit *e, int by)
     emit_lea(e, SYS_HOST_RSP, &m);
 }
 
+static void pay(struct sys_translation *t, struct group *walk)
+{
+    if (walk->owed) {
+        emit_rsp_plus(&t->e, (int)walk->owed);
+    }
+    walk->owed = 0;
+}
+
+/* Whether the instruction looks at RSP otherwise than as the base of its operand, or
+ * somebody may look at the registers when the host refuses it. */
+static bool sees_rsp(const struct sys_insn *in, enum member m)
+{
+    if (m == MEMBER_PLAIN || in->base != X86_RSP) {
+        return ((in->gprs_read | in->gprs_written) & 1u << X86_RSP) || sys_may_trap(in);
+    }
+    for (unsigned place = SYS_PLACE_REG; place <= SYS_PLACE_OPCODE; place++) {
+        if (in->gpr_places & 1u << place &&
+            sys_guest_reg(in, (enum sys_reg_place)place) == X86_RSP) {
+            return true;
+        }
+    }
+    return (in->gprs_written & 1u << X86_RSP) || sys_may_trap(in);
+}
+
 static void lower_push(struct sys_translation *t, uint8_t guest, int64_t at)
 {
     struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
@@ -246,7 +275,6 @@ static void lower_push(struct sys_translation *t, uint8_t guest, int64_t at)
         sys_emit_get(t, host, guest);
     }
     emit_mov_mem_reg(&t->e, &m, host);
-    emit_rsp_plus(&t->e, -8);
 }
 
 static void lower_pop(struct sys_translation *t, uint8_t guest, int64_t at)
@@ -258,7 +286,6 @@ static void lower_pop(struct sys_translation *t, uint8_t guest, int64_t at)
     if (home == X86_NONE) {
         sys_emit_put(t, guest, host);
     }
-    emit_rsp_plus(&t->e, 8);
 }
 
 static void lower_call(struct sys_translation *t, const struct sys_insn *in, int64_t at)
@@ -266,16 +293,27 @@ static void lower_call(struct sys_translation *t, const struct sys_insn *in, int
     struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
     sys_emit_guest_address(t, SYS_HOST_S1, sys_insn_next_ip(in));
     emit_mov_mem_reg(&t->e, &m, SYS_HOST_S1);
-    emit_rsp_plus(&t->e, -8);
     sys_emit_exit(t, -1, in->target);
 }
 
-static void lower_ret(struct sys_translation *t, const struct sys_insn *in, int64_t at)
+static void lower_ret(struct sys_translation *t, int64_t at)
 {
     struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE, .disp = at};
     emit_mov_reg_mem(&t->e, SYS_HOST_S0, &m);
-    emit_rsp_plus(&t->e, 8 + (int)(in->imm & 0xffff));
     sys_emit_exit_indirect(t);
+}
+
+/* Adding a constant to RSP comes to owing more, if nobody wants the flags. */
+static bool owe_instead(const struct sys_translation *t, struct group *walk,
+                        const struct sys_insn *in)
+{
+    int64_t by = 0;
+    if (walk->base != X86_RSP || !(in->gprs_written & 1u << X86_RSP) || !moves_rsp(in, &by) ||
+        (in->flags_written && t->live_in[t->at + 1])) {
+        return false;
+    }
+    walk->owed += by;
+    return true;
 }
 
 /* With S0 at the beginning of the stretch. */
@@ -290,25 +328,43 @@ static void lower_members(struct sys_translation *t, const struct group *g)
         begin_insn(t, n);
         switch (m) {
         case MEMBER_MEMORY:
+            if (sees_rsp(in, m)) {
+                pay(t, &walk);
+            }
             sys_lower_at_s0(t, in, (int32_t)(at + in->disp));
             break;
         case MEMBER_PUSH:
+            if (sys_guest_reg(in, SYS_PLACE_OPCODE) == X86_RSP) {
+                pay(t, &walk);
+            }
             lower_push(t, sys_guest_reg(in, SYS_PLACE_OPCODE), at - 8);
+            walk.owed -= 8;
             break;
         case MEMBER_POP:
             lower_pop(t, sys_guest_reg(in, SYS_PLACE_OPCODE), at);
+            walk.owed += 8;
             break;
         case MEMBER_CALL:
+            walk.owed -= 8;
+            pay(t, &walk);
             lower_call(t, in, at - 8);
             return;
         case MEMBER_RET:
-            lower_ret(t, in, at);
+            walk.owed += 8 + (int64_t)(in->imm & 0xffff);
+            pay(t, &walk);
+            lower_ret(t, at);
             return;
         default:
-            sys_lower_data(t, in);
+            if (!owe_instead(t, &walk, in)) {
+                if (sees_rsp(in, m)) {
+                    pay(t, &walk);
+                }
+                sys_lower_data(t, in);
+            }
         }
         (void)follow_base(&walk, in, m);
     }
+    pay(t, &walk);
 }
 
 static unsigned slot_of(const struct sys_translation *t, const struct group *g)

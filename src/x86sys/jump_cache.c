@@ -11,15 +11,18 @@
  * the way in. */
 #include "x86sys/jump_cache.h"
 
+#include <assert.h>
+
 #include "exec/tb.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
 #include "x86sys/walk.h"
 
-/* Its own entry is another one, half the table away or nearly so. */
+/* Its own entry is another one. */
 static uint64_t no_pc(unsigned index)
 {
-    return index ^ SYS_JUMP_ENTRIES / 2;
+    static_assert(SYS_JUMP_FACTOR >> (32 - SYS_JUMP_BITS) != 0, "1 is not in the entry of 0");
+    return index == 0;
 }
 
 static unsigned page_bit(uint64_t linear)

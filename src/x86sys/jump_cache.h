@@ -21,12 +21,12 @@ struct tb;
 /* The kernel, the kernel with AC set, either in an interrupt shadow, user level. */
 #define SYS_JUMP_TABLES 6
 
-/* The entry of a pc. Functions begin at multiples of 16 and pages hold few of them:
- * the page's number spreads them over all entries. Generated code computes the same
- * (branch.c). */
+/* The entry of a pc: by a product's upper bits, as functions begin at multiples of 16
+ * and pages hold few of them. Generated code computes the same (branch.c). */
+#define SYS_JUMP_FACTOR 0x9e3779b1u
 static inline unsigned sys_jump_index(uint64_t pc)
 {
-    return (unsigned)(pc + (pc >> 12)) & (SYS_JUMP_ENTRIES - 1);
+    return (uint32_t)pc * SYS_JUMP_FACTOR >> (32 - SYS_JUMP_BITS);
 }
 
 struct sys_jump {

@@ -114,9 +114,9 @@ static void make_plan(struct sys_translation *t, const struct sys_insn *in, stru
     p->r.opcode = place_for(t, in, p, SYS_PLACE_OPCODE);
 }
 
-/* Whether the host may refuse it: x87, vector instructions, divisions, and what is
- * new enough that this host may not have it. */
-static bool may_trap(const struct sys_insn *in)
+/* x87, vector instructions, divisions, and what is new enough that this host may not
+ * have it. */
+bool sys_may_trap(const struct sys_insn *in)
 {
     uint8_t op = in->opcode;
     if (in->encoding != X86_ENC_LEGACY || in->map > 1) {
@@ -147,7 +147,7 @@ static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint
             sys_emit_get(t, n->host, n->guest);
         }
     }
-    if (may_trap(in)) {
+    if (sys_may_trap(in)) {
         sys_emit_trap_point(t);
     }
     sys_reencode(&t->e, in, &p.r);
@@ -322,7 +322,7 @@ void sys_lower_data(struct sys_translation *t, const struct sys_insn *in)
         sys_lower_with_memory(t, in, emit_body);
     } else if (is_verbatim(in)) {
         sys_flags_before(t, in);
-        if (may_trap(in)) {
+        if (sys_may_trap(in)) {
             sys_emit_trap_point(t);
         }
         emit_bytes(&t->e, in->bytes, in->len);

@@ -13,6 +13,9 @@ void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
 /* The instruction with its memory operand at S0 + disp, which has been checked. */
 void sys_lower_at_s0(struct sys_translation *t, const struct sys_insn *in, int32_t disp);
 
+/* Whether the host may refuse it: the guest's registers are looked at then. */
+bool sys_may_trap(const struct sys_insn *in);
+
 /* Whether sys_lower_odd would take it. */
 bool sys_is_odd(const struct sys_insn *in);
 

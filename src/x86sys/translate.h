@@ -98,7 +98,8 @@ struct sys_translation {
                         before the instruction at hand writes them */
     uint32_t live[SYS_TB_MAX_INSNS + 1]; /* which flags are */
     uint8_t recent[SYS_TB_MAX_INSNS];    /* slots of memory operands: recent.c */
-    bool flags_aside; /* they are in cpu->flags, not in RFLAGS; never while they are dead */
+    bool flags_aside;  /* they are in cpu->flags, not in RFLAGS; never while they are dead */
+    uintptr_t checked; /* RX address of the entry for flags that are aside */
 
     unsigned exit_count;
     struct tb_exit exits[SYS_TB_MAX_EXITS];
@@ -201,7 +202,7 @@ void sys_flags_restore(struct sys_translation *t);
 /* --- blocks (translate.c, entry.c, leave.c, branch.c, stack.c, string.c, stubs.c) --- */
 
 /* Emits the block's entries. Returns the RX address of the one with the flags in
- * RFLAGS; the other is at the block's start. */
+ * RFLAGS; the other is t->checked. */
 uintptr_t sys_emit_entries(struct sys_translation *t);
 
 /* Registers out-of-line code; the caller has just emitted the jump whose rel32 is

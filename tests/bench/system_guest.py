@@ -10,7 +10,7 @@ import subprocess
 INTEGER = {"integer": 80, "branches": 120, "recursion": 100, "indirect": 80, "sorting": 100, "strings": 60}
 OTHERS = {"scalar_fp": 60, "matrix": 30, "vector": 10, "x87": 60}
 FLAGS = {"strings": ["-fno-builtin"], "scalar_fp": ["-fno-tree-vectorize"], "vector": ["-mavx2", "-mfma"]}
-THREADS = 60
+THREADS = 240
 
 SHELL = {
     "fork-exec": "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done",
