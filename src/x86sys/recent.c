@@ -115,7 +115,7 @@ static void begin(struct origin *of)
     }
 }
 
-/* Whether what the register holds at the beginning of the block comes, through the
+/* Whether what the register holds at the beginning of the block comes, once round the
  * loop, from where it pointed itself. */
 static bool is_followed(const struct origin *of, uint8_t reg)
 {
@@ -131,15 +131,25 @@ static bool is_followed(const struct origin *of, uint8_t reg)
     return false;
 }
 
-static bool is_loop(const struct sys_translation *t)
+static bool goes_round(const struct sys_translation *t, const struct sys_insn *in)
 {
+    return (in->cls == SYS_INSN_JCC || in->cls == SYS_INSN_JMP) && in->target == t->insns[0].ip;
+}
+
+/* The registers that are followed round a loop: what is behind its branch does not
+ * matter. */
+static uint16_t find_followed(const struct sys_translation *t)
+{
+    struct origin of[X86_GPRS];
+    uint16_t followed = 0;
+    begin(of);
     for (unsigned i = 0; i < t->insn_count; i++) {
-        const struct sys_insn *in = &t->insns[i];
-        if ((in->cls == SYS_INSN_JCC || in->cls == SYS_INSN_JMP) && in->target == t->insns[0].ip) {
-            return true;
+        for (unsigned r = 0; r < X86_GPRS && goes_round(t, &t->insns[i]); r++) {
+            followed |= (uint16_t)(is_followed(of, (uint8_t)r) << r);
         }
+        follow(of, &t->insns[i]);
     }
-    return false;
+    return followed;
 }
 
 /* Different loops should not disturb each other. The same at another linear address
@@ -167,17 +177,8 @@ static uint8_t slot_of(const struct sys_translation *t, const struct sys_insn *i
 void sys_recent_analyse(struct sys_translation *t)
 {
     struct origin of[X86_GPRS];
-    uint16_t followed = 0;
     bool on = t->mode & SYS_MODE_CODE64;
-    if (on && is_loop(t)) {
-        begin(of);
-        for (unsigned i = 0; i < t->insn_count; i++) {
-            follow(of, &t->insns[i]);
-        }
-        for (unsigned r = 0; r < X86_GPRS; r++) {
-            followed |= (uint16_t)(is_followed(of, (uint8_t)r) << r);
-        }
-    }
+    uint16_t followed = on ? find_followed(t) : 0;
     begin(of);
     for (unsigned i = 0; i < t->insn_count; i++) {
         t->recent[i] = on ? slot_of(t, &t->insns[i], of, followed) : SLOT_NONE;
