@@ -98,13 +98,13 @@ static bool begins_aside(const struct sys_translation *t)
 {
     for (unsigned i = 0; i < t->insn_count && t->live_in[i]; i++) {
         const struct sys_insn *in = &t->insns[i];
-        if (in->flags_read || in->flags_written) {
-            return false;
-        }
         if ((in->cls == SYS_INSN_DATA && in->has_mem && in->mem_size) ||
             in->cls == SYS_INSN_STACK || in->cls == SYS_INSN_RET || in->cls == SYS_INSN_CALL ||
             in->cls == SYS_INSN_CALL_IND || in->cls == SYS_INSN_JMP_IND) {
             return true;
+        }
+        if (in->flags_read || in->flags_written) {
+            return false;
         }
     }
     return false;
