@@ -267,13 +267,16 @@ static void lower_ret(struct sys_translation *t, const struct sys_insn *in)
 void sys_lower_branch(struct sys_translation *t, const struct sys_insn *in)
 {
     const size_t kept = offsetof(struct sys_cpu, kept_target);
+    uint8_t s1;
     switch ((enum sys_insn_class)in->cls) {
     case SYS_INSN_JMP:
         sys_emit_exit(t, -1, in->target);
         break;
     case SYS_INSN_JCC:
         sys_flags_restore(t);
+        s1 = sys_s1_guest(t);
         sys_emit_exit(t, in->cc, in->target);
+        sys_s1_holds(t, s1);
         break;
     case SYS_INSN_LOOP:
         lower_loop(t, in);

@@ -20,10 +20,25 @@ static struct emit_mem kept_address(void)
     return emit_gs(offsetof(struct sys_cpu, scratch));
 }
 
+uint8_t sys_s1_guest(const struct sys_translation *t)
+{
+    return t->s1_end == t->e.len ? t->s1_guest : X86_NONE;
+}
+
+void sys_s1_holds(struct sys_translation *t, uint8_t guest)
+{
+    t->s1_guest = guest;
+    t->s1_end = t->e.len;
+}
+
 void sys_emit_get(struct sys_translation *t, uint8_t host, uint8_t guest)
 {
     uint8_t home = sys_host_reg(guest);
-    if (home == X86_NONE) {
+    if (home == X86_NONE && sys_s1_guest(t) == guest) {
+        if (host != SYS_HOST_S1) {
+            emit_mov_reg_reg(&t->e, host, SYS_HOST_S1);
+        }
+    } else if (home == X86_NONE) {
         emit_load_state(&t->e, host, offsetof(struct sys_cpu, gpr) + 8UL * guest);
     } else {
         emit_mov_reg_reg(&t->e, host, home);
@@ -35,6 +50,7 @@ void sys_emit_put(struct sys_translation *t, uint8_t guest, uint8_t host)
     uint8_t home = sys_host_reg(guest);
     if (home == X86_NONE) {
         emit_store_state(&t->e, offsetof(struct sys_cpu, gpr) + 8UL * guest, host);
+        sys_s1_holds(t, host == SYS_HOST_S1 ? guest : X86_NONE);
     } else {
         emit_mov_reg_reg(&t->e, home, host);
     }
@@ -266,6 +282,7 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
 void sys_emit_access_done(struct sys_translation *t)
 {
     t->access->arg[0] = emit_pc(&t->e);
+    sys_s1_holds(t, X86_NONE); /* the way round by the slow path ends here */
 }
 
 static bool check_address(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access)

@@ -407,6 +407,7 @@ unsigned sys_lower_group(struct sys_translation *t)
     s->resume = emit_pc(&t->e);
     lower_members(t, &g);
     s->arg[0] = emit_pc(&t->e);
+    sys_s1_holds(t, X86_NONE);
     s->arg[1] = g.count;
     s->arg[2] = t->flags_aside && t->live_in[t->at + 1];
     return g.count;

@@ -136,6 +136,7 @@ bool sys_may_trap(const struct sys_insn *in)
 static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint64_t disp)
 {
     struct plan p;
+    uint8_t s1;
     sys_flags_before(t, in);
     make_plan(t, in, &p);
     p.r.disp = (int32_t)disp;
@@ -150,6 +151,7 @@ static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint
     if (sys_may_trap(in)) {
         sys_emit_trap_point(t);
     }
+    s1 = p.taken & 1u << SYS_HOST_S1 ? X86_NONE : sys_s1_guest(t);
     sys_reencode(&t->e, in, &p.r);
     for (unsigned i = p.temp_count; i-- > 0;) {
         const struct temp *n = &p.temps[i];
@@ -159,7 +161,11 @@ static void emit_body(struct sys_translation *t, const struct sys_insn *in, uint
         if (n->borrowed) {
             sys_give_back(t, n->host);
         }
+        if (n->host == SYS_HOST_S1) {
+            s1 = n->guest;
+        }
     }
+    sys_s1_holds(t, s1);
 }
 
 void sys_lower_at_s0(struct sys_translation *t, const struct sys_insn *in, int32_t disp)
@@ -266,8 +272,8 @@ static void lower_lea(struct sys_translation *t, const struct sys_insn *in)
     struct emit *e = &t->e;
     uint8_t guest = sys_guest_reg(in, SYS_PLACE_REG);
     uint8_t home = sys_host_reg(guest);
-    uint8_t dst = home == X86_NONE ? SYS_HOST_S0 : home;
     bool whole = in->op_size >= 4 && (in->addr_size >= 4 || !in->has_mem);
+    uint8_t dst = home != X86_NONE ? home : whole ? SYS_HOST_S1 : SYS_HOST_S0;
     sys_emit_offset(t, in, whole ? dst : SYS_HOST_S0, in->op_size == 8 && in->addr_size == 8);
     if (!whole) {
         uint8_t rex = (uint8_t)(0x41 | (dst & 8 ? 4 : 0));
@@ -294,7 +300,7 @@ static void lower_lea(struct sys_translation *t, const struct sys_insn *in)
         }
     }
     if (home == X86_NONE) {
-        sys_emit_put(t, guest, SYS_HOST_S0);
+        sys_emit_put(t, guest, dst);
     }
 }
 
@@ -325,7 +331,9 @@ void sys_lower_data(struct sys_translation *t, const struct sys_insn *in)
         if (sys_may_trap(in)) {
             sys_emit_trap_point(t);
         }
+        uint8_t s1 = sys_s1_guest(t);
         emit_bytes(&t->e, in->bytes, in->len);
+        sys_s1_holds(t, s1);
     } else {
         emit_body(t, in, 0);
     }

@@ -278,6 +278,7 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
     t->e = (struct emit){.rw = rw, .rx = code_rx(rw), .cap = CODE_MAX};
     t->exit_count = t->point_count = t->slow_count = t->c_count = 0;
     t->flags_aside = false;
+    sys_s1_holds(t, X86_NONE);
     sys_reloc_begin(t);
     sys_flags_analyse(t);
     sys_recent_analyse(t);

@@ -98,7 +98,9 @@ struct sys_translation {
                         before the instruction at hand writes them */
     uint32_t live[SYS_TB_MAX_INSNS + 1]; /* which flags are */
     uint8_t recent[SYS_TB_MAX_INSNS];    /* slots of memory operands: recent.c */
-    bool flags_aside;  /* they are in cpu->flags, not in RFLAGS; never while they are dead */
+    bool flags_aside; /* they are in cpu->flags, not in RFLAGS; never while they are dead */
+    uint8_t s1_guest; /* see sys_s1_guest */
+    size_t s1_end;
     uintptr_t checked; /* RX address of the entry for flags that are aside */
 
     unsigned exit_count;
@@ -192,6 +194,13 @@ void sys_emit_linear(struct sys_translation *t, const struct sys_insn *in, enum 
 /* Guest GPR to and from host scratch, whole 64 bits. */
 void sys_emit_get(struct sys_translation *t, uint8_t host, uint8_t guest);
 void sys_emit_put(struct sys_translation *t, uint8_t guest, uint8_t host);
+
+/* The guest GPR that S1 holds besides its place in memory, or X86_NONE: so that the next
+ * instruction need not wait for what this one has just stored. Any code that is emitted
+ * ends it, so who emits some that leaves S1 alone says so again behind it; and where
+ * ways meet it is to be ended. */
+uint8_t sys_s1_guest(const struct sys_translation *t);
+void sys_s1_holds(struct sys_translation *t, uint8_t guest);
 
 /* Puts live arithmetic flags into cpu->flags before code that clobbers them, and
  * takes them back before what reads them, a branch out, or the end. Does nothing
