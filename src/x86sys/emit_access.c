@@ -282,7 +282,9 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
 void sys_emit_access_done(struct sys_translation *t)
 {
     t->access->arg[0] = emit_pc(&t->e);
-    sys_s1_holds(t, X86_NONE); /* the way round by the slow path ends here */
+    if (t->access->plan.access & SYS_WRITE) { /* the way round by the slow path ends here */
+        sys_s1_holds(t, X86_NONE);
+    }
 }
 
 static bool check_address(struct sys_cpu *cpu, uint64_t *addr, uint32_t size, uint32_t access)
