@@ -5,7 +5,8 @@
  * each address comes out of the access before, a link costs half as much.
  *
  * Which accesses: the stack's; and in blocks that are loops those whose base is loaded
- * from where it points to itself (`p = p->next`), and others off the same pointer.
+ * from where it points to itself (`p = p->next`), others off the same pointer, and
+ * those of tables that stay where they are and have a byte for their index (checksums).
  *
  * If the page is another one, the TLB is asked, out of line; once
  * so many times the access goes by the slow path, which may fill the slot
@@ -74,12 +75,18 @@ unsigned sys_recent_stack(const struct sys_translation *t)
 struct origin {
     uint8_t root; /* X86_NONE: elsewhere */
     bool loaded;
+    bool byte; /* it has been cut to 8 bits */
 };
 
 static bool is_whole_mov(const struct sys_insn *in)
 {
     return in->mnemonic == ZYDIS_MNEMONIC_MOV && in->encoding == X86_ENC_LEGACY && in->map == 0 &&
            in->op_size == 8 && (in->opcode == 0x8b || in->opcode == 0x89);
+}
+
+static bool is_movzx_byte(const struct sys_insn *in)
+{
+    return in->encoding == X86_ENC_LEGACY && in->map == 1 && in->opcode == 0xb6 && in->op_size >= 4;
 }
 
 /* The effect of an instruction on origins. */
@@ -97,10 +104,13 @@ static void follow(struct origin *of, const struct sys_insn *in)
     } else if (is_whole_mov(in) && !in->has_mem) {
         dst = sys_guest_reg(in, SYS_PLACE_RM);
         value = of[sys_guest_reg(in, SYS_PLACE_REG)];
+    } else if (is_movzx_byte(in)) {
+        dst = sys_guest_reg(in, SYS_PLACE_REG);
+        value.byte = true;
     }
     for (unsigned r = 0; r < X86_GPRS; r++) {
         if (in->gprs_written & 1u << r) {
-            of[r].root = X86_NONE;
+            of[r] = (struct origin){.root = X86_NONE};
         }
     }
     if (dst != X86_NONE) {
@@ -152,6 +162,17 @@ static uint16_t find_followed(const struct sys_translation *t)
     return followed;
 }
 
+/* The registers that a loop leaves alone; 0: it is none. */
+static uint16_t find_steady(const struct sys_translation *t)
+{
+    uint16_t written = 0, steady = 0;
+    for (unsigned i = 0; i < t->insn_count; i++) {
+        written |= t->insns[i].gprs_written;
+        steady |= goes_round(t, &t->insns[i]) ? (uint16_t)~written : 0;
+    }
+    return steady;
+}
+
 /* Different loops should not disturb each other. The same at another linear address
  * has the same: see reloc.h. */
 static uint8_t loop_slot(const struct sys_translation *t)
@@ -161,7 +182,7 @@ static uint8_t loop_slot(const struct sys_translation *t)
 }
 
 static uint8_t slot_of(const struct sys_translation *t, const struct sys_insn *in,
-                       const struct origin *of, uint16_t followed)
+                       const struct origin *of, uint16_t followed, uint16_t steady)
 {
     if (!in->has_mem || in->base == X86_NONE || in->mask != SYS_MASK_NONE || in->mem_size > 64 ||
         in->seg == SYS_FS || in->seg == SYS_GS) {
@@ -171,6 +192,9 @@ static uint8_t slot_of(const struct sys_translation *t, const struct sys_insn *i
         return in->index == X86_NONE ? SLOT_STACK : SLOT_NONE;
     }
     uint8_t root = of[in->base].root;
+    if (in->index != X86_NONE && of[in->index].byte && steady & 1u << in->base) {
+        return loop_slot(t);
+    }
     return root != X86_NONE && followed & 1u << root ? loop_slot(t) : SLOT_NONE;
 }
 
@@ -179,9 +203,10 @@ void sys_recent_analyse(struct sys_translation *t)
     struct origin of[X86_GPRS];
     bool on = t->mode & SYS_MODE_CODE64;
     uint16_t followed = on ? find_followed(t) : 0;
+    uint16_t steady = on ? find_steady(t) : 0;
     begin(of);
     for (unsigned i = 0; i < t->insn_count; i++) {
-        t->recent[i] = on ? slot_of(t, &t->insns[i], of, followed) : SLOT_NONE;
+        t->recent[i] = on ? slot_of(t, &t->insns[i], of, followed, steady) : SLOT_NONE;
         follow(of, &t->insns[i]);
     }
 }
