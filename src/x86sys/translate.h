@@ -116,7 +116,7 @@ struct sys_translation {
     struct sys_slow slow[SYS_TB_MAX_SLOW];
     struct sys_slow *access; /* begun last */
     struct sys_relocs relocs;
-    bool ungrouped; /* instructions are lowered one by one: see group.c */
+    bool ungrouped; /* instructions are lowered one by one: see lower_group.c */
 };
 
 /* --- operands (lower_data.c, access.c, rename.c) --- */
