@@ -79,7 +79,8 @@ static void set_opmask(struct sys_insn *in, const ZydisDecodedInstruction *zi,
     in->mask_bits = (uint8_t)(n < 64 ? n : 64);
     in->mask_folds = 1;
     if (zi->avx.broadcast.mode != ZYDIS_BROADCAST_MODE_INVALID && n) {
-        unsigned bits = ops[ops[0].element_size == 1 ? 2 : 0].element_count; /* not the opmask's */
+        bool to_mask = ops[0].element_size == 1; /* its bits are more than the vector's */
+        unsigned bits = to_mask ? zi->avx.vector_length / mem->element_size : ops[0].element_count;
         in->mask_folds = (uint8_t)(bits / n);
     }
 }

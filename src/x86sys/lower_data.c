@@ -194,22 +194,17 @@ static void address_again(struct sys_translation *t, const struct sys_insn *in, 
     sys_emit_operand_address(t, in);
 }
 
-/* Outside of 64-bit mode an operand that reaches beyond 4 GiB has left its segment, which
- * comes before its alignment; that makes a difference on the stack segment. */
+/* What comes before alignment: the end of a segment, beyond 4 GiB, and for FXSAVE and
+ * FXRSTOR an address that is not canonical, but not so for SSE operands. It makes a
+ * difference on the stack segment. */
 static void emit_unaligned(struct sys_translation *t, struct sys_slow *s)
 {
-    static const uint8_t cmp[] = {0x41, 0x81, 0xfd}; /* cmp r13d, imm32; jbe */
     const struct sys_insn *in = s->in;
-    struct emit *e = &t->e;
-    if (!(t->mode & SYS_MODE_CODE64) && in->seg == SYS_SS) {
-        emit_bytes(e, cmp, sizeof(cmp));
-        emit_u32(e, (uint32_t)0 - in->mem_size);
-        emit_u8(e, 0x0f);
-        emit_u8(e, 0x86);
-        uintptr_t within = emit_pc(e);
-        emit_u32(e, 0);
-        sys_emit_raise(t, in, SYS_SSF);
-        emit_patch_rel32(e, within, emit_pc(e));
+    bool in_order = t->mode & SYS_MODE_CODE64 ? in->mem_size > 64 : t->mode & SYS_MODE_FLAT;
+    if (in->seg == SYS_SS && in_order) {
+        sys_emit_slow_call(t, in->mem_size,
+                           (in->mem_access & (SYS_READ | SYS_WRITE)) | SYS_SLOW_SEGMENT |
+                               SYS_SS << SYS_SLOW_SEG_SHIFT);
     }
     sys_emit_raise(t, in, SYS_GP);
 }

@@ -287,6 +287,20 @@ static void test_masks_say_which_bytes_can_fault(void **state)
     assert_false(in.mask_is_k);
 }
 
+static void test_a_broadcast_is_masked_by_all_the_bits_of_its_vector(void **state)
+{
+    (void)state;
+    DECODE(BITS64, "\x62\xf1\x7c\x59\x58\x00"); /* vaddps zmm0{k1}, zmm0, [rax]{1to16} */
+    assert_int_equal(in.mask_bits, 1);
+    assert_int_equal(in.mask_folds, 16);
+    DECODE(BITS64, "\x62\xf1\x7c\x39\xc2\x00\x01"); /* vcmpps k0{k1}, ymm0, [rax]{1to8}, 1 */
+    assert_int_equal(in.mask_folds, 8);
+    DECODE(BITS64, "\x62\xf3\x7d\x1a\x66\x1b\xaa"); /* vfpclassps k3{k2}, [rbx]{1to4}, 0xaa */
+    assert_int_equal(in.mask_folds, 4);
+    DECODE(BITS64, "\x62\xf3\xfd\x5a\x66\x1b\xaa"); /* vfpclasspd k3{k2}, [rbx]{1to8}, 0xaa */
+    assert_int_equal(in.mask_folds, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_far_transfers_and_segment_moves_are_for_c),
         cmocka_unit_test(test_pop_to_an_address_on_rsp_counts_its_increment),
         cmocka_unit_test(test_masks_say_which_bytes_can_fault),
+        cmocka_unit_test(test_a_broadcast_is_masked_by_all_the_bits_of_its_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

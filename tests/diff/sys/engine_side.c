@@ -50,6 +50,7 @@ static bool is_comparable(const struct sys_insn *in)
     switch (in->mnemonic) {
     case ZYDIS_MNEMONIC_MOVDIR64B:
     case ZYDIS_MNEMONIC_CLZERO:
+    case ZYDIS_MNEMONIC_INT: /* hypervisors have been seen to answer 0x19 to 0x1b */
     case ZYDIS_MNEMONIC_SYSENTER:
     case ZYDIS_MNEMONIC_SYSEXIT:
     case ZYDIS_MNEMONIC_LAR:

@@ -104,6 +104,20 @@ static void test_the_segments_end_comes_before_alignment(void **state)
     assert_int_equal(bare_reg(X86_RBP), SYS_SSF);
 }
 
+static void test_an_address_that_is_not_canonical_comes_before_alignment(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0x48, 0xbd, 4,    0,    0, 0, 0, 0, 0, 0x42, /* mov rbp, 0x4200000000000004 */
+        0x0f, 0xae, 0x4d, 0x00,                      /* fxrstor [rbp] */
+        0xf4,                                        /* hlt */
+    };
+    start(code, sizeof(code));
+    set_handler(SYS_SSF);
+    bare_run();
+    assert_int_equal(bare_reg(X86_R14), SYS_SSF);
+}
+
 /* As far as an element that faults, CPUs have cleared what lies above the vector length,
  * which is that of the indices if these are wider. */
 static void test_a_gather_that_faults_keeps_its_vector_length(void **state)
@@ -144,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_the_first_xsave_of_a_process_saves_the_guests_registers),
         cmocka_unit_test(test_a_pending_x87_exception_comes_before_an_unaligned_operand),
         cmocka_unit_test(test_the_segments_end_comes_before_alignment),
+        cmocka_unit_test(test_an_address_that_is_not_canonical_comes_before_alignment),
         cmocka_unit_test(test_a_gather_that_faults_keeps_its_vector_length),
     };
     return cmocka_run_group_tests(tests, bare_setup, bare_teardown);
