@@ -5,6 +5,7 @@
  * have been changed meanwhile; so the slow path computes the address again. */
 #include <assert.h>
 
+#include "x86/host.h"
 #include "x86sys/emit_masked.h"
 #include "x86sys/emulate.h"
 #include "x86sys/translate.h"
@@ -237,21 +238,34 @@ static uintptr_t emit_limit(struct emit *e, uint32_t last)
     return field;
 }
 
-uintptr_t sys_emit_tlb_lookup(struct sys_translation *t, uint32_t size, uint32_t access)
+/* S1 = offset of the entry for S0 from the first one. */
+static void emit_tlb_index(struct emit *e)
 {
-    static const uint8_t index[] = {
+    static const uint8_t rorx[] = {0xc4, 0x43, 0x7b, 0xf0, 0xf5, TLB_SHIFT}; /* r14d, r13d, 7 */
+    static const uint8_t shift[] = {
         0x45, 0x89, 0xee,            /* mov r14d, r13d */
         0x41, 0xc1, 0xee, TLB_SHIFT, /* shr r14d, 7 */
-        0x41, 0x81, 0xe6,            /* and r14d, imm32 */
     };
+    static const uint8_t and_r14d[] = {0x41, 0x81, 0xe6}; /* imm32 */
+    static_assert(TLB_MASK < 1u << (32 - TLB_SHIFT), "what rotation brings to the top is cut off");
+    if (x86_host.bmi2) {
+        emit_bytes(e, rorx, sizeof(rorx));
+    } else {
+        emit_bytes(e, shift, sizeof(shift));
+    }
+    emit_bytes(e, and_r14d, sizeof(and_r14d));
+    emit_u32(e, TLB_MASK);
+}
+
+uintptr_t sys_emit_tlb_lookup(struct sys_translation *t, uint32_t size, uint32_t access)
+{
     struct emit *e = &t->e;
     unsigned mmu = (t->mode & SYS_MODE_MMU) >> SYS_MODE_MMU_SHIFT;
     size_t entries = offsetof(struct sys_cpu, tlb) + offsetof(struct sys_tlb, e) +
                      mmu * sizeof(t->cpu->tlb.e[0]);
     size_t tag = access & SYS_WRITE ? offsetof(struct sys_tlb_entry, write)
                                     : offsetof(struct sys_tlb_entry, read);
-    emit_bytes(e, index, sizeof(index));
-    emit_u32(e, TLB_MASK);
+    emit_tlb_index(e);
     emit_s0_with_entry(e, 0x2b, entries + tag);
     uintptr_t field = emit_limit(e, 4096 - size);
     emit_s0_with_entry(e, 0x03, entries + offsetof(struct sys_tlb_entry, host));
