@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/tsan.h"
 #include "exec/cpu_internal.h"
@@ -174,6 +175,18 @@ static void sleep_unless(struct cpu *self, unsigned bits)
 void cpu_halt_wait(struct cpu *cpu)
 {
     sleep_unless(cpu, ~0U);
+}
+
+void cpu_halt_wait_for(struct cpu *cpu, uint64_t ns)
+{
+    struct timespec now;
+
+    event_reset(&cpu->wake);
+    if (!atomic_load_explicit(&cpu->exit_request, memory_order_acquire)) {
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        (void)event_timedwait(&cpu->wake,
+                              (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + ns);
+    }
 }
 
 static void wait_as_cpu(struct cpu *self, struct waiter *waiter)

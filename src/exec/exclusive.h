@@ -45,5 +45,7 @@ void cpu_process_work(struct cpu *cpu);
 /* Sleep until kicked / wake up. A kick before the wait makes it return at
  * once (no lost wake-up). The vCPU's thread, not inside. */
 void cpu_halt_wait(struct cpu *cpu);
+/* The same for at most `ns` nanoseconds. */
+void cpu_halt_wait_for(struct cpu *cpu, uint64_t ns);
 
 #endif

@@ -233,6 +233,11 @@ static void *rr_main(void *arg)
     return NULL;
 }
 
+bool vcpu_is_round_robin(void)
+{
+    return round_robin;
+}
+
 void vcpu_kick_thread(const struct cpu *cpu)
 {
     /* acquire: pairs with the release in vcpu_start_threads. */

@@ -32,6 +32,9 @@ void vcpu_init(const struct vcpu_ops *table, void (*shutdown)(struct cpu *cpu));
 NODISCARD int vcpu_add(struct cpu *cpu, struct error *err);
 NODISCARD int vcpu_start_threads(bool round_robin, struct error *err);
 
+/* Whether one thread runs all vCPUs, so that none may sleep in the middle of its turn. */
+bool vcpu_is_round_robin(void);
+
 /* For guest_ops->kick: wakes the thread of a vCPU that shares one with others. */
 void vcpu_kick_thread(const struct cpu *cpu);
 

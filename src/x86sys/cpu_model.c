@@ -278,7 +278,9 @@ static void start(struct sys_cpu_model *m, const struct model *def)
     if (def->everything) {
         vendor_of_host(m);
         sys_features_supported(m->features);
+        /* What costs more than it gives: deeper page tables, and a sleep that is polled. */
         m->features[SYS_FEAT_LA57 / 32] &= ~(1u << SYS_FEAT_LA57 % 32);
+        m->features[SYS_FEAT_MONITOR / 32] &= ~(1u << SYS_FEAT_MONITOR % 32);
         m->features[SYS_F_87_EDX] |= 1u << 8;
     }
     caches(m);

@@ -149,6 +149,15 @@ static struct x86_cpuid leaf_hypervisor(const struct sys_cpu *cpu, uint32_t leaf
     return r;
 }
 
+/* Interrupts end MWAIT though masked, if it is asked to; C0 and C1 have a state each. */
+static struct x86_cpuid leaf_mwait(const struct sys_cpu_model *m)
+{
+    if (!sys_model_has(m, SYS_FEAT_MONITOR)) {
+        return (struct x86_cpuid){0, 0, 0, 0};
+    }
+    return (struct x86_cpuid){SYS_MONITOR_LINE, SYS_MONITOR_LINE, 3, 0x11};
+}
+
 static struct x86_cpuid leaf_basic(const struct sys_cpu *cpu, uint32_t leaf, uint32_t subleaf)
 {
     const struct sys_cpu_model *m = cpu->model;
@@ -163,6 +172,8 @@ static struct x86_cpuid leaf_basic(const struct sys_cpu *cpu, uint32_t leaf, uin
         return (struct x86_cpuid){intel ? 0x00ff0001u : 0, 0, 0, 0};
     case 4:
         return intel ? leaf_cache(cpu, subleaf, true) : (struct x86_cpuid){0, 0, 0, 0};
+    case 5:
+        return leaf_mwait(m);
     case 6:
         return (struct x86_cpuid){m->features[SYS_F_6_EAX], 0, 0, 0};
     case 7:

@@ -38,7 +38,7 @@ static const struct word words[SYS_FEATURE_WORDS] = {
             .reg = 2,
             .passthrough = BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(19) | BIT(20) |
                            BIT(22) | BIT(23) | BIT(25) | BIT(26) | BIT(28) | BIT(29) | BIT(30),
-            .emulated = BIT(17) | BIT(21) | BIT(24) | BIT(31),
+            .emulated = BIT(3) | BIT(17) | BIT(21) | BIT(24) | BIT(31),
             .names = {"pni",    "pclmulqdq", NULL,     "monitor",      NULL,  NULL,     NULL,
                       NULL,     NULL,        "ssse3",  NULL,           NULL,  "fma",    "cx16",
                       NULL,     NULL,        NULL,     "pcid",         NULL,  "sse4.1", "sse4.2",

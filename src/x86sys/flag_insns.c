@@ -1,5 +1,5 @@
 /* Instructions about IF and the system flags, with the rules of IOPL, VME and PVI,
- * and those that wait: HLT, MWAIT. */
+ * and HLT. */
 #include "x86sys/far.h"
 #include "x86sys/frame.h"
 #include "x86sys/system_insns.h"
@@ -121,39 +121,4 @@ enum sys_result sys_insn_hlt(struct sys_cpu *cpu, const struct sys_insn *in)
     cpu->halted = true;
     done(cpu, in);
     return SYS_HALT;
-}
-
-enum sys_result sys_insn_monitor(struct sys_cpu *cpu, const struct sys_insn *in)
-{
-    uint64_t linear;
-    uint64_t offset = cpu->gpr[X86_RAX];
-    if (sys_cpl(cpu) != 0) {
-        return sys_result_of(sys_raise(cpu, SYS_UD));
-    }
-    if ((uint32_t)cpu->gpr[X86_RCX] != 0) {
-        return general_protection(cpu);
-    }
-    if (in->addr_size != 8) {
-        offset &= in->addr_size == 4 ? UINT32_MAX : UINT16_MAX;
-    }
-    enum sys_seg_reg seg = in->has_mem ? (enum sys_seg_reg)in->seg : SYS_DS;
-    if (!sys_linear(cpu, seg, offset, 1, SYS_READ, &linear) ||
-        !sys_mem_probe(cpu, linear, 1, SYS_READ)) {
-        return SYS_EXCEPTION;
-    }
-    return done(cpu, in);
-}
-
-/* Stores of other processors are not watched, so it does not wait: it may end for
- * any reason. */
-enum sys_result sys_insn_mwait(struct sys_cpu *cpu, const struct sys_insn *in)
-{
-    const uint32_t break_on_masked = 1;
-    if (sys_cpl(cpu) != 0) {
-        return sys_result_of(sys_raise(cpu, SYS_UD));
-    }
-    if ((uint32_t)cpu->gpr[X86_RCX] & ~break_on_masked) {
-        return general_protection(cpu);
-    }
-    return done(cpu, in);
 }

@@ -24,6 +24,9 @@
 bool sys_outside_begin(struct sys_cpu *cpu);
 void sys_outside_end(struct sys_cpu *cpu, bool was_inside);
 
+/* Sleeps outside, until a kick or for `ns` nanoseconds. No checked address is held. */
+void sys_sleep(struct sys_cpu *cpu, uint64_t ns);
+
 /* In the slow path of a locked access that the host cannot make atomic: outside, in an
  * exclusive section, which sys_slow_commit ends. No checked address is held. False:
  * the code cache was flushed meanwhile, the section has ended, and the instruction is

@@ -325,6 +325,9 @@ void sys_msr_reset(struct sys_cpu *cpu)
     cpu->tsc_aux = 0;
     cpu->pat = 0x0007040600070406ULL;
     cpu->misc_enable = 1 | 1 << 11 | 1 << 12; /* fast strings; no BTS, no PEBS */
+    if (sys_model_has(cpu->model, SYS_FEAT_MONITOR)) {
+        cpu->misc_enable |= 1 << 18;
+    }
     cpu->spec_ctrl = cpu->debugctl = 0;
     cpu->mtrr_def_type = 0;
     for (unsigned i = 0; i < 11; i++) {

@@ -4,6 +4,7 @@
  * lead to one is called with no address in hand: none survives it. */
 #include "x86sys/walk.h"
 
+#include "exec/exclusive.h"
 #include "exec/tb.h"
 #include "x86sys/copy_asm.h"
 #include "x86sys/inside.h"
@@ -60,6 +61,14 @@ void sys_device_store(struct sys_cpu *cpu, struct address_space *as, uint64_t ad
     bool used, was = device_begin(cpu, &used);
 
     (void)address_space_store(as, addr, size, value);
+    device_end(cpu, was, used);
+}
+
+void sys_sleep(struct sys_cpu *cpu, uint64_t ns)
+{
+    bool used, was = device_begin(cpu, &used);
+
+    cpu_halt_wait_for(&cpu->cpu, ns);
     device_end(cpu, was, used);
 }
 

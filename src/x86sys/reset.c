@@ -58,6 +58,7 @@ void sys_reset_registers(struct sys_cpu *cpu, bool init)
     cpu->debug_hits = 0;
     cpu->no_step = false;
     cpu->rf_loaded = false;
+    cpu->monitor.armed = false;
     cpu->exception = (struct sys_exception){.vector = SYS_NO_EXCEPTION};
     sys_mode_update(cpu);
     sys_tlb_flush(cpu);

@@ -154,8 +154,9 @@ struct sys_exception {
     uint64_t addr; /* #PF: CR2; #DB: bits for DR6 */
 };
 
-#define SYS_MC_BANKS  10
-#define SYS_MSRS_KEPT 40
+#define SYS_MC_BANKS     10
+#define SYS_MONITOR_LINE 64 /* bytes */
+#define SYS_MSRS_KEPT    40
 
 /* What a vCPU has done, for `info jit` and whoever makes it faster. */
 enum sys_count {
@@ -235,6 +236,11 @@ struct OWNED_BY(its thread) sys_cpu {
     uint64_t pat, misc_enable, spec_ctrl, debugctl;
     uint64_t mtrr_def_type, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
     uint64_t mcg_status, mcg_ctl, mc_bank[4 * SYS_MC_BANKS];
+    struct { /* MONITOR: mwait.c */
+        bool armed;
+        uint64_t linear;
+        uint8_t line[SYS_MONITOR_LINE]; /* as it was */
+    } monitor;
     bool mc_fatal; /* the machine check that SYS_INT_MCE announces met another one */
     uint64_t hwcr, syscfg, top_mem, top_mem2; /* AMD */
     uint64_t msr_kept[SYS_MSRS_KEPT];         /* MSRs that only remember: msr_kept.c */

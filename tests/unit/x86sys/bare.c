@@ -128,8 +128,12 @@ int bare_setup(void **state)
         r = sys_engine_init(&engine, &err);
     }
     if (r == 0) {
-        const struct sys_cpu_config cfg = {
-            .bsp = true, .memory = space, .io = ports, .apic = &bare_io, .apic_ops = &apic_ops};
+        const struct sys_cpu_config cfg = {.model = "max,+monitor",
+                                           .bsp = true,
+                                           .memory = space,
+                                           .io = ports,
+                                           .apic = &bare_io,
+                                           .apic_ops = &apic_ops};
         bql_lock(); /* listeners */
         r = sys_cpu_new(&cfg, &cpu, &err);
         bql_unlock();
