@@ -9,8 +9,4 @@ int cli_user(int argc, char **argv);
 /* `mortise system`, likewise. */
 int cli_system(int argc, char **argv);
 
-/* The name among `names` (ends with NULL) that `word` may have meant, or
- * NULL if none is close. */
-const char *cli_suggest(const char *word, const char *const *names);
-
 #endif

@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/monitor_internal.h"
+#include "base/suggest.h"
 #include "exec/exclusive.h"
 #include "exec/icount.h"
 #include "hw/machine_run.h"
@@ -166,7 +167,7 @@ static void cmd_info(struct monitor *mon, const char *argument, FILE *out)
     } else if (strcmp(argument, "mtree") == 0) {
         memory_print(out);
     } else {
-        const char *meant = cli_suggest(argument, topics);
+        const char *meant = suggest_name(argument, topics);
         fprintf(out, "info '%s' is unknown%s%s\n", argument,
                 meant ? "; did you mean info "
                       : " (status, registers, cpus, mtree, jit, icount, version)",
@@ -331,7 +332,7 @@ static void run_line(struct monitor *mon, const char *line, FILE *out)
             return;
         }
     }
-    const char *meant = cli_suggest(word, names);
+    const char *meant = suggest_name(word, names);
     fprintf(out, "unknown command '%s'%s%s\n", word,
             meant ? "; did you mean " : " (help lists them)", meant ? meant : "");
 }

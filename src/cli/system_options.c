@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
 #include "cli/system_values.h"
 #include "cli/user_options.h"
@@ -372,7 +373,7 @@ static enum system_verdict unknown_option(const char *word)
             names[count++] = descriptions[i].name + 1;
         }
     }
-    const char *meant = cli_suggest(word + strspn(word, "-"), names);
+    const char *meant = suggest_name(word + strspn(word, "-"), names);
     if (meant) {
         fprintf(stderr, "mortise: unknown option %s; did you mean -%s?\n", word, meant);
     } else {

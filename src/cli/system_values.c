@@ -1,4 +1,5 @@
 /* Option values made of pairs: -machine, -smp, -m, -accel, -icount and -rtc. */
+#include "base/suggest.h"
 #include "cli/system_values.h"
 
 #include <errno.h>
@@ -71,7 +72,7 @@ int value_number(const char *option, const char *value, uint64_t min, uint64_t m
 static int unknown_key(const char *option, const char *key, const char *const *known,
                        struct error *err)
 {
-    const char *meant = cli_suggest(key, known);
+    const char *meant = suggest_name(key, known);
     return meant ? error_set(err, EINVAL, "%s: unknown property '%s'; did you mean '%s'?", option,
                              key, meant)
                  : error_set(err, EINVAL, "%s: unknown property '%s'", option, key);
@@ -88,7 +89,7 @@ static int machine_type(struct system_command *c, const char *name, struct error
         c->config.type = MACHINE_Q35;
         return 0;
     }
-    const char *meant = cli_suggest(name, names);
+    const char *meant = suggest_name(name, names);
     return meant ? error_set(err, EINVAL, "unknown machine '%s'; did you mean '%s'?", name, meant)
                  : error_set(err, EINVAL, "unknown machine '%s' (-machine help lists them)", name);
 }

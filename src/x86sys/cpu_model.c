@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "x86sys/machine.h"
 #include "x86sys/model.h"
 
@@ -423,11 +424,12 @@ static void conclude(struct sys_cpu_model *m)
 
 static int unknown_model(const char *name, struct error *err)
 {
-    const char *names[MODELS];
+    const char *names[MODELS + 1];
     for (size_t i = 0; i < MODELS; i++) {
         names[i] = models[i].name;
     }
-    const char *like = sys_name_like(name, names, MODELS);
+    names[MODELS] = NULL;
+    const char *like = suggest_name(name, names);
     return like ? error_set(err, EINVAL, "-cpu: there is no model \"%s\"; did you mean \"%s\"?",
                             name, like)
                 : error_set(err, EINVAL, "-cpu: there is no model \"%s\"; see -cpu help", name);

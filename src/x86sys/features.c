@@ -2,10 +2,10 @@
  * instructions run as themselves need the host's consent, those that C code or
  * the softmmu makes are always there, the rest can't be switched on. Names are
  * the customary ones of -cpu. */
-#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "x86sys/model.h"
 
 #define BIT(n) (1u << (n))
@@ -335,57 +335,16 @@ int sys_feature_by_name(const char *name)
     return -1;
 }
 
-static unsigned least(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
-/* Edit distance of short names; two letters in the wrong order count once. */
-static unsigned distance(const char *a, const char *b)
-{
-    enum { LONGEST = 32 };
-    unsigned rows[3][LONGEST + 1];
-    size_t la = strlen(a), lb = strlen(b);
-    if (la > LONGEST || lb > LONGEST) {
-        return UINT_MAX;
-    }
-    for (unsigned j = 0; j <= lb; j++) {
-        rows[0][j] = j;
-    }
-    for (unsigned i = 1; i <= la; i++) {
-        unsigned *row = rows[i % 3];
-        const unsigned *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= lb; j++) {
-            char x = (char)plain(a[i - 1]), y = (char)plain(b[j - 1]);
-            row[j] = least(above[j - 1] + (x != y), least(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && x == plain(b[j - 2]) && plain(a[i - 2]) == y) {
-                row[j] = least(row[j], two_above[j - 2] + 1);
-            }
-        }
-    }
-    return rows[la % 3][lb];
-}
-
-const char *sys_name_like(const char *name, const char *const *names, size_t count)
-{
-    const char *best = NULL;
-    unsigned best_distance = strlen(name) < 4 ? 2 : 3;
-    for (size_t i = 0; i < count; i++) {
-        unsigned d = names[i] ? distance(name, names[i]) : UINT_MAX;
-        if (d < best_distance) {
-            best = names[i];
-            best_distance = d;
-        }
-    }
-    return best;
-}
-
 const char *sys_feature_like(const char *name)
 {
-    const char *all[SYS_FEATURE_WORDS * 32];
+    const char *all[SYS_FEATURE_WORDS * 32 + 1];
+    unsigned n = 0;
     for (unsigned f = 0; f < SYS_FEATURE_WORDS * 32; f++) {
-        all[f] = sys_feature_name(f);
+        const char *known = sys_feature_name(f);
+        if (known) {
+            all[n++] = known;
+        }
     }
-    return sys_name_like(name, all, SYS_FEATURE_WORDS * 32UL);
+    all[n] = NULL;
+    return suggest_name(name, all);
 }

@@ -117,8 +117,6 @@ void sys_features_supported(uint32_t out[SYS_FEATURE_WORDS]);
 int sys_feature_by_name(const char *name);
 /* The name most like it, or NULL. */
 const char *sys_feature_like(const char *name);
-/* The same among other names; those may be NULL. */
-const char *sys_name_like(const char *name, const char *const *names, size_t count);
 /* By number; NULL: it has none. */
 const char *sys_feature_name(unsigned feature);
 

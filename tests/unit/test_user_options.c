@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
 #include "cli/user_options.h"
 
@@ -114,10 +115,10 @@ static void test_suggestions_are_close(void **unused)
 {
     static const char *const names[] = {"strace", "cpu", "tb-size", NULL};
     (void)unused;
-    assert_string_equal(cli_suggest("strce", names), "strace");
-    assert_string_equal(cli_suggest("tbsize", names), "tb-size");
-    assert_null(cli_suggest("frobnicate", names));
-    assert_null(cli_suggest("", (const char *const[]){NULL}));
+    assert_string_equal(suggest_name("strce", names), "strace");
+    assert_string_equal(suggest_name("tbsize", names), "tb-size");
+    assert_null(suggest_name("frobnicate", names));
+    assert_null(suggest_name("", (const char *const[]){NULL}));
 }
 
 static void test_variables_come_back_as_they_were(void **unused)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "cli/cli.h"
 
 static const struct {
@@ -32,7 +33,7 @@ static int unknown(const char *word)
     for (size_t i = 0; i < COMMANDS; i++) {
         names[i] = commands[i].name;
     }
-    const char *meant = cli_suggest(word, names);
+    const char *meant = suggest_name(word, names);
     if (meant) {
         fprintf(stderr, "mortise: unknown command '%s'; did you mean '%s'?\n", word, meant);
     } else {
