@@ -130,7 +130,7 @@ struct x86_cpuid sys_cpuid(const struct sys_cpu *cpu, uint32_t leaf, uint32_t su
 /* Layout of XSAVE areas: a component's place in the standard format, and sizes with
  * these components, 0 and 1 always included. sys_xsave_layout_init, by whoever makes a
  * vCPU, before the rest. */
-struct sys_xsave_part {
+struct IMMUTABLE_AFTER_INIT sys_xsave_part {
     uint32_t offset, size;
     bool align64; /* in the compacted format */
 };
