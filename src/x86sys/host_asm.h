@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "base/tsan.h"
+
 /* The host's TSC, not before earlier loads are done. */
 static inline uint64_t sys_host_tsc(void)
 {
@@ -39,8 +41,8 @@ static inline void sys_rep_stosq(void *to, uint64_t value, uint64_t n)
 }
 
 /* XSAVE and relatives, 64-bit or legacy pointer format; the area is 64-byte aligned
- * and writable, its header is good. */
-static inline void sys_host_xsave(void *area, uint64_t components, int wide)
+ * and writable, its header is good. For SYS_VEC_CODE (vector.h), so as it is. */
+TSAN_SIGNAL_CODE static inline void sys_host_xsave(void *area, uint64_t components, int wide)
 {
     uint32_t lo = (uint32_t)components, hi = (uint32_t)(components >> 32);
     if (wide) {
@@ -50,7 +52,7 @@ static inline void sys_host_xsave(void *area, uint64_t components, int wide)
     }
 }
 
-static inline void sys_host_xsavec(void *area, uint64_t components, int wide)
+TSAN_SIGNAL_CODE static inline void sys_host_xsavec(void *area, uint64_t components, int wide)
 {
     uint32_t lo = (uint32_t)components, hi = (uint32_t)(components >> 32);
     if (wide) {
@@ -60,7 +62,7 @@ static inline void sys_host_xsavec(void *area, uint64_t components, int wide)
     }
 }
 
-static inline void sys_host_xrstor(const void *area, uint64_t components, int wide)
+TSAN_SIGNAL_CODE static inline void sys_host_xrstor(const void *area, uint64_t components, int wide)
 {
     uint32_t lo = (uint32_t)components, hi = (uint32_t)(components >> 32);
     if (wide) {
@@ -76,7 +78,7 @@ static inline void sys_host_fxsave(void *area)
 }
 
 /* Bits of XINUSE, or of XCR0. */
-static inline uint64_t sys_host_xgetbv(uint32_t index)
+TSAN_SIGNAL_CODE static inline uint64_t sys_host_xgetbv(uint32_t index)
 {
     uint32_t lo, hi;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(index));

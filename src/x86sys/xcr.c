@@ -1,5 +1,4 @@
 /* XGETBV and XSETBV: which state components the guest's XSAVE may see. */
-#include "x86sys/host_asm.h"
 #include "x86sys/model.h"
 #include "x86sys/operand.h"
 #include "x86sys/ops.h"
@@ -12,8 +11,7 @@
 /* The components that are not in their initial state. */
 static uint64_t in_use(struct sys_cpu *cpu)
 {
-    sys_vec_restore(cpu);
-    uint64_t used = sys_host_xgetbv(1);
+    uint64_t used = sys_vec_in_use(cpu);
     used = cpu->pkru ? used | XCR0_PKRU : used & ~(uint64_t)XCR0_PKRU;
     return used & cpu->xcr0;
 }

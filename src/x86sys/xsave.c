@@ -7,7 +7,7 @@
  * here. XSAVEOPT is XSAVE: the host knows areas by their addresses, and those of
  * copies would deceive it. (SDM volume 1, chapter 13.) */
 #include "x86sys/emulate.h"
-#include "x86sys/host_asm.h"
+#include "x86sys/copy_asm.h"
 #include "x86sys/model.h"
 #include "x86sys/operand.h"
 #include "x86sys/ops.h"
@@ -68,29 +68,35 @@ static uint64_t *header(void *image)
     return (uint64_t *)(void *)((uint8_t *)image + AREA_HEADER);
 }
 
+static void put(void *to, uint64_t value)
+{
+    sys_copy(to, &value, sizeof(value));
+}
+
+/* In guest memory, perhaps, which other CPUs may access meanwhile: hence sys_copy. */
 static void put_pkru(const struct sys_cpu *cpu, const struct area *a, void *image)
 {
-    uint64_t *h = header(image);
+    uint64_t *h = header(image), there = 0;
     uint32_t at =
         a->compact ? sys_xsave_compact_offset(a->components, PKRU) : sys_xsave_part(PKRU).offset;
     if (a->compact) {
-        h[1] |= PKRU_BIT;
+        sys_copy(&there, &h[1], sizeof(there));
+        put(&h[1], there | PKRU_BIT);
     }
-    h[0] = cpu->pkru ? h[0] | PKRU_BIT : h[0] & ~PKRU_BIT;
+    sys_copy(&there, &h[0], sizeof(there));
+    put(&h[0], cpu->pkru ? there | PKRU_BIT : there & ~PKRU_BIT);
     if (cpu->pkru || !a->compact) {
-        uint32_t *p = (uint32_t *)(void *)((uint8_t *)image + at);
-        p[0] = cpu->pkru;
-        p[1] = 0;
+        put((uint8_t *)image + at, cpu->pkru);
     }
 }
 
-static void save_into(const struct sys_cpu *cpu, const struct area *a, void *image)
+static void save_into(struct sys_cpu *cpu, const struct area *a, void *image)
 {
     uint64_t host = a->components & ~PKRU_BIT;
     if (a->compact) {
-        sys_host_xsavec(image, host, a->wide);
+        sys_vec_xsavec(cpu, image, host, a->wide);
     } else {
-        sys_host_xsave(image, host, a->wide);
+        sys_vec_xsave(cpu, image, host, a->wide);
     }
     if (a->components & PKRU_BIT) {
         put_pkru(cpu, a, image);
@@ -115,7 +121,6 @@ bool sys_op_xsave(struct sys_cpu *cpu, const struct sys_insn *in)
     bool one_page = a.linear % 4096 + a.size <= 4096;
     void *host = one_page ? sys_mem_host(cpu, a.linear, a.size, SYS_WRITE) : NULL;
     if (host) {
-        sys_vec_restore(cpu);
         save_into(cpu, &a, host);
         sys_mem_host_written(cpu, a.linear, a.size);
         return true;
@@ -125,7 +130,6 @@ bool sys_op_xsave(struct sys_cpu *cpu, const struct sys_insn *in)
         !sys_mem_read(cpu, a.linear, cpu->xsave_copy, a.size, SYS_READ)) {
         return false;
     }
-    sys_vec_restore(cpu);
     save_into(cpu, &a, cpu->xsave_copy);
     return sys_mem_write(cpu, a.linear, cpu->xsave_copy, a.size, SYS_WRITE);
 }
@@ -208,8 +212,7 @@ bool sys_op_xrstor(struct sys_cpu *cpu, const struct sys_insn *in)
     for (unsigned i = 2; i < HEADER_WORDS; i++) {
         h[i] = 0;
     }
-    sys_vec_restore(cpu);
-    sys_host_xrstor(copy, a.components & ~PKRU_BIT, a.wide);
+    sys_vec_xrstor(cpu, copy, a.components & ~PKRU_BIT, a.wide);
     if (a.components & PKRU_BIT) {
         sys_pkru_set(cpu, pkru);
     }

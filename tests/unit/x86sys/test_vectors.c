@@ -152,6 +152,93 @@ static void test_a_gather_that_faults_keeps_its_vector_length(void **state)
     }
 }
 
+enum { REGISTERS = 16, FIRST = DATA + 0x1000, SECOND = DATA + 0x1200, SEEN = DATA + 0x1400 };
+
+static uint8_t program[1024];
+static size_t program_size;
+
+static void add(const uint8_t *bytes, size_t n)
+{
+    assert_true(program_size + n <= sizeof(program));
+    memcpy(program + program_size, bytes, n);
+    program_size += n;
+}
+
+/* movdqu between all XMM registers and [rbx + offset]. */
+static void add_moves(bool store, uint32_t offset)
+{
+    for (unsigned r = 0; r < REGISTERS; r++) {
+        uint32_t at = offset + 16 * r;
+        const uint8_t code[] = {
+            0xf3,
+            (uint8_t)(0x40 | r >> 3 << 2),
+            0x0f,
+            store ? 0x7f : 0x6f,
+            (uint8_t)(0x83 | (r & 7) << 3),
+            (uint8_t)at,
+            (uint8_t)(at >> 8),
+            (uint8_t)(at >> 16),
+            (uint8_t)(at >> 24),
+        };
+        add(code, sizeof(code));
+    }
+}
+
+static uint64_t pattern(uint64_t from, unsigned i)
+{
+    return MARK * (from + i) | 1;
+}
+
+/* Loads the registers, executes an instruction that C sees to, loads others into them
+ * if `other`, executes a second one, and stores them. */
+static void run_with_registers(const uint8_t op[3], bool other, const uint8_t second[3])
+{
+    static const uint8_t begin[] = {
+        0xbb, 0x00, 0x00, 0x02, 0x00, /* mov ebx, DATA */
+        0xb8, 0x03, 0x00, 0x00, 0x00, /* mov eax, 3 */
+        0xb9, 0x01, 0x00, 0x00, 0x00, /* mov ecx, 1 */
+        0x31, 0xd2,                   /* xor edx, edx */
+    };
+    static const uint8_t hlt = 0xf4;
+    program_size = 0;
+    add(begin, sizeof(begin));
+    add_moves(false, FIRST - DATA);
+    add(op, 3);
+    if (other) {
+        add_moves(false, SECOND - DATA);
+        add(second, 3);
+    }
+    add_moves(true, SEEN - DATA);
+    add(&hlt, 1);
+    start(program, program_size);
+    for (unsigned i = 0; i < 2 * REGISTERS; i++) {
+        uint64_t first = pattern(FIRST, i), next = pattern(SECOND, i);
+        memcpy(bare_ram + FIRST + 8UL * i, &first, 8);
+        memcpy(bare_ram + SECOND + 8UL * i, &next, 8);
+    }
+    memset(bare_ram + DATA, 0, 0x1000);
+    bare_run();
+    for (unsigned i = 0; i < 2 * REGISTERS; i++) {
+        assert_int_equal(bare_read(SEEN + 8UL * i, 8), pattern(FIRST, i));
+    }
+}
+
+/* Even if the compiler, or a sanitizer's run time, has a use for registers itself. */
+static void test_c_that_has_registers_in_hand_gives_them_back(void **state)
+{
+    (void)state;
+    static const uint8_t xsave[] = {0x0f, 0xae, 0x23}, xrstor[] = {0x0f, 0xae, 0x2b},
+                         xgetbv[] = {0x0f, 0x01, 0xd0};
+    run_with_registers(xsave, false, NULL);
+    for (unsigned i = 0; i < 2 * REGISTERS; i++) {
+        assert_int_equal(bare_read(DATA + 160 + 8UL * i, 8), pattern(FIRST, i));
+    }
+    run_with_registers(xsave, true, xrstor);
+    if (sys_model_has(bare_cpu->model, SYS_FEAT_XGETBV1)) {
+        run_with_registers(xgetbv, false, NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_the_segments_end_comes_before_alignment),
         cmocka_unit_test(test_an_address_that_is_not_canonical_comes_before_alignment),
         cmocka_unit_test(test_a_gather_that_faults_keeps_its_vector_length),
+        cmocka_unit_test(test_c_that_has_registers_in_hand_gives_them_back),
     };
     return cmocka_run_group_tests(tests, bare_setup, bare_teardown);
 }
