@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "base/tsan.h"
 #include "exec/code_cache.h"
 #include "exec/exclusive.h"
 #include "exec/tb.h"
@@ -187,6 +188,7 @@ static uintptr_t execute_inside(struct sys_cpu *cpu, uint64_t offset)
 
 uintptr_t sys_light_exit(struct sys_cpu *cpu, uint64_t arg, uint32_t how)
 {
+    tsan_acquire(&sys_translate_max_insns); /* see lower_block */
     sys_take_flags(cpu, cpu->scratch[0], (enum sys_flags_at)(how >> SYS_LEAVE_FLAGS_SHIFT & 0xff));
     cpu->cpu.icount.left += (int32_t)(how >> SYS_LEAVE_AHEAD_SHIFT);
     forget(cpu);

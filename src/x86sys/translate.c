@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "base/tsan.h"
 #include "exec/code_cache.h"
 #include "exec/memory.h"
 #include "locks/mmap_lock.h"
@@ -321,6 +322,12 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
     };
     code_region_commit(cpu, t->e.len);
     tb_register_host(tb);
+    /* A vCPU may come to this TB by jumps in generated code alone, its own jump cache's
+     * or ones that another vCPU has patched, and leave it by sys_light_exit, which reads
+     * what is written above. It is in order: whoever lets code jump here does so after
+     * these writes (releasing: tb_chain, or by the hash table, whose look-up acquires),
+     * and x86 keeps stores in order, for fetches of code too, and loads behind them. */
+    tsan_release(&sys_translate_max_insns);
     return tb;
 }
 
