@@ -9,7 +9,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BAD = re.compile(r"WARNING: CPU|BUG: |soft lockup|rcu.*stall|Kernel panic|Oops|general protection|"
-                 r"segfault|unchecked MSR|invalid opcode")
+                 r"segfault|unchecked MSR|invalid opcode|"
+                 r"mortise: |lockdep: |Sanitizer: |runtime error: ")
 
 
 class Failed(Exception):
@@ -77,8 +78,9 @@ class Machine:
 
 
 def clean(machine):
-    """Fails if a kernel has complained on the console."""
+    """Fails if a kernel has complained on the console, or mortise itself, its lockdep or a
+    sanitizer."""
     bad = BAD.search(machine.text)
     if bad:
         at = machine.text.rfind("\n", 0, bad.start()) + 1
-        raise Failed("the kernel complains:\n" + machine.text[at:at + 3000])
+        raise Failed("a complaint:\n" + machine.text[at:at + 3000])
