@@ -329,7 +329,7 @@ void sys_lower_data(struct sys_translation *t, const struct sys_insn *in)
         uint8_t s1 = sys_s1_guest(t);
         emit_bytes(&t->e, in->bytes, in->len);
         sys_s1_holds(t, s1);
-    } else {
+    } else if (!sys_lower_in_state(t, in)) {
         emit_body(t, in, 0);
     }
 }

@@ -28,6 +28,10 @@ void sys_flags_before(struct sys_translation *t, const struct sys_insn *in);
 uint8_t sys_borrow(struct sys_translation *t, const struct sys_insn *in, uint16_t taken);
 void sys_give_back(struct sys_translation *t, uint8_t reg);
 
+/* Instructions on one register that the guest has in memory (lower_state.c). False: it is
+ * not one of them, or better off with the register in scratch. */
+bool sys_lower_in_state(struct sys_translation *t, const struct sys_insn *in);
+
 /* Instructions that can't be re-encoded as they are (lower_odd.c). False: it is not
  * one of them. */
 bool sys_lower_odd(struct sys_translation *t, const struct sys_insn *in);
