@@ -16,7 +16,7 @@ struct cpu;
 struct sys_cpu;
 struct tb;
 
-#define SYS_JUMP_BITS    15
+#define SYS_JUMP_BITS    16
 #define SYS_JUMP_ENTRIES (1u << SYS_JUMP_BITS)
 /* The kernel, the kernel with AC set, either in an interrupt shadow, user level. */
 #define SYS_JUMP_TABLES 6
