@@ -66,34 +66,35 @@ struct IMMUTABLE_AFTER_INIT tb_restart {
     uint8_t pad;    /* system mode: its length */
 };
 
+/* What look-ups read comes first, in one or two cache lines: they seldom find one in a
+ * cache. */
 struct tb {
-    uint64_t pc IMMUTABLE_AFTER_INIT;    /* guest address */
-    uint32_t flags IMMUTABLE_AFTER_INIT; /* guest mode: part of the key */
-    uint32_t size IMMUTABLE_AFTER_INIT;  /* guest bytes from pc on, on at most 2 pages */
-    /* System mode: more of the key, and where its bytes lie. RAM addresses are those
-     * of exec/memory.h. In user mode all are 0 and the pages are those of pc. */
-    bool by_ram IMMUTABLE_AFTER_INIT;
+    uint64_t pc IMMUTABLE_AFTER_INIT; /* guest address */
+    /* System mode: more of the key. RAM addresses are those of exec/memory.h. In user mode
+     * both are 0 and the pages are those of pc. */
+    uint64_t ram IMMUTABLE_AFTER_INIT; /* of its first byte */
     uint64_t cs_base IMMUTABLE_AFTER_INIT;
-    uint64_t ram IMMUTABLE_AFTER_INIT;      /* of its first byte */
-    uint64_t ram_last IMMUTABLE_AFTER_INIT; /* of its last byte, maybe on another page */
+    uint32_t flags IMMUTABLE_AFTER_INIT;                 /* guest mode: part of the key */
+    atomic_bool invalid WRITE_GUARDED_BY(tb_chain_lock); /* never cleared */
+    bool by_ram IMMUTABLE_AFTER_INIT;                    /* system mode */
+    uint16_t insns IMMUTABLE_AFTER_INIT;
+    /* Next in its bucket; see tb_hash.c. */
+    _Atomic(struct tb *) hash_next WRITE_GUARDED_BY(mmap_lock_cap);
     /* RX addresses to jump to: where the guest is known to be at pc; and for
      * jump caches, where the pc is checked first (system mode: where flags are
      * expected in the CPU's state). */
     uintptr_t host IMMUTABLE_AFTER_INIT;
     uintptr_t checked IMMUTABLE_AFTER_INIT;
-    /* Next in its bucket; see tb_hash.c. */
-    _Atomic(struct tb *) hash_next WRITE_GUARDED_BY(mmap_lock_cap);
-    uint32_t host_size IMMUTABLE_AFTER_INIT; /* bytes of code, from code_start on */
-    uint16_t insns IMMUTABLE_AFTER_INIT;
+
+    uintptr_t code_start IMMUTABLE_AFTER_INIT; /* RX address of the first byte of code */
+    uint32_t host_size IMMUTABLE_AFTER_INIT;   /* bytes of code, from code_start on */
+    uint32_t size IMMUTABLE_AFTER_INIT;        /* guest bytes from pc on, on at most 2 pages */
+    uint64_t ram_last IMMUTABLE_AFTER_INIT;    /* of its last byte, maybe on another page */
     uint16_t exit_count IMMUTABLE_AFTER_INIT;
     uint16_t restart_count IMMUTABLE_AFTER_INIT;
-    uint16_t pad;
     struct tb_exit *exits IMMUTABLE_AFTER_INIT;
-    struct tb_restart *restarts IMMUTABLE_AFTER_INIT; /* ascending host_off */
-    uintptr_t code_start IMMUTABLE_AFTER_INIT;        /* RX address of the first byte of code */
-
-    atomic_bool invalid WRITE_GUARDED_BY(tb_chain_lock); /* never cleared */
-    struct tb_exit *incoming GUARDED_BY(tb_chain_lock);  /* jumps that lead here */
+    struct tb_restart *restarts IMMUTABLE_AFTER_INIT;   /* ascending host_off */
+    struct tb_exit *incoming GUARDED_BY(tb_chain_lock); /* jumps that lead here */
     /* In the lists of the page of its first byte and of its last one, if that
      * is another. Changed with the pages' locks held too. */
     struct tb *page_next[2] GUARDED_BY(mmap_lock_cap);
