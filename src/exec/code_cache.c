@@ -197,7 +197,7 @@ int code_cache_init(const struct code_cache_config *cfg, struct error *err)
     tb_chain_hold_across_fork();
     ret = code_region_init(cache.rx_start + stubs, region, count, err);
     if (ret == 0) {
-        ret = tb_hash_init(size, err);
+        ret = tb_hash_init(size, cfg->tb_size ? cfg->tb_size : 256, err);
     }
     return ret;
 }

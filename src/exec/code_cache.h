@@ -24,6 +24,7 @@ struct code_cache_config {
                           Fails with -EEXIST if something is mapped there */
     size_t stub_size;  /* bytes at the start reserved for generated stubs;
                           no region covers them */
+    size_t tb_size;    /* about what a TB takes with its metadata, bytes; 0: 256 */
 };
 
 /* Maps the cache. Once, before vCPUs exist. */

@@ -18,8 +18,9 @@
 
 #include "exec/tb_internal.h"
 
-/* About the mean size of a TB with its metadata: one bucket for each. */
-#define TB_MEAN_SIZE 256
+/* Tables from this size on are worth huge pages: that of a machine, whose look-ups would
+ * mostly miss the host's TLB, not that of a program, which is to start soon. */
+#define HUGE_FROM (4UL << 20)
 
 static struct {
     _Atomic(struct tb *) *bucket IMMUTABLE_AFTER_INIT WRITE_GUARDED_BY(mmap_lock_cap);
@@ -31,11 +32,11 @@ static size_t bucket_count(void)
     return 1UL << hash.bits;
 }
 
-int tb_hash_init(size_t cache_size, struct error *err)
+int tb_hash_init(size_t cache_size, size_t tb_size, struct error *err)
 {
     unsigned bits = 10;
 
-    while ((1UL << bits) < cache_size / TB_MEAN_SIZE) {
+    while ((1UL << bits) < cache_size / tb_size) {
         bits++;
     }
     hash.bits = bits;
@@ -46,6 +47,9 @@ int tb_hash_init(size_t cache_size, struct error *err)
                          error_text(errno));
     }
     hash.bucket = p;
+    if (bucket_count() * sizeof(*hash.bucket) >= HUGE_FROM) {
+        (void)madvise(p, bucket_count() * sizeof(*hash.bucket), MADV_HUGEPAGE);
+    }
     return 0;
 }
 

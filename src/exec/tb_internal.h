@@ -23,7 +23,7 @@ void code_region_get_stats(struct code_cache_stats *stats);
 
 /* tb_hash.c: reset needs that nobody is inside; discard is the same for the
  * child of a fork, which had better not touch pages shared with the parent. */
-NODISCARD int tb_hash_init(size_t cache_size, struct error *err);
+NODISCARD int tb_hash_init(size_t cache_size, size_t tb_size, struct error *err);
 void tb_hash_add(struct tb *tb) REQUIRES(mmap_lock_cap);
 void tb_hash_remove(struct tb *tb) REQUIRES(mmap_lock_cap);
 void tb_hash_reset(void) REQUIRES(mmap_lock_cap);

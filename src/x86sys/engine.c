@@ -45,6 +45,7 @@ int sys_engine_init(const struct sys_engine_config *cfg, struct error *err)
     const struct code_cache_config cache = {
         .size = cfg->cache_size ? cfg->cache_size : DEFAULT_CACHE_SIZE,
         .stub_size = SYS_STUBS_SIZE,
+        .tb_size = 1024,
     };
     r = code_cache_init(&cache, err);
     if (r < 0) {
