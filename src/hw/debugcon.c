@@ -92,6 +92,13 @@ int post_port_new(struct machine *m, struct debugcon **out, struct error *err)
     return add_port(m, POST_PORT, &post_ops, "post", NULL, out, err);
 }
 
+void post_port_reset(void *port)
+{
+    struct debugcon *d = port;
+
+    d->last = 0;
+}
+
 void debugcon_free(struct debugcon *d)
 {
     memory_region_destroy(&d->region);

@@ -13,6 +13,7 @@ NODISCARD int debugcon_new(struct machine *m, uint16_t port, struct chardev *c,
                            struct debugcon **out, struct error *err) REQUIRES(bql);
 
 /* Port 0x80: keeps what was written. */
+void post_port_reset(void *port) REQUIRES(bql);
 NODISCARD int post_port_new(struct machine *m, struct debugcon **out, struct error *err)
     REQUIRES(bql);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hw/ps2.h"
 
@@ -246,6 +247,8 @@ void i8042_reset(void *opaque)
     c->command = 0;
     c->last_was_command = c->release = false;
     c->source = FROM_NONE;
+    c->buffer = 0;
+    memset(c->ram, 0, sizeof(c->ram));
     update(c);
 }
 

@@ -182,7 +182,8 @@ static int make_isa(struct pc *pc, const struct pc_lines *lines, struct error *e
     return rc ? rc : make_serial(pc, lines, err);
 }
 
-/* In the order in which interrupts travel, last receiver first. */
+/* Those that interrupts go to come last: what the others do to their lines on the way is no
+ * interrupt. */
 static int register_resets(const struct pc *pc, struct error *err) REQUIRES(bql)
 {
     struct machine *m = pc->machine;
@@ -190,11 +191,11 @@ static int register_resets(const struct pc *pc, struct error *err) REQUIRES(bql)
         void (*fn)(void *opaque);
         void *opaque;
     } all[] = {
-        {i8259_reset, pc->pic},        {ioapic_reset, pc->ioapic},    {i440fx_reset, pc->host},
-        {q35_reset, pc->mch},          {hpet_reset, pc->hpet},        {i8254_reset, pc->pit},
-        {rtc_reset, pc->rtc},          {i8042_reset, pc->keyboard},   {fw_cfg_reset, m->fw_cfg},
-        {serial_reset, pc->serial[0]}, {serial_reset, pc->serial[1]}, {serial_reset, pc->serial[2]},
-        {serial_reset, pc->serial[3]},
+        {i440fx_reset, pc->host},      {q35_reset, pc->mch},          {hpet_reset, pc->hpet},
+        {i8254_reset, pc->pit},        {rtc_reset, pc->rtc},          {i8042_reset, pc->keyboard},
+        {fw_cfg_reset, m->fw_cfg},     {serial_reset, pc->serial[0]}, {serial_reset, pc->serial[1]},
+        {serial_reset, pc->serial[2]}, {serial_reset, pc->serial[3]}, {post_port_reset, pc->post},
+        {ioapic_reset, pc->ioapic},    {i8259_reset, pc->pic},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (all[i].opaque && machine_on_reset(m, all[i].fn, all[i].opaque)) {

@@ -322,8 +322,9 @@ enum memory_result pci_dma_write(struct pci_device *d, uint64_t addr, const void
 
 static void reset_device(struct pci_device *d) REQUIRES(bql)
 {
-    pci_put(&d->config[PCI_COMMAND], 0, 2);
-    d->config[PCI_INTERRUPT_LINE] = 0;
+    for (unsigned i = 0; i < PCIE_CONFIG_SIZE; i++) { /* other than 0: by ops->reset */
+        d->config[i] &= (uint8_t)~d->writable[i];
+    }
     for (unsigned n = 0; n < PCI_BARS; n++) {
         if (d->bar[n].region) {
             unsigned wide = d->bar[n].type & PCI_BAR_MEMORY64 ? 8 : 4;

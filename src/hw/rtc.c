@@ -36,18 +36,19 @@ enum reg {
 };
 #define CENTURY 0x32u
 
-#define A_UIP    0x80u
-#define B_SET    0x80u
-#define B_BINARY 0x04u
-#define B_24H    0x02u
-#define B_LINES  0x70u /* enable bits, at the places of C's flags */
-#define C_IRQF   0x80u
-#define C_PF     0x40u
-#define C_AF     0x20u
-#define C_UF     0x10u
-#define D_VALID  0x80u
-#define PM       0x80u
-#define ANY      0xc0u /* in an alarm register: matches everything */
+#define A_UIP         0x80u
+#define B_SET         0x80u
+#define B_SQUARE_WAVE 0x08u
+#define B_BINARY      0x04u
+#define B_24H         0x02u
+#define B_LINES       0x70u /* enable bits, at the places of C's flags */
+#define C_IRQF        0x80u
+#define C_PF          0x40u
+#define C_AF          0x20u
+#define C_UF          0x10u
+#define D_VALID       0x80u
+#define PM            0x80u
+#define ANY           0xc0u /* in an alarm register: matches everything */
 
 struct rtc {
     struct memory_region region;
@@ -388,7 +389,7 @@ void rtc_reset(void *opaque)
     int64_t now = now_ns();
 
     catch_up(r, now);
-    r->cmos[REG_B] &= (uint8_t)~B_LINES;
+    r->cmos[REG_B] &= (uint8_t)~(B_LINES | B_SQUARE_WAVE);
     r->cmos[REG_C] = 0;
     update(r, now);
 }

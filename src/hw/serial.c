@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIFO_SIZE 16
 
@@ -311,6 +312,7 @@ void serial_reset(void *serial)
     s->lsr = LSR_THRE | LSR_IDLE;
     s->msr = 0;
     s->head = s->count = 0;
+    memset(s->fifo, 0, sizeof(s->fifo));
     s->tx_pending = s->tx_full = false;
     update_modem(s);
     s->msr &= 0xf0;

@@ -73,7 +73,7 @@ static void map_bars(unsigned devfn, uint32_t *memory, uint32_t *ports) REQUIRES
     set(devfn, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
-static void map_all_bars(void) REQUIRES(bql)
+void fuzz_map_bars(void)
 {
     uint32_t memory = 0xe0000000, ports = 0xc000;
 
@@ -131,7 +131,7 @@ void fuzz_machine_up(unsigned kind)
     (void)standin_requests();
     fuzz_reset();
     fuzz_select_cpu(0);
-    map_all_bars();
+    fuzz_map_bars();
     memory_transaction_commit();
 }
 

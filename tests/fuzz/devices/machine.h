@@ -26,6 +26,9 @@ void fuzz_machine_start(void) REQUIRES(bql, main_loop_role);
 void fuzz_machine_up(unsigned kind) REQUIRES(bql, main_loop_role) MAY_BLOCK;
 void fuzz_machine_down(void) REQUIRES(bql, main_loop_role) MAY_BLOCK;
 
+/* As firmware does, after a reset. */
+void fuzz_map_bars(void) REQUIRES(bql);
+
 /* Registers that a CPU can reach now, read from the flat views. */
 struct fuzz_range {
     struct address_space *as;
