@@ -8,6 +8,9 @@
  * what is in it; a fence and a locked operation wait until it is empty. The protector's
  * stores are all locked operations.
  *
+ * A copy is an entry's second place: a recent slot (src/x86sys/tlb_recent.c), which leaves
+ * the entry as it is, or a victim (src/x86sys/tlb.c: keep_victim), which takes its place.
+ *
  * Checked, when both are through: the translation, if there still is one, was made
  * from what the page holds. And that both get there.
  *
@@ -20,7 +23,10 @@
  *   BROKEN=6  a store without a tag does not look at the code bit afterwards
  *   BROKEN=7  ... looks without a fence in between
  *   BROKEN=8  the vCPU waits for the translation lock while its counter is odd
- *   BROKEN=9  the code bit is set after the tags have been taken */
+ *   BROKEN=9  the code bit is set after the tags have been taken
+ *   BROKEN=10 who copies an entry does not look at the code bit afterwards
+ *   BROKEN=11 ... looks without a fence in between
+ *   BROKEN=12 the protector does not take copies */
 #ifndef BROKEN
 #define BROKEN 0
 #endif
@@ -28,12 +34,13 @@
 #define RUNS   2 /* stays in generated code */
 #define STORES 2 /* in each */
 
-mtype = { USE, TAG, DATA };
+mtype = { USE, TAG, COPY, DATA };
 chan buffer = [4] of { mtype, byte }; /* of the vCPU's stores */
 
 /* In memory. */
 byte use;
 bool tag;
+bool copied; /* the copy's tag */
 byte data;
 bool has_code;
 
@@ -51,6 +58,7 @@ proctype memory()
     do
     :: atomic { buffer?USE(v) -> use = v }
     :: atomic { buffer?TAG(v) -> tag = v }
+    :: atomic { buffer?COPY(v) -> copied = v }
     :: atomic { buffer?DATA(v) -> data = v }
     :: done == 2 && empty(buffer) -> break
     od
@@ -82,9 +90,28 @@ proctype vcpu()
             :: in_place = true /* across pages, or by C: without a tag */
             :: in_place = false
             fi;
+            if
+            :: !(buffer??[TAG(0)]) && tag ->
+#if BROKEN == 11
+                buffer!COPY(1);
+#else
+                atomic { fence(); copied = true };
+#endif
+#if BROKEN != 10
+                if
+                :: has_code -> buffer!COPY(0)
+                :: else
+                fi;
+#endif
+                if
+                :: buffer!TAG(0) /* a victim */
+                :: skip          /* a slot */
+                fi
+            :: skip
+            fi;
             /* the check; its own withdrawal of the tag, if still buffered, counts */
             if
-            :: in_place || (!(buffer??[TAG(0)]) && tag) -> skip
+            :: in_place || (!(buffer??[TAG(0)]) && tag) || (!(buffer??[COPY(0)]) && copied) -> skip
             :: else ->
                 /* sys_tlb_fill */
                 may_store = !has_code;
@@ -145,7 +172,7 @@ proctype vcpu()
 proctype protector()
 {
     byte seen;
-    bool taken;
+    bool taken, copy_taken;
 
     atomic { !lock -> lock = true };
 #if BROKEN != 9
@@ -154,7 +181,17 @@ proctype protector()
 #if BROKEN == 5
     seen = use;
 #endif
+#if BROKEN == 12
     atomic { taken = tag; tag = false };
+#else
+    if /* in whichever order the two lie */
+    :: atomic { taken = tag; tag = false };
+       atomic { copy_taken = copied; copied = false }
+    :: atomic { copy_taken = copied; copied = false };
+       atomic { taken = tag; tag = false }
+    fi;
+    taken = taken || copy_taken;
+#endif
 #if BROKEN == 9
     has_code = true;
 #endif
