@@ -199,6 +199,9 @@ int code_cache_init(const struct code_cache_config *cfg, struct error *err)
     if (ret == 0) {
         ret = tb_hash_init(size, cfg->tb_size ? cfg->tb_size : 256, err);
     }
+    if (ret == 0) {
+        ret = tb_template_init(size, err);
+    }
     return ret;
 }
 

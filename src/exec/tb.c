@@ -1,6 +1,6 @@
 /* TBs as a whole: publishing one, invalidating those of a range, dropping
- * all of them. See tb_hash.c, tb_page.c, tb_chain.c and tb_jump_cache.c for
- * the four places where a TB is known.
+ * all of them. See tb_hash.c, tb_template.c, tb_page.c, tb_chain.c and tb_jump_cache.c for
+ * the five places where a TB is known.
  *
  * Order. A TB enters the page lists before the hash table, so that from the
  * first moment it can be found and run, it can be invalidated. On the way out
@@ -28,6 +28,7 @@ static void invalidate(struct tb *tb) REQUIRES(mmap_lock_cap)
 {
     if (tb_chain_sever(tb)) {
         tb_hash_remove(tb);
+        tb_template_remove(tb);
         tb_page_remove(tb);
         tb_jump_cache_forget(tb);
         count(&tb_invalidated);
@@ -48,6 +49,7 @@ void tb_reset(bool forked)
     } else {
         tb_hash_reset();
     }
+    tb_template_reset();
     tb_page_reset();
     code_region_reset_all();
     tb_jump_cache_reset_all();

@@ -132,6 +132,21 @@ struct tb_hash_view tb_hash_get_view(void);
  * code_region_commit of its code, whether it will be inserted or not. */
 void tb_register_host(struct tb *tb) REQUIRES(mmap_lock_cap);
 
+/* A TB of system mode from which others can be made: for the same bytes of RAM in the same
+ * mode, at another guest address. It lies in the code cache's metadata; what its
+ * relocations mean is the translator's matter. */
+struct tb_template {
+    struct tb *tb IMMUTABLE_AFTER_INIT;
+    struct tb_template *next GUARDED_BY(mmap_lock_cap);
+    uint16_t reloc_count IMMUTABLE_AFTER_INIT;
+    uint16_t relocs[] IMMUTABLE_AFTER_INIT;
+};
+
+/* Makes a published TB one; until it is invalidated. */
+void tb_template_add(struct tb_template *template) REQUIRES(mmap_lock_cap);
+/* That of a valid TB, or NULL. */
+const struct tb_template *tb_template_find(uint64_t ram, uint32_t flags) REQUIRES(mmap_lock_cap);
+
 /* Publishes a TB. Its pages have been protected by code_source->protect. */
 void tb_insert(struct tb *tb) REQUIRES(mmap_lock_cap);
 

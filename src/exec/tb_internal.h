@@ -29,6 +29,11 @@ void tb_hash_remove(struct tb *tb) REQUIRES(mmap_lock_cap);
 void tb_hash_reset(void) REQUIRES(mmap_lock_cap);
 void tb_hash_discard(void) REQUIRES(mmap_lock_cap);
 
+/* tb_template.c: reset needs that nobody is inside. */
+NODISCARD int tb_template_init(size_t cache_size, struct error *err);
+void tb_template_remove(const struct tb *tb) REQUIRES(mmap_lock_cap);
+void tb_template_reset(void) REQUIRES(mmap_lock_cap);
+
 /* tb_page.c */
 void tb_page_add(struct tb *tb) REQUIRES(mmap_lock_cap);
 void tb_page_remove(struct tb *tb) REQUIRES(mmap_lock_cap);

@@ -51,7 +51,8 @@ static size_t print_insn(FILE *f, ZydisMachineMode mode, uint64_t pc, const uint
 
 static void print_guest(FILE *f, const struct sys_translation *t)
 {
-    (void)fprintf(f, "----------------\nIN: mode 0x%x\n", t->mode);
+    (void)fprintf(f, "----------------\nIN: mode 0x%x%s\n", t->mode,
+                  t->copied ? ", made from another linear address's" : "");
     for (unsigned i = 0; i < t->insn_count; i++) {
         const struct sys_insn *in = &t->insns[i];
         (void)print_insn(f, machine_mode(t->mode), in->linear, in->bytes, in->len);
@@ -142,9 +143,10 @@ void sys_log_exception(const struct sys_cpu *cpu)
 void sys_cpu_print_counts(struct cpu *c, FILE *out)
 {
     static const char *const names[SYS_COUNTS] = {
-        "unchained jumps", "jump cache misses", "requests",           "instructions in C",
-        "other exits",     "TLB misses",        "bounced writes",     "blocks translated",
-        "exceptions",      "interrupts",        "jump cache flushes", "vector states saved"};
+        "unchained jumps",    "jump cache misses", "requests",       "instructions in C",
+        "other exits",        "TLB misses",        "bounced writes", "blocks translated",
+        "blocks copied",      "exceptions",        "interrupts",     "jump cache flushes",
+        "vector states saved"};
     const struct sys_cpu *cpu = sys_cpu_of(c);
     for (unsigned i = 0; i < SYS_COUNTS; i++) {
         (void)fprintf(out, "%-20s %llu\n", names[i], (unsigned long long)cpu->counts[i]);

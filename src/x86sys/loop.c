@@ -346,7 +346,6 @@ static bool translate(struct sys_cpu *cpu, struct round *r)
     sys_vec_save(cpu);
     struct tb *tb = sys_translate(cpu, &why);
     if (tb) {
-        cpu->counts[SYS_COUNT_MADE]++;
         r->once = tb->ram == SYS_NO_RAM ? tb : NULL;
         return true;
     }

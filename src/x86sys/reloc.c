@@ -70,7 +70,7 @@ void sys_reloc_note(struct sys_translation *t, enum sys_reloc_kind kind)
 
 void sys_reloc_note_jump(struct sys_translation *t, uint64_t disp)
 {
-    if (disp == 0) { /* there is no displacement */
+    if (disp <= INT8_MAX) { /* none, or a byte */
         t->relocs.partial = true;
     }
     add(t, SYS_RELOC_JUMP, 4);

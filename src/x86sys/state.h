@@ -167,7 +167,8 @@ enum sys_count {
     SYS_COUNT_OTHER,  /* ... exceptions, single steps */
     SYS_COUNT_SLOW,   /* memory accesses that missed the TLB */
     SYS_COUNT_COMMIT, /* bounced writes */
-    SYS_COUNT_MADE,   /* TBs */
+    SYS_COUNT_MADE,   /* TBs translated */
+    SYS_COUNT_COPIED, /* TBs made from others */
     SYS_COUNT_EXCEPTION,
     SYS_COUNT_INTERRUPT,
     SYS_COUNT_JUMP_FLUSH, /* of the jump cache */

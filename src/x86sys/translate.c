@@ -1,4 +1,5 @@
-/* From guest code to a TB: fetch, decode the block, lower it, publish.
+/* From guest code to a TB: decode the block (source.c), lower it, publish; or have it made
+ * from one that there is (clone.c).
  *
  * A block goes on behind conditional branches and ends with an unconditional one,
  * with an instruction for C, at the end of the page, or at a limit. Only a block
@@ -17,154 +18,30 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "base/tsan.h"
 #include "exec/code_cache.h"
-#include "exec/memory.h"
 #include "locks/mmap_lock.h"
 #include "x86sys/log.h"
+#include "x86sys/source.h"
 #include "x86sys/stubs.h"
 
 #define CODE_MAX (16UL << 10)
 #define META_MAX (7UL << 10)
 
+/* All metadata of a block; a copy asks for less. */
+_Static_assert(sizeof(struct tb) + SYS_TB_MAX_EXITS * sizeof(struct tb_exit) +
+                       SYS_TB_MAX_C * sizeof(struct sys_insn) +
+                       (size_t)SYS_TB_MAX_POINTS * sizeof(struct tb_restart) +
+                       sizeof(struct tb_template) + SYS_RELOCS_MAX * sizeof(uint16_t) +
+                       (4UL + SYS_TB_MAX_C) * 15 <=
+                   META_MAX,
+               "metadata of the longest block");
+
+bool sys_translate_copies IMMUTABLE_AFTER_INIT = true;
 unsigned sys_translate_max_insns IMMUTABLE_AFTER_INIT = SYS_TB_MAX_INSNS;
-
-/* What is being fetched from. */
-struct source {
-    uint8_t buf[GUEST_PAGE_SIZE + 16];
-    size_t have;
-    uint64_t ram, ram_last; /* of the first byte, and of the last page's first one */
-    bool device;            /* not RAM: what there was has been read without the lock */
-    bool publish;
-};
-
-/* From here on a store to the page is seen. */
-static void protect_page(uint64_t ram) REQUIRES(mmap_lock_cap)
-{
-    sys_tlb_protect_ram(ram & ~(GUEST_PAGE_SIZE - 1));
-}
-
-/* Undoes it if nothing has come of it. */
-static void unprotect_page(uint64_t ram) REQUIRES(mmap_lock_cap)
-{
-    uint64_t page = ram & ~(GUEST_PAGE_SIZE - 1);
-    if (!tb_page_has_code(page)) {
-        memory_ram_set_code(page, false);
-    }
-}
-
-static uint64_t wrap_linear(const struct sys_translation *t, uint64_t linear)
-{
-    return t->mode & SYS_MODE_CODE64 ? linear : (uint32_t)linear;
-}
-
-/* Bytes up to the end of the page. */
-static bool fetch_first(struct sys_translation *t, struct source *s) REQUIRES(mmap_lock_cap)
-{
-    if (s->device) {
-        return s->have > 0;
-    }
-    s->ram_last = s->ram;
-    s->publish = true;
-    protect_page(s->ram);
-    size_t want = GUEST_PAGE_SIZE - (t->linear & (GUEST_PAGE_SIZE - 1));
-    s->have = sys_fetch(t->cpu, t->linear, s->buf, (uint32_t)want, &s->ram);
-    return s->have > 0;
-}
-
-/* The first instruction crosses into the next page. From RAM into a device is not
- * supported. */
-static bool fetch_second(struct sys_translation *t, struct source *s) REQUIRES(mmap_lock_cap)
-{
-    uint64_t next = wrap_linear(t, (t->linear | (GUEST_PAGE_SIZE - 1)) + 1);
-    if (!s->publish || !sys_fetch_ram(t->cpu, next, &s->ram_last)) {
-        return sys_raise_error(t->cpu, SYS_GP, 0);
-    }
-    if (s->ram_last == SYS_NO_RAM) {
-        s->ram_last = s->ram;
-        return sys_raise_error(t->cpu, SYS_GP, 0);
-    }
-    protect_page(s->ram_last);
-    uint32_t n = sys_fetch(t->cpu, next, s->buf + s->have, 15, &s->ram_last);
-    s->have += n;
-    return n > 0;
-}
-
-/* Where the code lies; if in a device, what it says, read here because that may
- * take the BQL. False: an exception. */
-static bool find_source(struct sys_translation *t, struct source *s)
-{
-    if (!sys_fetch_ram(t->cpu, t->linear, &s->ram)) {
-        return false;
-    }
-    s->device = s->ram == SYS_NO_RAM;
-    if (s->device) {
-        s->have = sys_fetch_device(t->cpu, t->linear, s->buf, 15);
-    }
-    return true;
-}
-
-static bool beyond_limit(const struct sys_translation *t, const struct sys_insn *in)
-{
-    return !(t->mode & (SYS_MODE_CODE64 | SYS_MODE_FLAT)) &&
-           in->ip + in->len - 1 > t->cpu->seg[SYS_CS].limit;
-}
-
-static bool ends_block(const struct sys_translation *t, const struct sys_insn *in)
-{
-    if (sys_system_is_inline(t, in) || sys_string_is_inline(t, in)) {
-        return false;
-    }
-    return sys_insn_ends_tb(in) || in->cls == SYS_INSN_STRING ||
-           (in->cls == SYS_INSN_STACK && sys_stack_is_c(in));
-}
-
-/* Decodes from t->linear up to the end of the block. False: an exception. */
-static bool decode_block(struct sys_translation *t, struct source *s, unsigned max)
-    REQUIRES(mmap_lock_cap)
-{
-    unsigned max_branches = t->mode & SYS_MODE_ICOUNT ? 1 : SYS_TB_MAX_EXITS - 2;
-    unsigned branches = 0;
-    size_t at = 0;
-    uint64_t ip = t->cpu->rip;
-    if (!fetch_first(t, s)) {
-        return false;
-    }
-    max = s->publish ? max : 1;
-    while (t->insn_count < max) {
-        struct sys_insn *in = &t->insns[t->insn_count];
-        uint64_t linear = wrap_linear(t, t->linear + at);
-        int r =
-            s->have > at ? sys_decode(in, t->mode, ip, linear, s->buf + at, s->have - at) : -EAGAIN;
-        if (r == -EAGAIN) {
-            if (t->insn_count) { /* the block ends before what does not lie in this page */
-                t->crosser = s->have > at ? linear : UINT64_MAX;
-                break;
-            }
-            if (!fetch_second(t, s)) {
-                return false;
-            }
-            if (sys_decode(in, t->mode, ip, linear, s->buf, s->have) == -EAGAIN) {
-                return sys_raise_error(t->cpu, SYS_GP, 0);
-            }
-            max = 1;
-        }
-        if (beyond_limit(t, in)) {
-            return t->insn_count || sys_raise_error(t->cpu, SYS_GP, 0);
-        }
-        t->insn_count++;
-        at += in->len;
-        branches += in->cls == SYS_INSN_JCC || in->cls == SYS_INSN_LOOP;
-        uint64_t next = sys_insn_next_ip(in);
-        if (ends_block(t, in) || (t->insn_count > 1 && sys_is_inline_sti(t, in - 1)) ||
-            branches >= max_branches || next != ip + in->len) {
-            break;
-        }
-        ip = next;
-    }
-    return true;
-}
 
 static void lower_insn(struct sys_translation *t, const struct sys_insn *in)
 {
@@ -216,7 +93,7 @@ static void lower_body(struct sys_translation *t)
             lower_insn(t, &t->insns[i]);
         }
     }
-    if (!ends_block(t, last)) {
+    if (!sys_source_ends_block(t, last)) {
         t->flags_aside = t->flags_aside && t->live_in[t->insn_count];
         t->flags_live = true;
         sys_emit_exit(t, -1, sys_insn_next_ip(last));
@@ -265,9 +142,24 @@ static void finish_c(struct sys_translation *t) REQUIRES(mmap_lock_cap)
     }
 }
 
+/* What it takes to make others from it; NULL: that can't be done. */
+static struct tb_template *make_template(struct sys_translation *t, struct tb *tb)
+    REQUIRES(mmap_lock_cap)
+{
+    const struct sys_relocs *r = &t->relocs;
+    if (!sys_reloc_end(t)) {
+        return NULL;
+    }
+    size_t size = r->count * sizeof(r->e[0]);
+    struct tb_template *template = code_region_meta(&t->cpu->cpu, sizeof(*template) + size);
+    *template = (struct tb_template){.tb = tb, .reloc_count = r->count};
+    memcpy(template->relocs, r->e, size);
+    return template;
+}
+
 /* Lowers into the vCPU's region and makes a TB of it. NULL: *why says whether the
  * cache is full (-ENOSPC) or the block too long (-E2BIG). */
-static struct tb *lower_block(struct sys_translation *t, const struct source *s, int *why)
+static struct tb *lower_block(struct sys_translation *t, const struct sys_source *s, int *why)
     REQUIRES(mmap_lock_cap)
 {
     struct cpu *cpu = &t->cpu->cpu;
@@ -299,7 +191,7 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
         points[i] = t->points[i];
     }
     const struct sys_insn *last = &t->insns[t->insn_count - 1];
-    uint32_t size = (uint32_t)wrap_linear(t, last->linear - t->linear) + last->len;
+    uint32_t size = (uint32_t)sys_source_wrap(t, last->linear - t->linear) + last->len;
     bool two_pages = (t->linear & (GUEST_PAGE_SIZE - 1)) + size > GUEST_PAGE_SIZE;
     uint64_t end = (t->linear + size - 1) & (GUEST_PAGE_SIZE - 1);
     *tb = (struct tb){
@@ -320,6 +212,7 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
         .exits = exits,
         .restarts = points,
     };
+    t->template = s->publish && !two_pages ? make_template(t, tb) : NULL;
     code_region_commit(cpu, t->e.len);
     tb_register_host(tb);
     /* A vCPU may come to this TB by jumps in generated code alone, its own jump cache's
@@ -331,15 +224,46 @@ static struct tb *lower_block(struct sys_translation *t, const struct source *s,
     return tb;
 }
 
-static struct tb *translate_locked(struct sys_translation *t, struct source *s, int *why)
+/* Makes the block from what has been translated for another linear address. NULL: it
+ * could not, which is no error but if the cache is full. */
+static struct tb *copy_block(struct sys_translation *t, struct sys_source *s, int *why)
+    REQUIRES(mmap_lock_cap)
+{
+    const struct tb_template *from =
+        s->device || !sys_translate_copies ? NULL : tb_template_find(s->ram, t->mode);
+    if (!from) {
+        return NULL;
+    }
+    if (log_on(LOG_IN_ASM | LOG_OP)) { /* which is all that wants to see instructions */
+        if (!sys_source_decode(t, s, sys_translate_max_insns)) {
+            return NULL;
+        }
+        sys_flags_analyse(t);
+    }
+    struct tb *tb = sys_tb_clone(t->cpu, from, t->linear, why);
+    if (tb) {
+        t->copied = true;
+        tsan_release(&sys_translate_max_insns); /* as in lower_block */
+        tb_insert(tb);
+    }
+    return tb;
+}
+
+static struct tb *translate_locked(struct sys_translation *t, struct sys_source *s, int *why)
     REQUIRES(mmap_lock_cap)
 {
     unsigned max = t->mode & SYS_MODE_ONE_INSN ? 1 : sys_translate_max_insns;
     *why = -EFAULT;
-    if (!decode_block(t, s, max)) {
+    struct tb *tb = copy_block(t, s, why);
+    if (tb || *why == -ENOSPC) {
+        return tb;
+    }
+    *why = -EFAULT;
+    t->insn_count = 0;
+    if (!sys_source_decode(t, s, max)) {
         return NULL;
     }
-    struct tb *tb = lower_block(t, s, why);
+    tb = lower_block(t, s, why);
     while (!tb && *why == -E2BIG) {
         assert(t->insn_count > 1); /* one always fits */
         t->insn_count = (t->insn_count + 1) / 2;
@@ -347,6 +271,9 @@ static struct tb *translate_locked(struct sys_translation *t, struct source *s, 
     }
     if (tb && s->publish) {
         tb_insert(tb);
+        if (t->template) {
+            tb_template_add(t->template);
+        }
     }
     return tb;
 }
@@ -354,7 +281,7 @@ static struct tb *translate_locked(struct sys_translation *t, struct source *s, 
 struct tb *sys_translate(struct sys_cpu *cpu, int *why)
 {
     struct sys_translation t;
-    struct source s;
+    struct sys_source s;
     t.cpu = cpu;
     t.mode = cpu->mode;
     t.linear = sys_code_linear(cpu);
@@ -362,10 +289,11 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
     t.insn_count = 0;
     t.access = NULL;
     t.crosser = UINT64_MAX;
+    t.copied = false;
     t.ungrouped = t.mode & SYS_MODE_AC;
     s.publish = false;
     *why = -EFAULT;
-    if (!find_source(&t, &s)) {
+    if (!sys_source_find(&t, &s)) {
         return NULL;
     }
     if (s.device && s.have == 0) { /* the memory map has changed since */
@@ -377,11 +305,11 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
     struct tb *tb = s.device ? NULL : sys_tb_find(cpu, &fault); /* somebody else was faster */
     if (!tb && !fault) {
         tb = translate_locked(&t, &s, why);
-        if (!tb && s.publish) {
-            unprotect_page(s.ram);
-            unprotect_page(s.ram_last);
+        if (!tb) {
+            sys_source_give_up(&s);
         }
         if (tb) {
+            cpu->counts[t.copied ? SYS_COUNT_COPIED : SYS_COUNT_MADE]++;
             sys_log_tb(&t, tb);
         }
     }

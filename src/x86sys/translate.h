@@ -116,7 +116,9 @@ struct sys_translation {
     struct sys_slow slow[SYS_TB_MAX_SLOW];
     struct sys_slow *access; /* begun last */
     struct sys_relocs relocs;
-    bool ungrouped; /* instructions are lowered one by one: see lower_group.c */
+    struct tb_template *template; /* what the TB can be copied by, or NULL */
+    bool copied;                  /* the TB is a copy of one at another linear address: clone.c */
+    bool ungrouped;               /* instructions are lowered one by one: see lower_group.c */
 };
 
 /* --- operands (lower_data.c, access.c, rename.c) --- */
@@ -289,6 +291,14 @@ uint64_t sys_code_linear(const struct sys_cpu *cpu);
  * is in the tables, or, if its ram is SYS_NO_RAM, is to be run once; or NULL:
  * -ENOSPC in *why (flush and retry) or -EFAULT (an exception is in cpu->exception). */
 struct tb *sys_translate(struct sys_cpu *cpu, int *why);
+
+/* Makes a TB for `linear` from one with the same bytes there. NULL: *why says whether the
+ * cache is full (-ENOSPC) or the code would have another length (-ERANGE). (clone.c) */
+struct tb *sys_tb_clone(struct sys_cpu *cpu, const struct tb_template *from, uint64_t linear,
+                        int *why) REQUIRES(mmap_lock_cap);
+
+/* Whether blocks are made from others at all; for tests. */
+extern bool sys_translate_copies;
 
 /* Most instructions of a TB. Immutable after sys_engine_init. */
 extern unsigned sys_translate_max_insns;
