@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "hw/debug_exit.h"
+#include "hw/device_place.h"
 #include "hw/drive.h"
 #include "hw/file.h"
 #include "hw/fw_cfg.h"
@@ -22,34 +23,12 @@
 #define VGA_ROM_NAME "vgaroms/vgabios-stdvga.bin"
 #define VGA_ROM_MAX  65536
 
-/* addr=SLOT[.FUNCTION], in hexadecimal; -1: any. */
-static int pci_place(const struct device_props *p, int *devfn, struct error *err)
-{
-    const char *text = device_props_get(p, "addr");
-    unsigned long slot, function = 0;
-    char *end;
-
-    *devfn = -1;
-    if (!text) {
-        return 0;
-    }
-    slot = strtoul(text, &end, 16);
-    if (end != text && *end == '.') {
-        function = strtoul(end + 1, &end, 16);
-    }
-    if (end == text || *end || slot > 31 || function > 7) {
-        return error_set(err, EINVAL, "addr=%s: SLOT or SLOT.FUNCTION expected", text);
-    }
-    *devfn = PCI_DEVFN((int)slot, (int)function);
-    return 0;
-}
-
 static int create_virtio_blk(struct machine *m, const struct device_props *p, struct error *err)
     REQUIRES(bql)
 {
-    const char *id = device_props_get(p, "drive");
-    struct disk *disk;
-    int devfn, ret = pci_place(p, &devfn, err);
+    const char *id = device_props_get(p, "drive"), *serial = device_props_get(p, "serial");
+    struct ide_drive drive;
+    int devfn, ret = device_pci_place(m, p, &devfn, err);
 
     if (ret < 0) {
         return ret;
@@ -57,13 +36,13 @@ static int create_virtio_blk(struct machine *m, const struct device_props *p, st
     if (!id) {
         return error_set(err, EINVAL, "virtio-blk-pci: drive=ID expected");
     }
-    ret = drive_take(id, &disk, err);
+    ret = drive_take(id, "virtio-blk-pci", false, &drive, err);
     if (ret < 0) {
         return ret;
     }
-    ret = virtio_blk_new(m->pci, devfn, disk, device_props_get(p, "serial"), err);
+    ret = virtio_blk_new(m->pci, devfn, drive.disk, serial ? serial : drive.serial, err);
     if (ret < 0) {
-        disk_close(disk);
+        disk_close(drive.disk);
     }
     return ret;
 }
@@ -71,7 +50,7 @@ static int create_virtio_blk(struct machine *m, const struct device_props *p, st
 static int create_virtio_rng(struct machine *m, const struct device_props *p, struct error *err)
     REQUIRES(bql)
 {
-    int devfn, ret = pci_place(p, &devfn, err);
+    int devfn, ret = device_pci_place(m, p, &devfn, err);
 
     return ret < 0 ? ret : virtio_rng_new(m->pci, devfn, err);
 }
@@ -85,7 +64,7 @@ static int create_virtio_console(struct machine *m, const struct device_props *p
 {
     const char *spec = device_props_get(p, "chardev");
     struct chardev *c;
-    int devfn, ret = pci_place(p, &devfn, err);
+    int devfn, ret = device_pci_place(m, p, &devfn, err);
 
     if (ret < 0) {
         return ret;
@@ -132,7 +111,7 @@ static int create_vga(struct machine *m, const struct device_props *p, struct er
 {
     struct vga *vga;
     uint64_t mib;
-    int devfn, ret = pci_place(p, &devfn, err);
+    int devfn, ret = device_pci_place(m, p, &devfn, err);
 
     if (ret == 0) {
         ret = device_props_number(p, "vgamem_mb", VGA_MEMORY_DEFAULT >> 20, 256, &mib, err);
@@ -158,7 +137,7 @@ static int create_debug_exit(struct machine *m, const struct device_props *p, st
 static int create_pci_testdev(struct machine *m, const struct device_props *p, struct error *err)
     REQUIRES(bql)
 {
-    int devfn, ret = pci_place(p, &devfn, err);
+    int devfn, ret = device_pci_place(m, p, &devfn, err);
 
     return ret < 0 ? ret : pci_testdev_new(m->pci, devfn, err);
 }
@@ -170,22 +149,37 @@ static int create_pc_testdev(struct machine *m, const struct device_props *p, st
     return pc_testdev_new(m, err);
 }
 
-static const struct device_option blk_options[] = {
-    {"drive", "the -drive (if=none) with this id"},
-    {"serial", "serial number, up to 20 characters"},
-    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
-    {NULL, NULL}};
-static const struct device_option pci_options[] = {
-    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"}, {NULL, NULL}};
+static int create_ide_hd(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    return device_ide_new(m, p, false, err);
+}
+
+static int create_ide_cd(struct machine *m, const struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    return device_ide_new(m, p, true, err);
+}
+
+#define PCI_OPTIONS                                                                                \
+    {"bus", "pci.0, or pcie.0 on q35"}, {"addr", "SLOT[.FUNCTION] on that bus, hexadecimal"}
+
+static const struct device_option blk_options[] = {{"drive", "the -drive (if=none) with this id"},
+                                                   {"serial", "serial number, up to 20 characters"},
+                                                   PCI_OPTIONS,
+                                                   {NULL, NULL}};
+static const struct device_option pci_options[] = {PCI_OPTIONS, {NULL, NULL}};
 static const struct device_option no_options[] = {{NULL, NULL}};
 static const struct device_option console_options[] = {
-    {"chardev", "as -serial takes it, commas doubled (null)"},
-    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
+    {"chardev", "as -serial takes it, commas doubled (null)"}, PCI_OPTIONS, {NULL, NULL}};
+static const struct device_option ide_options[] = {
+    {"drive", "the -drive (if=none) with this id"},
+    {"bus", "ide.0, ide.1; to ide.5 on q35 (the first with room)"},
+    {"unit", "0 or 1; 0 on q35 (the first that is free)"},
+    {"serial", "serial number, up to 20 characters"},
     {NULL, NULL}};
 static const struct device_option vga_options[] = {
-    {"vgamem_mb", "memory in MiB, a power of two (16)"},
-    {"addr", "SLOT[.FUNCTION] on the PCI bus, hexadecimal"},
-    {NULL, NULL}};
+    {"vgamem_mb", "memory in MiB, a power of two (16)"}, PCI_OPTIONS, {NULL, NULL}};
 static const struct device_option exit_options[] = {
     {"iobase", "first port (0x501)"}, {"iosize", "number of ports, 1 to 4 (2)"}, {NULL, NULL}};
 
@@ -193,6 +187,8 @@ static const struct device_type types[] = {
     {"virtio-blk-pci", "PCI", "virtio block device", blk_options, create_virtio_blk},
     {"virtio-rng-pci", "PCI", "virtio entropy device", pci_options, create_virtio_rng},
     {"virtio-console-pci", "PCI", "virtio console (hvc0)", console_options, create_virtio_console},
+    {"ide-hd", "IDE", "IDE or SATA disk", ide_options, create_ide_hd},
+    {"ide-cd", "IDE", "IDE or SATA CD-ROM drive", ide_options, create_ide_cd},
     {"VGA", "PCI", "VGA with linear modes", vga_options, create_vga},
     {"isa-debug-exit", "ISA", "port that ends the process", exit_options, create_debug_exit},
     {"pc-testdev", "ISA", "ports, lines and memory for tests", no_options, create_pc_testdev},

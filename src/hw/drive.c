@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "hw/ahci.h"
-#include "hw/ide.h"
 #include "hw/props.h"
 #include "hw/virtio_blk.h"
 
@@ -20,6 +19,7 @@ struct drive {
     struct disk *disk; /* NULL: a CD-ROM drive without a disc, or taken */
     enum interface interface;
     bool cd;
+    bool taken;    /* by a -device */
     int index;     /* place on its interface; -1: any, or what follows says */
     int bus, unit; /* the same by two numbers; bus -1: not given */
 };
@@ -147,6 +147,16 @@ static char *copy_of(const char *text)
     return text ? strdup(text) : NULL;
 }
 
+static struct drive *find_id(const char *id) REQUIRES(bql)
+{
+    for (unsigned i = 0; i < drive_count; i++) {
+        if (drives[i].id && strcmp(drives[i].id, id) == 0) {
+            return &drives[i];
+        }
+    }
+    return NULL;
+}
+
 int drive_add(const char *text, struct error *err)
 {
     struct drive d = {.disk = NULL};
@@ -163,6 +173,10 @@ int drive_add(const char *text, struct error *err)
         return ret;
     }
     ret = parse(&d, &p, &read_only, err);
+    if (ret == 0 && device_props_get(&p, "id") && find_id(device_props_get(&p, "id"))) {
+        ret =
+            error_set(err, EEXIST, "-drive: there are two with id=%s", device_props_get(&p, "id"));
+    }
     file = device_props_get(&p, "file");
     if (ret == 0 && !file && (!d.cd || d.interface == IF_PFLASH)) {
         ret = error_set(err, EINVAL, "-drive %s: file=FILE expected", text);
@@ -258,22 +272,29 @@ static int connect_ahci(struct machine *m, struct error *err) REQUIRES(bql)
     return ret;
 }
 
+int drive_need_ide(struct machine *m, struct error *err)
+{
+    static const struct ide_drive none[IDE_DRIVES] = {{.disk = NULL}};
+
+    return m->ide ? 0 : ide_new(m->pci, IDE_DEVFN, none, &m->ide, err);
+}
+
 static int connect_ide(struct machine *m, struct error *err) REQUIRES(bql)
 {
     struct ide_places places = {.count = IDE_DRIVES, .units = 2};
-    struct ide *ide;
-    bool any = false;
     int ret = place_ide(&places, err);
 
-    for (unsigned n = 0; n < IDE_DRIVES; n++) {
-        any = any || places.taken[n];
-    }
-    if (ret < 0 || !any) {
-        return ret;
-    }
-    ret = ide_new(m->pci, IDE_DEVFN, places.drive, &ide, err);
     for (unsigned n = 0; n < IDE_DRIVES && ret == 0; n++) {
-        give_away(places.drive[n].disk);
+        if (!places.taken[n]) {
+            continue;
+        }
+        ret = drive_need_ide(m, err);
+        if (ret == 0) {
+            ret = ide_attach(m->ide, n, &places.drive[n], err);
+        }
+        if (ret == 0) {
+            give_away(places.drive[n].disk);
+        }
     }
     return ret;
 }
@@ -295,18 +316,26 @@ int drives_connect(struct machine *m, struct error *err)
     return ret;
 }
 
-int drive_take(const char *id, struct disk **disk, struct error *err)
+int drive_take(const char *id, const char *device, bool empty_cd, struct ide_drive *taken,
+               struct error *err)
 {
-    for (unsigned i = 0; i < drive_count; i++) {
-        struct drive *d = &drives[i];
+    struct drive *d = find_id(id);
 
-        if (d->id && strcmp(d->id, id) == 0 && d->interface == IF_NONE && d->disk) {
-            *disk = d->disk;
-            d->disk = NULL;
-            return 0;
-        }
+    if (!d) {
+        return error_set(err, ENOENT, "%s: property 'drive' can't find value '%s'", device, id);
     }
-    return error_set(err, ENOENT, "there is no free drive \"%s\" with if=none", id);
+    if (d->interface != IF_NONE || d->taken) {
+        return error_set(err, EBUSY, "%s: property 'drive' can't take value '%s', it's in use%s",
+                         device, id, d->taken ? "" : " (its -drive is not if=none)");
+    }
+    if (!d->disk && !empty_cd) {
+        return error_set(err, ENOENT, "%s: device needs media, but drive '%s' is empty", device,
+                         id);
+    }
+    *taken = (struct ide_drive){.disk = d->disk, .cd = d->cd, .serial = d->serial};
+    d->disk = NULL;
+    d->taken = true;
+    return 0;
 }
 
 /* Units are counted through, from 0, by those that do not say which one they are. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "hw/disk.h"
+#include "hw/ide.h"
 #include "hw/machine.h"
 
 /* Opens one: file=F[,if=ide|virtio|pflash|none][,media=disk|cdrom][,index=N][,bus=N]
@@ -16,8 +17,12 @@ void drive_help(FILE *out);
 /* Connects those with an interface to a machine that has a PCI bus. */
 NODISCARD int drives_connect(struct machine *m, struct error *err) REQUIRES(bql);
 
-/* Takes the disk of a drive with if=none away. */
-NODISCARD int drive_take(const char *id, struct disk **disk, struct error *err) REQUIRES(bql);
+/* Takes the disk of a drive with if=none away, for `device`, which gives it its kind and
+ * serial number too. A CD-ROM drive may be without a disc (disk NULL) if `empty_cd`. */
+NODISCARD int drive_take(const char *id, const char *device, bool empty_cd, struct ide_drive *taken,
+                         struct error *err) REQUIRES(bql);
+/* The controller for IDE drives of the machine "pc"; made at its first drive. */
+NODISCARD int drive_need_ide(struct machine *m, struct error *err) REQUIRES(bql);
 
 /* Takes the contents of flash chip n (if=pflash); NULL: there is none. */
 struct disk *drive_take_flash(unsigned n) REQUIRES(bql);

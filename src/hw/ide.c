@@ -338,6 +338,24 @@ int ide_new(struct pci_bus *bus, int devfn, const struct ide_drive drives[IDE_DR
     return 0;
 }
 
+bool ide_place_is_free(const struct ide *ide, unsigned place)
+{
+    return place < IDE_DRIVES && !ide->channel[place / 2].unit[place % 2].present;
+}
+
+int ide_attach(struct ide *ide, unsigned place, const struct ide_drive *drive, struct error *err)
+{
+    struct ide_channel *c;
+
+    if (!ide_place_is_free(ide, place)) {
+        return error_set(err, EBUSY, "ide: there is no free place %u", place);
+    }
+    c = &ide->channel[place / 2];
+    ide_unit_init(&c->unit[place % 2], &link, c, drive, place);
+    ide_reset(&ide->pci);
+    return 0;
+}
+
 int ide_change_disc(struct ide *ide, unsigned drive, struct disk *disk, struct error *err)
 {
     struct ide_unit *u = drive < IDE_DRIVES ? &ide->channel[drive / 2].unit[drive % 2] : NULL;

@@ -21,6 +21,12 @@ struct ide;
 NODISCARD int ide_new(struct pci_bus *bus, int devfn, const struct ide_drive drives[IDE_DRIVES],
                       struct ide **out, struct error *err) REQUIRES(bql);
 
+/* Connects a drive to a place (0 to IDE_DRIVES - 1) that has none, before the machine runs.
+ * Takes the disk over when it succeeds. */
+NODISCARD int ide_attach(struct ide *ide, unsigned place, const struct ide_drive *drive,
+                         struct error *err) REQUIRES(bql);
+bool ide_place_is_free(const struct ide *ide, unsigned place) REQUIRES(bql);
+
 /* Puts another disc into a CD-ROM drive (NULL: takes it out); takes it over. */
 NODISCARD int ide_change_disc(struct ide *ide, unsigned drive, struct disk *disk, struct error *err)
     REQUIRES(bql);

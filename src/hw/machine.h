@@ -12,6 +12,7 @@
 #include "locks/bql.h"
 
 struct ahci;
+struct ide;
 struct cpu;
 struct pci_bus;
 struct fw_cfg;
@@ -56,6 +57,7 @@ struct machine {
     struct irq isa_irq[16] IMMUTABLE_AFTER_INIT; /* drive PIC and IOAPIC */
     struct pci_bus *pci IMMUTABLE_AFTER_INIT;
     struct ahci *ahci IMMUTABLE_AFTER_INIT; /* NULL: the machine has none */
+    struct ide *ide IMMUTABLE_AFTER_INIT;   /* NULL: no drive has needed it so far */
     struct fw_cfg *fw_cfg IMMUTABLE_AFTER_INIT;
     struct cpu **cpus IMMUTABLE_AFTER_INIT;
     struct vga *vga GUARDED_BY(bql);        /* whose screen is looked at; NULL: there is none */

@@ -221,8 +221,12 @@ int pci_device_init(struct pci_device *d, struct pci_bus *bus, int devfn, const 
 {
     int at = devfn < 0 ? free_slot(bus) : devfn;
 
-    if (at < 0 || at > 255 || bus->device[at]) {
+    if (at < 0 || at > 255) {
         return error_set(err, EBUSY, "%s: no free slot on the PCI bus", name);
+    }
+    if (bus->device[at]) {
+        return error_set(err, EBUSY, "PCI: slot %d function %d not available for %s, in use by %s",
+                         at / 8, at % 8, name, bus->device[at]->name);
     }
     d->name = name;
     d->bus = bus; /* from here on it is on the bus */
