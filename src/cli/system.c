@@ -135,6 +135,9 @@ static int add_drives(const struct system_command *c, struct error *err) REQUIRE
 static int add_devices(const struct system_command *c, struct error *err) REQUIRES(bql)
 {
     int rc = drives_connect(&machine, err);
+    for (unsigned i = 0; i < c->global_count && rc == 0; i++) {
+        rc = device_global_add(c->global[i], err);
+    }
     if (rc == 0 && c->vga) {
         rc = device_add(&machine, "VGA", err);
     }

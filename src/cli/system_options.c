@@ -38,6 +38,7 @@ enum option_id {
     OPT_CDROM,
     OPT_BOOT,
     OPT_DEVICE,
+    OPT_GLOBAL,
     OPT_SERIAL,
     OPT_PARALLEL,
     OPT_DEBUGCON,
@@ -90,6 +91,7 @@ static const struct description {
     {"-cdrom", "FILE", OPT_CDROM, "CD in the third IDE drive"},
     {"-boot", "[order=]cad", OPT_BOOT, "what firmware boots from: a floppy, c disk, d CD"},
     {"-device", "NAME[,PROP=VALUE]", OPT_DEVICE, "a device (-device help lists them)"},
+    {"-global", "NAME.PROP=VALUE", OPT_GLOBAL, "what such devices have unless they say otherwise"},
     {"-serial", "CHARDEV", OPT_SERIAL,
      "serial port: stdio, mon:stdio, null, pty, file:F, pipe:F, unix:PATH, tcp:HOST:PORT, none"},
     {"-parallel", "CHARDEV", OPT_PARALLEL, NULL},
@@ -217,6 +219,12 @@ static bool print_and_end(const struct description *d, const char *value)
             drive_help(stdout);
         }
         return help;
+    case OPT_DEVICE:
+        help |= value && strstr(value, ",help");
+        if (help) {
+            device_help(stdout, value);
+        }
+        return help;
     case OPT_ACCEL:
         if (help) {
             puts("accelerators:\n  tcg   binary translation (also as dbt)");
@@ -275,6 +283,12 @@ static int apply_device(struct system_command *c, const struct description *d, c
             return error_set(err, E2BIG, "more than %d devices", SYSTEM_DEVICES_MAX);
         }
         c->device[c->device_count++] = value;
+        return device_check(value, err);
+    case OPT_GLOBAL:
+        if (c->global_count == SYSTEM_DEVICES_MAX) {
+            return error_set(err, E2BIG, "more than %d of -global", SYSTEM_DEVICES_MAX);
+        }
+        c->global[c->global_count++] = value;
         return 0;
     case OPT_SERIAL:
         return add_serial(c, value, err);

@@ -30,6 +30,8 @@ struct system_command {
     unsigned drive_count;
     const char *device[SYSTEM_DEVICES_MAX];
     unsigned device_count;
+    const char *global[SYSTEM_DEVICES_MAX];
+    unsigned global_count;
     char *made[SYSTEM_DRIVES_MAX]; /* to be freed */
     unsigned made_count;
     bool nographic, nodefaults, paused, vga;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/suggest.h"
 #include "hw/debug_exit.h"
 #include "hw/device_place.h"
 #include "hw/drive.h"
@@ -19,6 +20,7 @@
 #include "hw/virtio_rng.h"
 
 #define CONSOLES_MAX 8
+#define GLOBALS_MAX  64
 #define VGA_ROM      "/usr/share/seabios/vgabios-stdvga.bin"
 #define VGA_ROM_NAME "vgaroms/vgabios-stdvga.bin"
 #define VGA_ROM_MAX  65536
@@ -80,10 +82,20 @@ static int create_virtio_console(struct machine *m, const struct device_props *p
     return virtio_console_new(m->pci, devfn, c, err);
 }
 
+/* Properties of -global: one each. */
+static struct {
+    const struct device_type *type;
+    struct device_props props;
+} globals[GLOBALS_MAX] GUARDED_BY(bql);
+static unsigned global_count GUARDED_BY(bql);
+
 void devices_free(void)
 {
     while (console_count > 0) {
         chardev_free(consoles[--console_count]);
+    }
+    while (global_count > 0) {
+        device_props_free(&globals[--global_count].props);
     }
 }
 
@@ -230,23 +242,103 @@ static int check_names(const struct device_type *t, const struct device_props *p
     return 0;
 }
 
-int device_add(struct machine *m, const char *text, struct error *err)
+static int unknown_device(const char *name, struct error *err)
 {
-    const struct device_type *t;
-    struct device_props p;
-    int ret = device_props_parse(&p, text, err);
+    const char *names[sizeof(types) / sizeof(types[0]) + 1];
+    size_t n = 0;
+
+    for (; n < sizeof(types) / sizeof(types[0]); n++) {
+        names[n] = types[n].name;
+    }
+    names[n] = NULL;
+    const char *meant = suggest_name(name, names);
+    return meant
+               ? error_set(err, ENODEV, "there is no device '%s'; did you mean '%s'?", name, meant)
+               : error_set(err, ENODEV, "there is no device '%s' (-device help)", name);
+}
+
+/* The properties, and whose they are. They are to be freed if it worked. */
+static int parse(const char *text, const struct device_type **t, struct device_props *p,
+                 struct error *err)
+{
+    int ret = device_props_parse(p, text, err);
 
     if (ret < 0) {
         return ret;
     }
-    t = find(p.first);
-    if (!t) {
-        ret = error_set(err, ENODEV, "-device %s: there is no such device (-device help)", text);
-    } else {
-        ret = check_names(t, &p, err);
-        if (ret == 0) {
-            ret = t->create(m, &p, err);
+    *t = find(p->first);
+    ret = *t ? check_names(*t, p, err) : unknown_device(p->first ? p->first : text, err);
+    if (ret < 0) {
+        device_props_free(p);
+    }
+    return ret;
+}
+
+int device_check(const char *text, struct error *err)
+{
+    const struct device_type *t;
+    struct device_props p;
+    int ret = parse(text, &t, &p, err);
+
+    if (ret == 0) {
+        device_props_free(&p);
+    }
+    return ret;
+}
+
+/* NAME.prop=value is taken for NAME,prop=value. */
+int device_global_add(const char *text, struct error *err)
+{
+    size_t dot = strcspn(text, ".=,");
+    char *copy;
+    int ret;
+
+    if (text[dot] != '.' || !strchr(text + dot, '=')) {
+        return error_set(err, EINVAL, "-global %s: DEVICE.PROPERTY=VALUE expected", text);
+    }
+    if (global_count == GLOBALS_MAX) {
+        return error_set(err, E2BIG, "more than %d of -global", GLOBALS_MAX);
+    }
+    copy = strdup(text);
+    if (!copy) {
+        return error_set(err, ENOMEM, "out of memory");
+    }
+    copy[dot] = ',';
+    ret = parse(copy, &globals[global_count].type, &globals[global_count].props, err);
+    free(copy);
+    global_count += ret == 0;
+    return ret;
+}
+
+static int apply_globals(const struct device_type *t, struct device_props *p, struct error *err)
+    REQUIRES(bql)
+{
+    for (unsigned i = 0; i < global_count; i++) {
+        const struct device_props *g = &globals[i].props;
+
+        if (globals[i].type != t || g->count != 1 || device_props_get(p, g->pair[0].name)) {
+            continue;
         }
+        if (p->count == PROPS_MAX) {
+            return error_set(err, E2BIG, "-device %s: too many properties", t->name);
+        }
+        p->pair[p->count++] = g->pair[0];
+    }
+    return 0;
+}
+
+int device_add(struct machine *m, const char *text, struct error *err)
+{
+    const struct device_type *t;
+    struct device_props p;
+    int ret = parse(text, &t, &p, err);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ret = apply_globals(t, &p, err);
+    if (ret == 0) {
+        ret = t->create(m, &p, err);
     }
     device_props_free(&p);
     return ret;
