@@ -244,11 +244,11 @@ static enum memory_result control_write(void *opaque, uint64_t offset, unsigned 
                                         uint64_t value)
 {
     struct ide_channel *c = opaque;
-    uint8_t before = c->control;
     (void)offset;
     (void)size;
 
     bql_assert_locked();
+    uint8_t before = c->control;
     c->control = (uint8_t)value;
     if ((value & CONTROL_RESET) && !(before & CONTROL_RESET)) {
         reset_channel(c);

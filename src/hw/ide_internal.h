@@ -79,17 +79,17 @@ struct ide_unit {
 };
 
 struct ide_channel {
-    struct ide *ide;
-    unsigned n;
+    struct ide *ide GUARDED_BY(bql);
+    unsigned n GUARDED_BY(bql);
     struct memory_region ports, control_port;
     struct ide_unit unit[2];
-    unsigned selected;
-    uint8_t control; /* device control register */
-    bool irq_pending;
+    unsigned selected GUARDED_BY(bql);
+    uint8_t control GUARDED_BY(bql); /* device control register */
+    bool irq_pending GUARDED_BY(bql);
 
     /* Bus master. */
-    uint8_t bm_command, bm_status;
-    uint32_t bm_table;
+    uint8_t bm_command GUARDED_BY(bql), bm_status GUARDED_BY(bql);
+    uint32_t bm_table GUARDED_BY(bql);
 };
 
 struct ide {
