@@ -61,9 +61,11 @@ static unsigned operand_tail(uint8_t modrm, uint8_t sib, bool addr16)
     return n + (mod == 1 ? 1u : mod == 2 || absolute ? 4u : 0u);
 }
 
+enum { LONGEST = 15 }; /* bytes of an instruction */
+
 /* 0F 0D and 0F 18..1F with ModRM, which Zydis knows only with some prefixes: they
- * do nothing. Returns the length, 0 if it is none, -EAGAIN if the bytes don't
- * suffice. */
+ * do nothing. Returns the length, more than LONGEST if it would be, 0 if it is none,
+ * -EAGAIN if the bytes don't suffice, which LONGEST always do. */
 static int hint_nop_length(const uint8_t *bytes, size_t len, uint32_t mode)
 {
     size_t i = 0;
@@ -71,26 +73,25 @@ static int hint_nop_length(const uint8_t *bytes, size_t len, uint32_t mode)
     while (i < len &&
            (is_legacy_prefix(bytes[i]) || (mode & SYS_MODE_CODE64 && (bytes[i] & 0xf0) == 0x40))) {
         addr_prefix |= bytes[i] == 0x67;
-        if (++i == 15) {
+        if (++i == LONGEST) {
             return 0;
         }
     }
-    if (i + 3 > len) {
-        return -EAGAIN;
-    }
-    uint8_t op = bytes[i + 1];
-    if (bytes[i] != 0x0f || (op != 0x0d && (op < 0x18 || op > 0x1f))) {
+    if (i < len && bytes[i] != 0x0f) {
         return 0;
+    }
+    if (i + 1 < len && bytes[i + 1] != 0x0d && (bytes[i + 1] < 0x18 || bytes[i + 1] > 0x1f)) {
+        return 0;
+    }
+    if (i + 3 > len) {
+        return len < LONGEST ? -EAGAIN : LONGEST + 1;
     }
     bool addr16 = !(mode & SYS_MODE_CODE64) && !(mode & SYS_MODE_CODE32) != addr_prefix;
     if (i + 3 == len && !addr16 && bytes[i + 2] >> 6 != 3 && (bytes[i + 2] & 7) == 4) {
-        return -EAGAIN;
+        return len < LONGEST ? -EAGAIN : LONGEST + 1;
     }
     size_t n = i + 3 + operand_tail(bytes[i + 2], i + 3 < len ? bytes[i + 3] : 0, addr16);
-    if (n > 15) {
-        return 0;
-    }
-    return n <= len ? (int)n : -EAGAIN;
+    return n <= len || n > LONGEST ? (int)n : -EAGAIN;
 }
 
 static void raises(struct sys_insn *in, enum sys_insn_class cls, uint8_t vector)
@@ -103,13 +104,14 @@ static void raises(struct sys_insn *in, enum sys_insn_class cls, uint8_t vector)
 static int decode_unknown(struct sys_insn *in, ZyanStatus st, uint32_t mode, const uint8_t *bytes,
                           size_t len)
 {
-    if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) {
-        raises(in, SYS_INSN_TOO_LONG, SYS_GP);
-        return 0;
-    }
-    int n = hint_nop_length(bytes, len, mode);
+    int n =
+        st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG ? LONGEST + 1 : hint_nop_length(bytes, len, mode);
     if (n < 0) {
         return n;
+    }
+    if (n > LONGEST) {
+        raises(in, SYS_INSN_TOO_LONG, SYS_GP);
+        return 0;
     }
     if (n > 0) {
         in->cls = SYS_INSN_NOP;

@@ -54,6 +54,18 @@ static void test_more_than_15_bytes_raise_gp(void **state)
     assert_int_equal(in.fault, SYS_GP);
 }
 
+/* Thirteen or twelve prefixes, and what is behind them reaches beyond the 15th byte. */
+static void test_15_bytes_always_suffice(void **state)
+{
+    (void)state;
+    decode(BITS64, "\x4c\x4c\x4e\x4c\x4c\x4c\x4c\x4c\x4c\x4c\x4c\x4c\x4c\x2f\x4c", 15);
+    assert_int_equal(in.cls, SYS_INSN_ILLEGAL);
+    decode(BITS64, "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x0f\x0d", 15);
+    assert_int_equal(in.cls, SYS_INSN_TOO_LONG);
+    decode(BITS64, "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x0f\x0d\x04", 15);
+    assert_int_equal(in.cls, SYS_INSN_TOO_LONG);
+}
+
 static void test_40_is_a_prefix_in_64_bit_mode_only(void **state)
 {
     (void)state;
@@ -306,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_incomplete_instruction_asks_for_more),
         cmocka_unit_test(test_more_than_15_bytes_raise_gp),
+        cmocka_unit_test(test_15_bytes_always_suffice),
         cmocka_unit_test(test_40_is_a_prefix_in_64_bit_mode_only),
         cmocka_unit_test(test_high_byte_registers_are_marked_where_they_are_named),
         cmocka_unit_test(test_rip_relative_operands_hold_their_offset),
