@@ -164,7 +164,6 @@ static struct gather decode(const struct sys_insn *in)
                        .index = in->index,
                        .elem = in->elem_size,
                        .index_size = has_qword_index(in->mnemonic) ? 8 : 4};
-    g.length = 16;
     g.data = sys_guest_reg(in, SYS_PLACE_REG);
     if (g.evex) {
         g.data = (uint8_t)(g.data | (in->code_size == 8 && !(p[1] & 0x10) ? 16 : 0));

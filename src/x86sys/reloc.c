@@ -50,7 +50,7 @@ void sys_emit_guest_address(struct sys_translation *t, uint8_t reg, uint64_t add
     emit_mov_imm(&t->e, reg, address);
     if (address <= UINT32_MAX) {
         add(t, SYS_RELOC_GUEST_32, 4);
-    } else if ((int64_t)address >= INT32_MIN && (int64_t)address < 0) {
+    } else if (address >= (uint64_t)INT32_MIN) { /* imm32, sign-extended */
         add(t, SYS_RELOC_GUEST_S32, 4);
     } else {
         add(t, SYS_RELOC_GUEST_64, 8);
