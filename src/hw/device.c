@@ -242,7 +242,7 @@ static int check_names(const struct device_type *t, const struct device_props *p
     return 0;
 }
 
-static int unknown_device(const char *name, struct error *err)
+static void unknown_device(const char *name, struct error *err)
 {
     const char *names[sizeof(types) / sizeof(types[0]) + 1];
     size_t n = 0;
@@ -252,9 +252,11 @@ static int unknown_device(const char *name, struct error *err)
     }
     names[n] = NULL;
     const char *meant = suggest_name(name, names);
-    return meant
-               ? error_set(err, ENODEV, "there is no device '%s'; did you mean '%s'?", name, meant)
-               : error_set(err, ENODEV, "there is no device '%s' (-device help)", name);
+    if (meant) {
+        (void)error_set(err, ENODEV, "there is no device '%s'; did you mean '%s'?", name, meant);
+    } else {
+        (void)error_set(err, ENODEV, "there is no device '%s' (-device help)", name);
+    }
 }
 
 /* The properties, and whose they are. They are to be freed if it worked. */
@@ -267,7 +269,12 @@ static int parse(const char *text, const struct device_type **t, struct device_p
         return ret;
     }
     *t = find(p->first);
-    ret = *t ? check_names(*t, p, err) : unknown_device(p->first ? p->first : text, err);
+    if (!*t) {
+        unknown_device(p->first ? p->first : text, err);
+        device_props_free(p);
+        return -ENODEV;
+    }
+    ret = check_names(*t, p, err);
     if (ret < 0) {
         device_props_free(p);
     }
