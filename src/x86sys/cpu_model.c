@@ -1,179 +1,13 @@
-/* The CPU models of -cpu: a table of what each has, and the text after the name,
- * which adds and takes features. A model never promises what can't be had: what
- * the host lacks has to be taken away by name. */
+/* The CPU models of -cpu (cpu_model_table.h), and the text after the name, which adds and takes
+ * features. A model never promises what can't be had: what the host lacks has to be taken away by
+ * name. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/suggest.h"
+#include "x86sys/cpu_model_table.h"
 #include "x86sys/machine.h"
 #include "x86sys/model.h"
-
-/* Features by level; each takes in those before it. */
-static const char *const level1[] = {
-    "fpu", "de",   "pse", "tsc",     "msr", "pae",  "mce", "cx8",  "apic",    "sep", "mtrr", "pge",
-    "mca", "cmov", "pat", "clflush", "mmx", "fxsr", "sse", "sse2", "syscall", "nx",  "lm",   NULL};
-static const char *const level2[] = {"pni",    "ssse3",  "cx16",    "sse4.1",
-                                     "sse4.2", "popcnt", "lahf-lm", NULL};
-static const char *const level3[] = {"avx", "avx2", "bmi1",  "bmi2",  "f16c",
-                                     "fma", "abm",  "movbe", "xsave", NULL};
-static const char *const level4[] = {"avx512f",  "avx512bw", "avx512cd",
-                                     "avx512dq", "avx512vl", NULL};
-static const char *const *const levels[] = {level1, level2, level3, level4};
-
-/* What every model has here: guests keep time better, and know that it is the
- * host that has speculation to mitigate. (BHI_CTRL: Linux wants branch histories
- * cleared on Intel CPUs, and does it the slow way if the CPU doesn't.) */
-static const char *const everywhere[] = {"hypervisor",
-                                         "x2apic",
-                                         "tsc-deadline",
-                                         "tsc-adjust",
-                                         "arat",
-                                         "invtsc",
-                                         "pse36",
-                                         "arch-capabilities",
-                                         "rdctl-no",
-                                         "ibrs-all",
-                                         "ssb-no",
-                                         "mds-no",
-                                         "skip-l1dfl-vmentry",
-                                         "pschange-mc-no",
-                                         "taa-no",
-                                         "bhi-no",
-                                         "sbdr-ssdp-no",
-                                         "fbsdp-no",
-                                         "psdp-no",
-                                         "pbrsb-no",
-                                         "gds-no",
-                                         "rfds-no",
-                                         NULL};
-static const char *const everywhere_amd[] = {
-    "amd-no-ssb", "auto-ibrs", "null-sel-clr-base", "srso-no", "lfence-always-serializing", NULL};
-static const char *const everywhere_intel[] = {"spec-ctrl", "bhi-ctrl", NULL};
-
-static const char *const qemu64[] = {"pni", "cx16", "lahf-lm", NULL};
-static const char *const kvm64[] = {"pni", "cx16", NULL};
-static const char *const nehalem[] = {"vme", NULL};
-static const char *const haswell[] = {"vme",      "pclmulqdq", "aes",     "pcid",   "fsgsbase",
-                                      "smep",     "erms",      "invpcid", "rdtscp", "ht",
-                                      "xsaveopt", "rdrand",    NULL};
-static const char *const skylake[] = {"vme",  "pclmulqdq",  "aes",     "pcid",   "fsgsbase", "smep",
-                                      "erms", "invpcid",    "rdtscp",  "ht",     "xsaveopt", "adx",
-                                      "smap", "clflushopt", "pdpe1gb", "xsavec", "xgetbv1",  "pku",
-                                      "clwb", "rdrand",     NULL};
-static const char *const epyc[] = {
-    "vme",        "pclmulqdq", "aes",      "fsgsbase", "smep",        "rdtscp",
-    "ht",         "adx",       "smap",     "pdpe1gb",  "xsavec",      "xgetbv1",
-    "clflushopt", "sha-ni",    "sse4a",    "mmxext",   "misalignsse", "3dnowprefetch",
-    "cr8legacy",  "topoext",   "xsaveopt", "rdrand",   NULL};
-
-struct model {
-    const char *name, *help, *brand;
-    enum sys_vendor vendor;
-    uint16_t family, model;
-    uint8_t stepping;
-    uint8_t level;   /* 1..4 */
-    bool everything; /* all that can be had; the host's vendor and signature */
-    bool pass_host;
-    const char *const *more;
-};
-
-static const struct model models[] = {
-    {.name = "max",
-     .help = "everything that can be had on this host (default)",
-     .brand = "Mortise CPU, all features",
-     .everything = true},
-    {.name = "host",
-     .help = "max, with the name and caches of the host's CPU",
-     .everything = true,
-     .pass_host = true},
-    {.name = "qemu64",
-     .help = "generic 64-bit CPU",
-     .brand = "Mortise 64-bit CPU",
-     .vendor = SYS_VENDOR_AMD,
-     .family = 15,
-     .model = 107,
-     .stepping = 1,
-     .level = 1,
-     .more = qemu64},
-    {.name = "kvm64",
-     .help = "generic 64-bit CPU, Intel flavour",
-     .brand = "Mortise 64-bit CPU (Intel flavour)",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 15,
-     .model = 6,
-     .stepping = 1,
-     .level = 1,
-     .more = kvm64},
-    {.name = "x86-64-v1",
-     .help = "the first level of the x86-64 ABI",
-     .brand = "Mortise x86-64-v1 CPU",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 15,
-     .model = 6,
-     .stepping = 1,
-     .level = 1},
-    {.name = "x86-64-v2",
-     .help = "... with SSE4.2 and POPCNT",
-     .brand = "Mortise x86-64-v2 CPU",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 6,
-     .model = 26,
-     .stepping = 3,
-     .level = 2},
-    {.name = "x86-64-v3",
-     .help = "... with AVX2, BMI and FMA",
-     .brand = "Mortise x86-64-v3 CPU",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 6,
-     .model = 60,
-     .stepping = 4,
-     .level = 3},
-    {.name = "x86-64-v4",
-     .help = "... with AVX-512",
-     .brand = "Mortise x86-64-v4 CPU",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 6,
-     .model = 85,
-     .stepping = 4,
-     .level = 4},
-    {.name = "Nehalem",
-     .help = "Intel Core i7 9xx, 2008",
-     .brand = "Intel Core i7 9xx (Nehalem Class Core i7)",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 6,
-     .model = 26,
-     .stepping = 3,
-     .level = 2,
-     .more = nehalem},
-    {.name = "Haswell",
-     .help = "Intel Core, 2013, without TSX",
-     .brand = "Intel Core Processor (Haswell, no TSX)",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 6,
-     .model = 60,
-     .stepping = 1,
-     .level = 3,
-     .more = haswell},
-    {.name = "Skylake-Server",
-     .help = "Intel Xeon, 2017, without TSX",
-     .brand = "Intel Xeon Processor (Skylake)",
-     .vendor = SYS_VENDOR_INTEL,
-     .family = 6,
-     .model = 85,
-     .stepping = 4,
-     .level = 4,
-     .more = skylake},
-    {.name = "EPYC",
-     .help = "AMD EPYC, 2017",
-     .brand = "AMD EPYC Processor",
-     .vendor = SYS_VENDOR_AMD,
-     .family = 23,
-     .model = 1,
-     .stepping = 2,
-     .level = 3,
-     .more = epyc},
-};
-#define MODELS (sizeof models / sizeof models[0])
 
 static void add(struct sys_cpu_model *m, const char *const *names)
 {
@@ -185,7 +19,7 @@ static void add(struct sys_cpu_model *m, const char *const *names)
     }
 }
 
-static uint32_t signature_of(const struct model *def)
+static uint32_t signature_of(const struct sys_model_entry *def)
 {
     uint32_t family = def->family, model = def->model;
     uint32_t extended = family > 15 ? family - 15 : 0;
@@ -265,7 +99,7 @@ static void caches_of_host(struct sys_cpu_model *m)
     }
 }
 
-static void start(struct sys_cpu_model *m, const struct model *def)
+static void start(struct sys_cpu_model *m, const struct sys_model_entry *def)
 {
     *m = (struct sys_cpu_model){.level = 0x1f, .xlevel = 0x80000021u, .phys_bits = 40};
     m->sockets = m->cores = m->threads = 1;
@@ -293,10 +127,10 @@ static void start(struct sys_cpu_model *m, const struct model *def)
         }
     }
     for (unsigned i = 0; i < def->level; i++) {
-        add(m, levels[i]);
+        add(m, sys_model_levels[i]);
     }
-    add(m, everywhere);
-    add(m, m->vendor == SYS_VENDOR_AMD ? everywhere_amd : everywhere_intel);
+    add(m, sys_model_all);
+    add(m, m->vendor == SYS_VENDOR_AMD ? sys_model_all_amd : sys_model_all_intel);
     add(m, def->more);
     if (def->everything && m->vendor == SYS_VENDOR_AMD) {
         m->features[SYS_F_7_EDX] &= ~(1u << 26); /* SPEC_CTRL is Intel's way */
@@ -305,11 +139,11 @@ static void start(struct sys_cpu_model *m, const struct model *def)
     memcpy(m->vendor_id, m->vendor == SYS_VENDOR_AMD ? "AuthenticAMD" : "GenuineIntel", 13);
 }
 
-static const struct model *find(const char *name)
+static const struct sys_model_entry *find(const char *name)
 {
-    for (size_t i = 0; i < MODELS; i++) {
-        if (strcmp(models[i].name, name) == 0) {
-            return &models[i];
+    for (size_t i = 0; i < SYS_MODELS; i++) {
+        if (strcmp(sys_model_table[i].name, name) == 0) {
+            return &sys_model_table[i];
         }
     }
     return NULL;
@@ -424,11 +258,11 @@ static void conclude(struct sys_cpu_model *m)
 
 static int unknown_model(const char *name, struct error *err)
 {
-    const char *names[MODELS + 1];
-    for (size_t i = 0; i < MODELS; i++) {
-        names[i] = models[i].name;
+    const char *names[SYS_MODELS + 1];
+    for (size_t i = 0; i < SYS_MODELS; i++) {
+        names[i] = sys_model_table[i].name;
     }
-    names[MODELS] = NULL;
+    names[SYS_MODELS] = NULL;
     const char *like = suggest_name(name, names);
     return like ? error_set(err, EINVAL, "-cpu: there is no model \"%s\"; did you mean \"%s\"?",
                             name, like)
@@ -446,7 +280,7 @@ int sys_model_parse(struct sys_cpu_model *m, const char *text, struct error *err
     if (!next_piece(&text, piece, sizeof piece)) {
         return error_set(err, EINVAL, "-cpu: the model's name is too long");
     }
-    const struct model *def = find(piece);
+    const struct sys_model_entry *def = find(piece);
     if (!def) {
         return unknown_model(piece, err);
     }
@@ -474,8 +308,8 @@ int sys_cpu_model_check(const char *model, struct error *err)
 void sys_cpu_model_help(FILE *out)
 {
     fputs("CPU models:\n", out);
-    for (size_t i = 0; i < MODELS; i++) {
-        fprintf(out, "  %-16s %s\n", models[i].name, models[i].help);
+    for (size_t i = 0; i < SYS_MODELS; i++) {
+        fprintf(out, "  %-16s %s\n", sys_model_table[i].name, sys_model_table[i].help);
     }
     fputs("Features, to be added (+NAME) or taken away (-NAME) behind the model:\n", out);
     uint32_t supported[SYS_FEATURE_WORDS];

@@ -1,0 +1,158 @@
+#include "x86sys/cpu_model_table.h"
+
+#include <stddef.h>
+
+/* Features by level; each takes in those before it. */
+static const char *const level1[] = {
+    "fpu", "de",   "pse", "tsc",     "msr", "pae",  "mce", "cx8",  "apic",    "sep", "mtrr", "pge",
+    "mca", "cmov", "pat", "clflush", "mmx", "fxsr", "sse", "sse2", "syscall", "nx",  "lm",   NULL};
+static const char *const level2[] = {"pni",    "ssse3",  "cx16",    "sse4.1",
+                                     "sse4.2", "popcnt", "lahf-lm", NULL};
+static const char *const level3[] = {"avx", "avx2", "bmi1",  "bmi2",  "f16c",
+                                     "fma", "abm",  "movbe", "xsave", NULL};
+static const char *const level4[] = {"avx512f",  "avx512bw", "avx512cd",
+                                     "avx512dq", "avx512vl", NULL};
+const char *const *const sys_model_levels[SYS_MODEL_LEVELS] = {level1, level2, level3, level4};
+
+/* What every model has here: guests keep time better, and know that it is the
+ * host that has speculation to mitigate. (BHI_CTRL: Linux wants branch histories
+ * cleared on Intel CPUs, and does it the slow way if the CPU doesn't.) */
+const char *const sys_model_all[] = {"hypervisor",
+                                     "x2apic",
+                                     "tsc-deadline",
+                                     "tsc-adjust",
+                                     "arat",
+                                     "invtsc",
+                                     "pse36",
+                                     "arch-capabilities",
+                                     "rdctl-no",
+                                     "ibrs-all",
+                                     "ssb-no",
+                                     "mds-no",
+                                     "skip-l1dfl-vmentry",
+                                     "pschange-mc-no",
+                                     "taa-no",
+                                     "bhi-no",
+                                     "sbdr-ssdp-no",
+                                     "fbsdp-no",
+                                     "psdp-no",
+                                     "pbrsb-no",
+                                     "gds-no",
+                                     "rfds-no",
+                                     NULL};
+const char *const sys_model_all_amd[] = {
+    "amd-no-ssb", "auto-ibrs", "null-sel-clr-base", "srso-no", "lfence-always-serializing", NULL};
+const char *const sys_model_all_intel[] = {"spec-ctrl", "bhi-ctrl", NULL};
+
+static const char *const qemu64[] = {"pni", "cx16", "lahf-lm", NULL};
+static const char *const kvm64[] = {"pni", "cx16", NULL};
+static const char *const nehalem[] = {"vme", NULL};
+static const char *const haswell[] = {"vme",      "pclmulqdq", "aes",     "pcid",   "fsgsbase",
+                                      "smep",     "erms",      "invpcid", "rdtscp", "ht",
+                                      "xsaveopt", "rdrand",    NULL};
+static const char *const skylake[] = {"vme",  "pclmulqdq",  "aes",     "pcid",   "fsgsbase", "smep",
+                                      "erms", "invpcid",    "rdtscp",  "ht",     "xsaveopt", "adx",
+                                      "smap", "clflushopt", "pdpe1gb", "xsavec", "xgetbv1",  "pku",
+                                      "clwb", "rdrand",     NULL};
+static const char *const epyc[] = {
+    "vme",        "pclmulqdq", "aes",      "fsgsbase", "smep",        "rdtscp",
+    "ht",         "adx",       "smap",     "pdpe1gb",  "xsavec",      "xgetbv1",
+    "clflushopt", "sha-ni",    "sse4a",    "mmxext",   "misalignsse", "3dnowprefetch",
+    "cr8legacy",  "topoext",   "xsaveopt", "rdrand",   NULL};
+
+const struct sys_model_entry sys_model_table[SYS_MODELS] = {
+    {.name = "max",
+     .help = "everything that can be had on this host (default)",
+     .brand = "Mortise CPU, all features",
+     .everything = true},
+    {.name = "host",
+     .help = "max, with the name and caches of the host's CPU",
+     .everything = true,
+     .pass_host = true},
+    {.name = "qemu64",
+     .help = "generic 64-bit CPU",
+     .brand = "Mortise 64-bit CPU",
+     .vendor = SYS_VENDOR_AMD,
+     .family = 15,
+     .model = 107,
+     .stepping = 1,
+     .level = 1,
+     .more = qemu64},
+    {.name = "kvm64",
+     .help = "generic 64-bit CPU, Intel flavour",
+     .brand = "Mortise 64-bit CPU (Intel flavour)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 15,
+     .model = 6,
+     .stepping = 1,
+     .level = 1,
+     .more = kvm64},
+    {.name = "x86-64-v1",
+     .help = "the first level of the x86-64 ABI",
+     .brand = "Mortise x86-64-v1 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 15,
+     .model = 6,
+     .stepping = 1,
+     .level = 1},
+    {.name = "x86-64-v2",
+     .help = "... with SSE4.2 and POPCNT",
+     .brand = "Mortise x86-64-v2 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 26,
+     .stepping = 3,
+     .level = 2},
+    {.name = "x86-64-v3",
+     .help = "... with AVX2, BMI and FMA",
+     .brand = "Mortise x86-64-v3 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 60,
+     .stepping = 4,
+     .level = 3},
+    {.name = "x86-64-v4",
+     .help = "... with AVX-512",
+     .brand = "Mortise x86-64-v4 CPU",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 85,
+     .stepping = 4,
+     .level = 4},
+    {.name = "Nehalem",
+     .help = "Intel Core i7 9xx, 2008",
+     .brand = "Intel Core i7 9xx (Nehalem Class Core i7)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 26,
+     .stepping = 3,
+     .level = 2,
+     .more = nehalem},
+    {.name = "Haswell",
+     .help = "Intel Core, 2013, without TSX",
+     .brand = "Intel Core Processor (Haswell, no TSX)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 60,
+     .stepping = 1,
+     .level = 3,
+     .more = haswell},
+    {.name = "Skylake-Server",
+     .help = "Intel Xeon, 2017, without TSX",
+     .brand = "Intel Xeon Processor (Skylake)",
+     .vendor = SYS_VENDOR_INTEL,
+     .family = 6,
+     .model = 85,
+     .stepping = 4,
+     .level = 4,
+     .more = skylake},
+    {.name = "EPYC",
+     .help = "AMD EPYC, 2017",
+     .brand = "AMD EPYC Processor",
+     .vendor = SYS_VENDOR_AMD,
+     .family = 23,
+     .model = 1,
+     .stepping = 2,
+     .level = 3,
+     .more = epyc},
+};
