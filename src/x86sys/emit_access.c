@@ -217,8 +217,7 @@ static void emit_recent_miss(struct sys_translation *t, struct sys_slow *s)
     emit_slow_access(t, s);
 }
 
-/* sub or add r13, gs:[r14 + offset] */
-static void emit_s0_with_entry(struct emit *e, uint8_t opcode, size_t offset)
+void sys_emit_s0_with_entry(struct emit *e, uint8_t opcode, size_t offset)
 {
     const uint8_t insn[] = {0x65, 0x4d, opcode, 0xae};
     emit_bytes(e, insn, sizeof(insn));
@@ -238,8 +237,7 @@ static uintptr_t emit_limit(struct emit *e, uint32_t last)
     return field;
 }
 
-/* S1 = offset of the entry for S0 from the first one. */
-static void emit_tlb_index(struct emit *e)
+void sys_emit_tlb_index(struct emit *e)
 {
     static const uint8_t rorx[] = {0xc4, 0x43, 0x7b, 0xf0, 0xf5, TLB_SHIFT}; /* r14d, r13d, 7 */
     static const uint8_t shift[] = {
@@ -265,10 +263,10 @@ uintptr_t sys_emit_tlb_lookup(struct sys_translation *t, uint32_t size, uint32_t
                      mmu * sizeof(t->cpu->tlb.e[0]);
     size_t tag = access & SYS_WRITE ? offsetof(struct sys_tlb_entry, write)
                                     : offsetof(struct sys_tlb_entry, read);
-    emit_tlb_index(e);
-    emit_s0_with_entry(e, 0x2b, entries + tag);
+    sys_emit_tlb_index(e);
+    sys_emit_s0_with_entry(e, 0x2b, entries + tag);
     uintptr_t field = emit_limit(e, 4096 - size);
-    emit_s0_with_entry(e, 0x03, entries + offsetof(struct sys_tlb_entry, host));
+    sys_emit_s0_with_entry(e, 0x03, entries + offsetof(struct sys_tlb_entry, host));
     return field;
 }
 

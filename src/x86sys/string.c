@@ -8,9 +8,7 @@
 
 enum { OP_MOVS = 0xa4, OP_STOS = 0xaa };
 
-#define TLB_SHIFT (12 - 5)
-#define TLB_MASK  ((SYS_TLB_ENTRIES - 1) << 5)
-#define CHECKS    4u
+#define CHECKS 4u
 
 /* Offsets of what is kept in memory meanwhile. */
 #define AT_LIMIT offsetof(struct sys_cpu, scratch[2]) /* 4096 - bytes */
@@ -96,21 +94,10 @@ static void emit_limits(struct emit *e, struct checks *c, unsigned shift)
     emit_store_state(e, AT_LIMIT, SYS_HOST_S1);
 }
 
-/* r13 op gs:[r14 + offset] */
-static void emit_s0_with_entry(struct emit *e, uint8_t opcode, size_t offset)
-{
-    const uint8_t insn[] = {0x65, 0x4d, opcode, 0xae};
-    emit_bytes(e, insn, sizeof insn);
-    emit_u32(e, (uint32_t)offset);
-}
-
 /* S0 = host - linear address of what the register points to. The entry hits if the
  * offset from its tag is within the limit. */
 static void emit_lookup(struct sys_translation *t, struct checks *c, uint8_t reg, bool write)
 {
-    static const uint8_t index[] = {0x45, 0x89, 0xee,            /* mov r14d, r13d */
-                                    0x41, 0xc1, 0xee, TLB_SHIFT, /* shr r14d, 7 */
-                                    0x41, 0x81, 0xe6};           /* and r14d, imm32 */
     enum { CC_A = 7 };
     struct emit *e = &t->e;
     unsigned mmu = (t->mode & SYS_MODE_MMU) >> SYS_MODE_MMU_SHIFT;
@@ -120,12 +107,11 @@ static void emit_lookup(struct sys_translation *t, struct checks *c, uint8_t reg
         write ? offsetof(struct sys_tlb_entry, write) : offsetof(struct sys_tlb_entry, read);
     struct emit_mem limit = emit_gs(AT_LIMIT);
     emit_mov_reg_reg(e, SYS_HOST_S0, reg);
-    emit_bytes(e, index, sizeof index);
-    emit_u32(e, TLB_MASK);
-    emit_s0_with_entry(e, 0x2b, entries + tag);
+    sys_emit_tlb_index(e);
+    sys_emit_s0_with_entry(e, 0x2b, entries + tag);
     emit_op_mem(e, 0, true, 0x3b, SYS_HOST_S0, &limit, 0); /* cmp r13, limit */
     check(e, c, CC_A);
-    emit_s0_with_entry(e, 0x03, entries + offsetof(struct sys_tlb_entry, host));
+    sys_emit_s0_with_entry(e, 0x03, entries + offsetof(struct sys_tlb_entry, host));
     const uint8_t sub_r13_reg[] = {0x49, 0x29, (uint8_t)(0xc5 | reg << 3)};
     emit_bytes(e, sub_r13_reg, sizeof sub_r13_reg);
 }

@@ -126,6 +126,11 @@ struct sys_translation {
 /* Lowers an instruction of class DATA, LEA or NOP. */
 void sys_lower_data(struct sys_translation *t, const struct sys_insn *in);
 
+/* S1 = offset of the TLB entry for S0 from the mode's first one; and sub (0x2b) or add
+ * (0x03) S0, gs:[S1 + offset]. Flags are lost. */
+void sys_emit_tlb_index(struct emit *e);
+void sys_emit_s0_with_entry(struct emit *e, uint8_t opcode, size_t offset);
+
 /* Emits what makes an access of `size` bytes possible at the linear address that
  * S0 holds: TLB check, and out of line the call of the slow path. Afterwards S0
  * is the host address; S1 is free; the guest's registers are as before; flags
