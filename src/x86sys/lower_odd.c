@@ -127,6 +127,10 @@ static void emit_masked_store(struct sys_translation *t, const struct sys_insn *
     (void)arg;
     struct sys_rename r = {.address = X86_NONE};
     size_t kept = offsetof(struct sys_cpu, slot) + 8UL * X86_RDI;
+    if (in->mnemonic == ZYDIS_MNEMONIC_MASKMOVQ) {
+        sys_emit_trap_point(t); /* for a pending x87 exception, while RDI is the guest's */
+        emit_u8(&t->e, 0x9b);   /* fwait */
+    }
     emit_store_state(&t->e, kept, X86_RDI);
     emit_mov_reg_reg(&t->e, X86_RDI, SYS_HOST_S0);
     sys_reencode(&t->e, in, &r);

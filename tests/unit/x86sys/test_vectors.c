@@ -84,6 +84,28 @@ static void test_a_pending_x87_exception_comes_before_an_unaligned_operand(void 
     assert_int_equal(bare_reg(X86_R14), SYS_GP);
 }
 
+/* The host refuses the MASKMOVQ, whose address is in another RDI there. */
+static void test_a_pending_x87_exception_finds_the_guests_rdi_at_maskmovq(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0xdb, 0xe3,                   /* fninit */
+        0xbf, 0x00, 0x00, 0x02, 0x00, /* mov edi, DATA */
+        0xd9, 0x2f,                   /* fldcw [rdi] */
+        0xd9, 0xe8,                   /* fld1 */
+        0xd9, 0xee,                   /* fldz */
+        0xde, 0xf9,                   /* fdivp */
+        0x0f, 0xf7, 0xc1,             /* maskmovq mm0, mm1 */
+        0xf4,                         /* hlt */
+    };
+    const uint16_t control = 0x37b;
+    start(code, sizeof(code));
+    memcpy(bare_ram + DATA, &control, sizeof(control));
+    bare_run();
+    assert_int_equal(bare_reg(X86_R14), SYS_MF);
+    assert_int_equal(bare_reg(X86_RDI), DATA);
+}
+
 /* Around the end of 4 GiB, in 32-bit code: 16 bytes there are never aligned. */
 static void test_the_segments_end_comes_before_alignment(void **state)
 {
@@ -244,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_xsave_of_a_process_saves_the_guests_registers),
         cmocka_unit_test(test_a_pending_x87_exception_comes_before_an_unaligned_operand),
+        cmocka_unit_test(test_a_pending_x87_exception_finds_the_guests_rdi_at_maskmovq),
         cmocka_unit_test(test_the_segments_end_comes_before_alignment),
         cmocka_unit_test(test_an_address_that_is_not_canonical_comes_before_alignment),
         cmocka_unit_test(test_a_gather_that_faults_keeps_its_vector_length),
