@@ -101,10 +101,11 @@ static bool in_ram(const struct resolved *r, uint32_t size, uint32_t access)
 static void load_bounce(struct sys_cpu *cpu)
 {
     struct sys_bounce *b = &cpu->bounce;
+    uint8_t *data = sys_bounce_data(b);
 
-    sys_phys_load(cpu, b->phys[0], b->data, b->head);
+    sys_phys_load(cpu, b->phys[0], data, b->head);
     if (b->head < b->size) {
-        sys_phys_load(cpu, b->phys[1], b->data + b->head, b->size - b->head);
+        sys_phys_load(cpu, b->phys[1], data + b->head, b->size - b->head);
     }
 }
 
@@ -169,7 +170,7 @@ uintptr_t sys_access_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, 
         load_bounce(cpu);
     }
     *commit = access & SYS_WRITE;
-    return (uintptr_t)b->data;
+    return (uintptr_t)sys_bounce_data(b);
 }
 
 bool sys_access_commit(struct sys_cpu *cpu)
@@ -180,9 +181,10 @@ bool sys_access_commit(struct sys_cpu *cpu)
         sys_ram_written(cpu, b->ram, b->size);
         return true;
     }
-    sys_phys_store(cpu, b->phys[0], b->data, b->head);
+    const uint8_t *data = sys_bounce_data(b);
+    sys_phys_store(cpu, b->phys[0], data, b->head);
     if (b->head < b->size) {
-        sys_phys_store(cpu, b->phys[1], b->data + b->head, b->size - b->head);
+        sys_phys_store(cpu, b->phys[1], data + b->head, b->size - b->head);
     }
     return true;
 }

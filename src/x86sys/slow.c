@@ -138,7 +138,7 @@ bool sys_slow_begin(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32_
         cpu->bounce.access == access) {
         cpu->slow.kept = false;
         cpu->commit = access & SYS_WRITE ? 1 : 0;
-        cpu->slow.result = (uintptr_t)cpu->bounce.data;
+        cpu->slow.result = (uintptr_t)sys_bounce_data(&cpu->bounce);
         return go_back(cpu);
     }
     bool commit = false;

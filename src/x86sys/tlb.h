@@ -183,7 +183,7 @@ enum sys_access {
 };
 
 /* A data access that generated code can't make in place. The slow path fills
- * `data` for reads, hands out its address, and for writes the commit stores it
+ * sys_bounce_data for reads, hands out its address, and for writes the commit stores it
  * back. Up to 4096 bytes: XSAVE areas. */
 #define SYS_BOUNCE_MAX 4096
 struct sys_bounce {
@@ -196,6 +196,15 @@ struct sys_bounce {
     uint64_t ram;     /* in_place: RAM address of the first byte */
     _Alignas(64) uint8_t data[SYS_BOUNCE_MAX];
 };
+
+/* Where in `data` the access is made: within a cache line as far in as in the guest, since
+ * of a masked operand that must be aligned only the selected part is in here. What lies
+ * across two lines is at the beginning, so that the host's locked accesses never do. */
+static inline uint8_t *sys_bounce_data(struct sys_bounce *b)
+{
+    uint32_t at = b->linear % 64;
+    return b->data + (at + b->size <= 64 ? at : 0);
+}
 
 /* --- for generated code, through the slow-path stub (vCPU's thread, inside; what
  * is not RAM is accessed between sys_outside_begin and _end of inside.h, as the

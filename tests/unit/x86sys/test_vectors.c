@@ -106,6 +106,37 @@ static void test_a_pending_x87_exception_finds_the_guests_rdi_at_maskmovq(void *
     assert_int_equal(bare_reg(X86_RDI), DATA);
 }
 
+/* A device's registers, of which the mask selects the second: the instruction wants the
+ * operand aligned, wherever it is made. */
+static void test_a_masked_aligned_operand_may_be_a_devices(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0xb9, 0x02, 0x00, 0x00, 0x00,             /* mov ecx, 2 */
+        0xc5, 0xf8, 0x92, 0xc9,                   /* kmovw k1, ecx */
+        0xbb, 0x00, 0x00, 0x00, 0x02,             /* mov ebx, BARE_IO */
+        0xbe, 0x00, 0x00, 0x02, 0x00,             /* mov esi, DATA */
+        0x62, 0xf1, 0x7c, 0xc9, 0x28, 0x0b,       /* vmovaps zmm1 {k1}{z}, [rbx] */
+        0x62, 0xf1, 0x7c, 0x48, 0x11, 0x0e,       /* vmovups [rsi], zmm1 */
+        0x62, 0xf1, 0x7c, 0x48, 0x10, 0x56, 0x01, /* vmovups zmm2, [rsi + 64] */
+        0x62, 0xf1, 0x7c, 0x49, 0x29, 0x13,       /* vmovaps [rbx] {k1}, zmm2 */
+        0xf4,                                     /* hlt */
+    };
+    if ((bare_cpu->model->xcr0 & AVX512) != AVX512) {
+        skip();
+    }
+    start(code, sizeof(code));
+    const uint32_t stored[] = {1, 2, 3};
+    memcpy(bare_ram + DATA + 64, stored, sizeof(stored));
+    bare_io = (struct bare_io){.value = 0x12345678};
+    bare_run();
+    assert_int_not_equal(bare_reg(X86_R14), SYS_GP);
+    assert_int_equal(bare_read(DATA, 8), 0x12345678ULL << 32);
+    assert_int_equal(bare_read(DATA + 8, 8), 0);
+    assert_int_equal(bare_io.writes, 1);
+    assert_int_equal(bare_io.value, 2);
+}
+
 /* Around the end of 4 GiB, in 32-bit code: 16 bytes there are never aligned. */
 static void test_the_segments_end_comes_before_alignment(void **state)
 {
@@ -267,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_the_first_xsave_of_a_process_saves_the_guests_registers),
         cmocka_unit_test(test_a_pending_x87_exception_comes_before_an_unaligned_operand),
         cmocka_unit_test(test_a_pending_x87_exception_finds_the_guests_rdi_at_maskmovq),
+        cmocka_unit_test(test_a_masked_aligned_operand_may_be_a_devices),
         cmocka_unit_test(test_the_segments_end_comes_before_alignment),
         cmocka_unit_test(test_an_address_that_is_not_canonical_comes_before_alignment),
         cmocka_unit_test(test_a_gather_that_faults_keeps_its_vector_length),
