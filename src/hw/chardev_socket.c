@@ -1,5 +1,6 @@
 /* Character devices on sockets: unix:PATH and tcp:HOST:PORT, as a client or
- * (server=on) waiting for one client at a time. */
+ * (server=on) waiting for one client at a time. A server takes the place of a socket
+ * that an earlier one has left, but of no other file. */
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,14 +20,15 @@ struct socket_spec {
     bool unix_domain, server, wait;
 };
 
-static bool option_is_on(const char *text, const char *name, bool *value)
+/* NAME, NAME=on or NAME=off. */
+static bool parse_switch(const char *text, const char *name, bool *value)
 {
     size_t n = strlen(name);
-    if (strncmp(text, name, n) != 0 || (text[n] != '\0' && text[n] != '=')) {
+    if (strncmp(text, name, n) != 0) {
         return false;
     }
-    *value = text[n] == '\0' || strcmp(text + n, "=on") == 0;
-    return true;
+    *value = strcmp(text + n, "=off") != 0;
+    return text[n] == '\0' || strcmp(text + n, "=on") == 0 || !*value;
 }
 
 static int parse(const char *label, const char *spec, struct socket_spec *s, struct error *err)
@@ -34,24 +37,33 @@ static int parse(const char *label, const char *spec, struct socket_spec *s, str
     char options[256];
     *s = (struct socket_spec){.unix_domain = strncmp(spec, "unix:", 5) == 0, .wait = true};
     size_t n = strcspn(colon + 1, ",");
-    if (n == 0 || n >= sizeof(s->address) || strlen(colon + 1 + n) >= sizeof(options)) {
+    if (n == 0) {
         return error_set(err, EINVAL, "%s: no address in '%s'", label, spec);
+    }
+    if (n >= sizeof(s->address) || strlen(colon + 1 + n) >= sizeof(options)) {
+        return error_set(err, ENAMETOOLONG, "%s: too long for a socket: '%.64s...'", label, spec);
     }
     memcpy(s->address, colon + 1, n);
     memcpy(options, colon + 1 + n, strlen(colon + 1 + n) + 1);
     char *save = NULL;
     for (char *o = strtok_r(options, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
-        bool off;
-        if (option_is_on(o, "server", &s->server) || option_is_on(o, "wait", &s->wait)) {
-            continue;
+        if (strcmp(o, "nowait") == 0) {
+            s->wait = false;
+        } else if (!parse_switch(o, "server", &s->server) && !parse_switch(o, "wait", &s->wait)) {
+            return error_set(err, EINVAL,
+                             "%s: unknown socket option '%s' (server=on|off, wait=on|off)", label,
+                             o);
         }
-        if (option_is_on(o, "nowait", &off)) {
-            s->wait = !off;
-            continue;
-        }
-        return error_set(err, EINVAL, "%s: unknown socket option '%s' (server, wait)", label, o);
     }
     return 0;
+}
+
+static void remove_socket(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+        (void)unlink(path);
+    }
 }
 
 static int open_unix(const struct socket_spec *s)
@@ -66,7 +78,7 @@ static int open_unix(const struct socket_spec *s)
         return -errno;
     }
     if (s->server) {
-        (void)unlink(s->address);
+        remove_socket(s->address);
     }
     int rc = s->server ? bind(fd, (struct sockaddr *)&a, sizeof(a))
                        : connect(fd, (struct sockaddr *)&a, sizeof(a));
@@ -146,8 +158,12 @@ static void on_connect(void *opaque)
 static void on_hang_up(struct chardev_fd *c)
 {
     bql_assert_locked();
+    bool full = c->used == CHARDEV_BUFFER;
     chardev_fd_stop(c);
     tell_client(c, false);
+    if (full && c->c.client && c->c.client->writable) { /* it waits for room: now there is */
+        c->c.client->writable(c->c.opaque);
+    }
 }
 
 static int start_server(struct chardev_fd *c, const struct socket_spec *s, struct error *err)
