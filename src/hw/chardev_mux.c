@@ -1,16 +1,22 @@
 /* Two clients on one character device. Input goes to the one in front, output of
- * both goes out; Ctrl-A introduces a command to the multiplexer itself. */
+ * both goes out; Ctrl-A introduces a command to the multiplexer itself.
+ *
+ * What a client does not take waits here, so that a guest that has stopped reading does
+ * not keep whoever types from the monitor. Only when that is full is no more read. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hw/chardev_internal.h"
 
-#define ESCAPE 0x01
+#define ESCAPE  0x01
+#define WAITING 4096u
 
 struct mux_end {
     struct chardev c;
     struct mux *mux IMMUTABLE_AFTER_INIT;
+    uint8_t waiting[WAITING] GUARDED_BY(bql);
+    size_t head GUARDED_BY(bql), count GUARDED_BY(bql);
 };
 
 struct mux {
@@ -39,10 +45,30 @@ static bool end_can_write(const struct chardev *c)
     return chardev_can_write(mux_of(c)->back);
 }
 
+/* Hands on what waits. A client may ask for more from within `receive`. */
+static void deliver(struct mux_end *end) REQUIRES(bql)
+{
+    const struct chardev *c = &end->c;
+    while (c->client && end->count > 0) {
+        const uint8_t *from = end->waiting + end->head;
+        size_t n = WAITING - end->head < end->count ? WAITING - end->head : end->count;
+        size_t room = c->client->can_receive(c->opaque);
+        if (room == 0) {
+            return;
+        }
+        n = room < n ? room : n;
+        end->head = (end->head + n) % WAITING;
+        end->count -= n;
+        c->client->receive(c->opaque, from, n);
+    }
+}
+
 static void end_accept_input(struct chardev *c)
 {
+    struct mux_end *end = (struct mux_end *)(void *)c;
     bql_assert_locked();
-    chardev_accept_input(mux_of(c)->back);
+    deliver(end);
+    chardev_accept_input(end->mux->back);
 }
 
 static void end_free(struct chardev *c)
@@ -67,18 +93,19 @@ static const struct chardev_ops end_ops = {
     .free = end_free,
 };
 
-static struct chardev *front_of(struct mux *m) REQUIRES(bql)
+/* NULL: nobody is there. */
+static struct mux_end *front_of(struct mux *m) REQUIRES(bql)
 {
     struct mux_end *end = m->end[m->front];
-    return end && end->c.client ? &end->c : NULL;
+    return end && end->c.client ? end : NULL;
 }
 
 static size_t mux_can_receive(void *opaque)
 {
     struct mux *m = opaque;
     bql_assert_locked();
-    const struct chardev *c = front_of(m);
-    return c ? c->client->can_receive(c->opaque) : 1;
+    const struct mux_end *end = front_of(m);
+    return end ? WAITING - end->count : 1;
 }
 
 static void say(struct mux *m, const char *text) REQUIRES(bql)
@@ -86,11 +113,11 @@ static void say(struct mux *m, const char *text) REQUIRES(bql)
     (void)chardev_write(m->back, text, strlen(text));
 }
 
-static void tell_opened(struct mux *m) REQUIRES(bql)
+static void tell_opened(struct mux *m, bool up) REQUIRES(bql)
 {
-    const struct chardev *c = front_of(m);
-    if (c && c->client->opened) {
-        c->client->opened(c->opaque, true);
+    const struct mux_end *end = front_of(m);
+    if (end && end->c.client->opened) {
+        end->c.client->opened(end->c.opaque, up);
     }
 }
 
@@ -106,7 +133,7 @@ static bool command(struct mux *m, uint8_t byte) REQUIRES(bql)
         return false;
     case 'c':
         m->front ^= 1;
-        tell_opened(m);
+        tell_opened(m, true);
         return false;
     case 'h':
     case '?':
@@ -131,9 +158,10 @@ static void mux_receive(void *opaque, const uint8_t *buf, size_t len)
             m->escaped = true;
             pass = false;
         }
-        const struct chardev *c = front_of(m);
-        if (pass && c) {
-            c->client->receive(c->opaque, &buf[i], 1);
+        struct mux_end *end = front_of(m);
+        if (pass && end && end->count < WAITING) {
+            end->waiting[(end->head + end->count++) % WAITING] = buf[i];
+            deliver(end);
         }
     }
 }
@@ -152,12 +180,8 @@ static void mux_writable(void *opaque)
 
 static void mux_opened(void *opaque, bool up)
 {
-    struct mux *m = opaque;
     bql_assert_locked();
-    const struct chardev *c = front_of(m);
-    if (c && c->client->opened) {
-        c->client->opened(c->opaque, up);
-    }
+    tell_opened(opaque, up);
 }
 
 static const struct chardev_client mux_client = {
