@@ -1,6 +1,6 @@
 /* Virtio over PCI: a block device and an entropy device, driven by hand, by the rules
  * and against them. */
-#include "hw_test.h"
+#include "virtio_test.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,57 +8,13 @@
 #include <unistd.h>
 
 #include "base/tsan.h"
-#include "hw/i440fx.h"
-#include "hw/lapic.h"
-#include "hw/piix3.h"
 #include "hw/virtio_blk.h"
 #include "hw/virtio_rng.h"
 #include "hw/virtq.h"
 
-#define RAM_SIZE 0x200000u
-#define BAR      0xe0000000u
-#define MSIX     0xe0010000u
-#define COMMON   BAR
-#define ISR      (BAR + 0x1000)
-#define CONFIG   (BAR + 0x2000)
-#define NOTIFY   (BAR + 0x3000)
-#define DESC     0x10000u
-#define AVAIL    0x12000u
-#define USED     0x13000u
-#define DATA     0x20000u
-#define SECTORS  2048u
+#define SECTORS 2048u
 
-static struct lapic_set *lapics;
-static struct lapic *lapic;
-static struct i440fx *host;
-static struct piix3 *piix3;
-static uint8_t *ram;
 static char path[] = "/tmp/mortise-virtio-XXXXXX";
-static unsigned queue_size;
-static uint16_t avail_index;
-
-static void config_write(unsigned devfn, unsigned reg, unsigned size, uint32_t value)
-{
-    test_out(0xcf8, 4, 0x80000000 | devfn << 8 | (reg & 0xfc));
-    test_out((uint16_t)(0xcfc + reg % 4), size, value);
-}
-
-static uint32_t config_read(unsigned devfn, unsigned reg, unsigned size)
-{
-    test_out(0xcf8, 4, 0x80000000 | devfn << 8 | (reg & 0xfc));
-    return (uint32_t)test_in((uint16_t)(0xcfc + reg % 4), size);
-}
-
-static void put(uint64_t addr, uint64_t value, unsigned size)
-{
-    memcpy(ram + addr, &value, size);
-}
-
-static uint16_t used_index(void)
-{
-    return atomic_load_explicit((_Atomic(uint16_t) *)(void *)(ram + USED + 2),
-                                memory_order_acquire);
-}
 
 #define BLK PCI_DEVFN(4, 0)
 #define RNG PCI_DEVFN(5, 0)
@@ -67,50 +23,23 @@ static void select_device(unsigned devfn)
 {
     config_write(BLK, 4, 2, 0);
     config_write(RNG, 4, 2, 0);
-    config_write(devfn, 0x20, 4, BAR);
-    config_write(devfn, 0x24, 4, 0);
-    config_write(devfn, 0x14, 4, MSIX);
-    config_write(devfn, 4, 2, 6);
+    place_device(devfn);
 }
 
-/* Negotiates and sets queue 0 up, as a driver does. */
+/* With queue 0, which is all that these devices have. */
 static void start(uint64_t features)
 {
-    test_store(COMMON + 0x14, 1, 0);
-    test_store(COMMON + 0x14, 1, 1);
-    test_store(COMMON + 0x14, 1, 3);
-    for (unsigned half = 0; half < 2; half++) {
-        test_store(COMMON + 8, 4, half);
-        test_store(COMMON + 0xc, 4, (uint32_t)(features >> 32 * half));
-    }
-    test_store(COMMON + 0x14, 1, 0xb);
-    memset(ram + DESC, 0, 0x4000);
-    queue_size = 64;
-    avail_index = 0;
-    test_store(COMMON + 0x16, 2, 0);
-    test_store(COMMON + 0x18, 2, queue_size);
-    test_store(COMMON + 0x20, 8, DESC);
-    test_store(COMMON + 0x28, 8, AVAIL);
-    test_store(COMMON + 0x30, 8, USED);
-    test_store(COMMON + 0x1c, 2, 1);
-    test_store(COMMON + 0x14, 1, 0xf);
+    start_queues(features, 1);
 }
 
 static void desc(unsigned n, uint64_t addr, uint32_t len, unsigned flags, unsigned next)
 {
-    put(DESC + 16 * n, addr, 8);
-    put(DESC + 16 * n + 8, len, 4);
-    put(DESC + 16 * n + 12, flags, 2);
-    put(DESC + 16 * n + 14, next, 2);
+    desc_on(0, n, addr, len, flags, next);
 }
 
 static void offer(unsigned head)
 {
-    put(AVAIL + 4 + 2 * (avail_index % queue_size), head, 2);
-    avail_index++;
-    atomic_store_explicit((_Atomic(uint16_t) *)(void *)(ram + AVAIL + 2), avail_index,
-                          memory_order_release);
-    test_store(NOTIFY, 2, 0);
+    offer_on(0, head);
 }
 
 /* A disk works on a thread of its own, which waits for its turn on a busy machine:
@@ -126,10 +55,10 @@ static void nap(void)
 /* Until everything offered has come back. */
 static bool finished(void)
 {
-    for (int i = 0; i < NAPS && used_index() != avail_index; i++) {
+    for (int i = 0; i < NAPS && used_index(0) != avail_index[0]; i++) {
         nap();
     }
-    return used_index() == avail_index;
+    return used_index(0) == avail_index[0];
 }
 
 /* A request with header and status around data in one buffer; the status. */
@@ -154,20 +83,7 @@ static int setup(void **state)
     (void)state;
 
     bql_assert_locked();
-    test_forget();
-    for (unsigned n = 0; n < 16; n++) {
-        machine.isa_irq[n] = test_irq(n);
-    }
-    assert_int_equal(memory_region_init_ram(&machine.ram, "ram", RAM_SIZE, &err), 0);
-    ram = memory_region_host(&machine.ram);
-    memory_region_add(&machine.memory, 0, &machine.ram, 0);
-    assert_int_equal(lapic_set_new(&machine.memory, 1, &lapics, &err), 0);
-    assert_int_equal(lapic_new(lapics, 0, true, &lapic, &err), 0);
-    lapic_attach(lapic, &test_cpu[0]);
-    current_cpu = &test_cpu[0];
-    test_store(LAPIC_BASE + 0xf0, 4, 0x1ff);
-    assert_int_equal(i440fx_new(&machine, lapics, &host, &err), 0);
-    assert_int_equal(piix3_new(&machine, (struct irq){.set = NULL}, &piix3, &err), 0);
+    bus_up();
     strcpy(path, "/tmp/mortise-virtio-XXXXXX");
     fd = mkstemp(path);
     assert_true(fd >= 0);
@@ -184,14 +100,10 @@ static int teardown(void **state)
 {
     (void)state;
     bql_assert_locked();
-    i440fx_free(host);
-    lapic_set_free(lapics);
-    memory_region_destroy(&machine.ram);
+    bus_down();
     (void)unlink(path);
     return 0;
 }
-
-#define VERSION_1 (UINT64_C(1) << 32)
 
 static void test_structures_are_found_by_capabilities(void **state)
 {
@@ -298,7 +210,7 @@ static void test_indirect_tables_and_event_indices(void **state)
 {
     (void)state;
     start(VERSION_1 | UINT64_C(3) << 28);
-    for (unsigned i = 0; i < 3 * queue_size; i++) {
+    for (unsigned i = 0; i < 3 * QUEUE_SIZE; i++) {
         put(DATA, 0, 8);
         put(DATA + 8, i, 8);
         ram[DATA + 16] = 0xee;
@@ -327,7 +239,7 @@ static void test_nonsense_in_the_ring_breaks_the_device_until_reset(void **state
 {
     (void)state;
     start(VERSION_1);
-    offer(queue_size); /* no such descriptor */
+    offer(QUEUE_SIZE); /* no such descriptor */
     assert_true(needs_reset());
     start(VERSION_1);
     desc(0, DATA, 16, 1, 1); /* a loop */
@@ -352,7 +264,7 @@ static void test_nonsense_in_the_ring_breaks_the_device_until_reset(void **state
     offer(0);
     assert_true(needs_reset());
     start(VERSION_1);
-    avail_index = 1000; /* more than the ring holds */
+    avail_index[0] = 1000; /* more than the ring holds */
     offer(0);
     assert_true(needs_reset());
     start(VERSION_1);
@@ -397,12 +309,12 @@ static void test_random_rings_and_registers_are_survived(void **state)
 #endif
     for (unsigned round = 0; round < 300; round++) {
         start(VERSION_1 | (rnd() & 3) << 28);
-        for (unsigned n = 0; n < queue_size; n++) {
+        for (unsigned n = 0; n < QUEUE_SIZE; n++) {
             desc(n, rnd() % (RAM_SIZE + 0x10000), (uint32_t)(rnd() % 0x3000), rnd() & 7,
-                 (unsigned)(rnd() % (queue_size + 2)));
+                 (unsigned)(rnd() % (QUEUE_SIZE + 2)));
         }
         for (unsigned n = 0; n < 20; n++) {
-            offer((unsigned)(rnd() % (queue_size + 1)));
+            offer((unsigned)(rnd() % (QUEUE_SIZE + 1)));
             if (rnd() % 8 == 0) {
                 test_store(COMMON + rnd() % 0x40, 4, rnd());
             }
@@ -426,10 +338,10 @@ static void test_entropy_device_fills_buffers(void **state)
     memset(ram + DATA, 0, 64);
     desc(0, DATA, 64, 2, 0);
     offer(0);
-    for (int i = 0; i < 10 && used_index() != 1; i++) {
+    for (int i = 0; i < 10 && used_index(0) != 1; i++) {
         main_loop_wait(true);
     }
-    assert_int_equal(used_index(), 1);
+    assert_int_equal(used_index(0), 1);
     assert_memory_not_equal(ram + DATA, ram + DATA + 64, 64);
 }
 
