@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aio/bh.h"
+#include "aio/main_loop.h"
 #include "hw/chardev_internal.h"
 
 #define ESCAPE  0x01
@@ -21,6 +23,7 @@ struct mux_end {
 
 struct mux {
     struct chardev *back IMMUTABLE_AFTER_INIT;
+    struct aio_bh *bh IMMUTABLE_AFTER_INIT; /* hands on what waits */
     struct mux_end *end[2] GUARDED_BY(bql); /* NULL: freed */
     unsigned front GUARDED_BY(bql);
     bool escaped GUARDED_BY(bql);
@@ -45,7 +48,6 @@ static bool end_can_write(const struct chardev *c)
     return chardev_can_write(mux_of(c)->back);
 }
 
-/* Hands on what waits. A client may ask for more from within `receive`. */
 static void deliver(struct mux_end *end) REQUIRES(bql)
 {
     const struct chardev *c = &end->c;
@@ -63,12 +65,26 @@ static void deliver(struct mux_end *end) REQUIRES(bql)
     }
 }
 
+static void deliver_all(void *opaque)
+{
+    const struct mux *m = opaque;
+    bql_assert_locked();
+    for (unsigned i = 0; i < 2; i++) {
+        if (m->end[i]) {
+            deliver(m->end[i]);
+        }
+    }
+}
+
+/* Who says this may hold a lock of its own, and does not expect input right here. */
 static void end_accept_input(struct chardev *c)
 {
-    struct mux_end *end = (struct mux_end *)(void *)c;
+    const struct mux *m = mux_of(c);
     bql_assert_locked();
-    deliver(end);
-    chardev_accept_input(end->mux->back);
+    if (((const struct mux_end *)(const void *)c)->count > 0) {
+        aio_bh_schedule(m->bh);
+    }
+    chardev_accept_input(m->back);
 }
 
 static void end_free(struct chardev *c)
@@ -82,6 +98,7 @@ static void end_free(struct chardev *c)
     }
     if (!m->end[0] && !m->end[1]) {
         chardev_free(m->back);
+        aio_bh_delete(m->bh);
         free(m);
     }
 }
@@ -210,6 +227,7 @@ int chardev_mux_new(struct chardev *back, void (*quit)(void *opaque), void *opaq
         return -ENOMEM;
     }
     m->back = back;
+    m->bh = aio_bh_new(main_loop_iohandler_context(), deliver_all, m);
     m->quit = quit;
     m->opaque = opaque;
     for (unsigned i = 0; i < 2; i++) {

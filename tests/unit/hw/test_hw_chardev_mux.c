@@ -140,6 +140,7 @@ static void test_a_guest_that_does_not_read_does_not_keep_the_monitor_away(void 
     assert_string_equal(monitor.got, "stop");
     console.room = 100;
     chardev_accept_input(end[0]);
+    test_turns();
     assert_string_equal(console.got, "are you there?");
 }
 
@@ -168,6 +169,7 @@ static void test_input_is_read_as_far_as_there_is_room_for_it(void **state)
         asked = 0;
         chardev_accept_input(end[0]);
         assert_int_equal(asked, 1);
+        test_turns();
         assert_memory_equal(console.got, text + taken, console.len);
         taken += console.len;
     }
