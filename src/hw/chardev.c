@@ -82,6 +82,9 @@ void chardev_attach(struct chardev *c, const struct chardev_client *client, void
 {
     c->client = client;
     c->opaque = opaque;
+    if (client->opened && c->ops->is_open && c->ops->is_open(c)) {
+        client->opened(opaque, true);
+    }
     chardev_accept_input(c);
 }
 

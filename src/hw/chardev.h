@@ -37,6 +37,7 @@ NODISCARD int chardev_new(const char *spec, const char *label, bool signals, str
                           struct error *err) REQUIRES(bql);
 void chardev_free(struct chardev *c) REQUIRES(bql);
 
+/* `opened` comes from within, if somebody is there. */
 void chardev_attach(struct chardev *c, const struct chardev_client *client, void *opaque)
     REQUIRES(bql);
 

@@ -88,6 +88,13 @@ static bool fd_can_write(const struct chardev *base)
     return c->out < 0 || c->used < CHARDEV_BUFFER;
 }
 
+static bool fd_is_open(const struct chardev *base)
+{
+    const struct chardev_fd *c = const_fd_of(base);
+    bql_assert_locked();
+    return c->out >= 0;
+}
+
 static void on_writable(void *opaque)
 {
     struct chardev_fd *c = opaque;
@@ -219,6 +226,7 @@ static const struct chardev_ops fd_ops = {
     .accept_input = fd_accept_input,
     .write = fd_write,
     .can_write = fd_can_write,
+    .is_open = fd_is_open,
     .free = fd_free,
 };
 

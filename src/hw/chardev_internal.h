@@ -14,7 +14,8 @@ struct chardev_ops {
     void (*accept_input)(struct chardev *c);
     size_t (*write)(struct chardev *c, const uint8_t *buf, size_t len);
     bool (*can_write)(const struct chardev *c);
-    void (*free)(struct chardev *c); /* its own part; the struct goes afterwards */
+    bool (*is_open)(const struct chardev *c); /* somebody is at the other end already */
+    void (*free)(struct chardev *c);          /* its own part; the struct goes afterwards */
 };
 
 struct chardev {

@@ -117,6 +117,7 @@ static void test_null_takes_everything_and_sends_nothing(void **state)
     assert_true(chardev_can_write(c));
     test_turns();
     assert_int_equal(client.len, 0);
+    assert_int_equal(client.up, 0);
     chardev_free(c);
 }
 
@@ -267,6 +268,7 @@ static void test_a_pseudo_terminal_is_raw_and_outlives_who_is_at_it(void **state
     (void)state;
     bql_assert_locked();
     struct chardev *c = make_pty(name);
+    assert_int_equal(client.up, 1);
     int fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "a\r\x03", 3), 3);
@@ -312,6 +314,7 @@ static void test_stdio_reads_a_file_to_its_end_and_is_taken_once(void **state)
     (void)close(in);
     (void)close(out);
     assert_int_equal(took, 7);
+    assert_int_equal(client.up, 1);
     assert_string_equal(client.got, "line 1\nline 2\n");
     assert_file_equal(at("console"), "login: ");
     assert_non_null(strstr(refusal("stdio", EBUSY), "taken"));

@@ -123,6 +123,7 @@ static void test_a_caller_talks_and_hears_the_other_side_hang_up(void **state)
     make(spec);
     int fd = accept(listener, NULL, NULL);
     assert_true(fd >= 0);
+    assert_int_equal(client.up, 1);
     assert_int_equal(write(fd, "ping", 4), 4);
     test_turns();
     assert_string_equal(client.got, "ping");
