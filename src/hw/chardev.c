@@ -82,10 +82,17 @@ void chardev_attach(struct chardev *c, const struct chardev_client *client, void
 {
     c->client = client;
     c->opaque = opaque;
-    if (client->opened && c->ops->is_open && c->ops->is_open(c)) {
-        client->opened(opaque, true);
+    if (c->ops->is_open && c->ops->is_open(c)) {
+        chardev_tell_opened(c, true);
     }
     chardev_accept_input(c);
+}
+
+void chardev_tell_opened(struct chardev *c, bool up)
+{
+    if (c->client && c->client->opened) {
+        c->client->opened(c->opaque, up);
+    }
 }
 
 size_t chardev_write(struct chardev *c, const void *buf, size_t len)

@@ -1,5 +1,5 @@
-/* Character devices on file descriptors: terminals, files, pipes, pseudo
- * terminals. Descriptors that we did not open ourselves (standard input and
+/* Character devices on file descriptors: standard input and output, files, pipes.
+ * Descriptors that we did not open ourselves (standard input and
  * output) are shared with other processes, so they are not made non-blocking:
  * output is written in pieces that poll(2) says will not block. */
 #include <errno.h>
@@ -202,6 +202,16 @@ void chardev_fd_stop(struct chardev_fd *c)
     c->start = c->used = 0;
 }
 
+void chardev_fd_hang_up(struct chardev_fd *c)
+{
+    bool full = c->used == CHARDEV_BUFFER;
+    chardev_fd_stop(c);
+    chardev_tell_opened(&c->c, false);
+    if (full && c->c.client && c->c.client->writable) { /* it waits for room: now there is */
+        c->c.client->writable(c->c.opaque);
+    }
+}
+
 static void restore_terminal(void);
 
 static void fd_free(struct chardev *base)
@@ -213,8 +223,9 @@ static void fd_free(struct chardev *base)
         aio_clear_fd_handler(main_loop_iohandler_context(), c->listener);
         (void)close(c->listener);
     }
-    if (c->peer >= 0) {
-        (void)close(c->peer);
+    if (c->master >= 0) {
+        aio_timer_del(&c->look);
+        (void)close(c->master);
     }
     aio_bh_delete(c->read_bh);
     if (c->restore_tty) {
@@ -241,7 +252,7 @@ struct chardev_fd *chardev_fd_new(const char *label, struct error *err)
         free(c);
         return NULL;
     }
-    c->in = c->out = c->listener = c->peer = -1;
+    c->in = c->out = c->listener = c->master = -1;
     c->read_bh = aio_bh_new(main_loop_iohandler_context(), on_readable, c);
     return c;
 }
@@ -360,36 +371,6 @@ int chardev_pipe_new(const char *label, const char *path, struct chardev **out, 
         return -ENOMEM;
     }
     chardev_fd_start(c, fd_in, fd_out);
-    *out = &c->c;
-    return 0;
-}
-
-int chardev_pty_new(const char *label, struct chardev **out, struct error *err)
-{
-    char name[64];
-    struct termios t;
-    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0 || grantpt(fd) || unlockpt(fd) || ptsname_r(fd, name, sizeof(name))) {
-        int rc = error_set(err, errno, "%s: no pseudo terminal: %s", label, error_text(errno));
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return rc;
-    }
-    /* Our own opening of the other end keeps reads from failing while nobody has it open. */
-    struct chardev_fd *c = chardev_fd_new(label, err);
-    if (!c) {
-        (void)close(fd);
-        return -ENOMEM;
-    }
-    c->peer = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (c->peer >= 0 && tcgetattr(c->peer, &t) == 0) {
-        cfmakeraw(&t);
-        (void)tcsetattr(c->peer, TCSANOW, &t);
-    }
-    printf("char device redirected to %s (label %s)\n", name, label);
-    (void)fflush(stdout);
-    chardev_fd_start(c, fd, fd);
     *out = &c->c;
     return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef MORTISE_HW_CHARDEV_INTERNAL_H
 #define MORTISE_HW_CHARDEV_INTERNAL_H
 
+#include "aio/timer.h"
 #include "hw/chardev.h"
 
 #define CHARDEV_BUFFER 16384
@@ -34,7 +35,8 @@ struct chardev_fd {
     struct aio_bh *read_bh IMMUTABLE_AFTER_INIT; /* reads on where nothing can be waited for */
     bool watching_in GUARDED_BY(bql);
     bool watching_out GUARDED_BY(bql);
-    int peer GUARDED_BY(bql); /* a pseudo terminal's other end, kept open; -1: none */
+    int master GUARDED_BY(bql); /* a pseudo terminal's, whoever is at it; -1: it is none */
+    struct aio_timer look;      /* whether somebody is */
     bool restore_tty GUARDED_BY(bql);
     size_t start GUARDED_BY(bql), used GUARDED_BY(bql);
     uint8_t buffer[CHARDEV_BUFFER] GUARDED_BY(bql);
@@ -45,9 +47,13 @@ struct chardev_fd {
 NODISCARD int chardev_init(struct chardev *c, const struct chardev_ops *ops, const char *label,
                            struct error *err) REQUIRES(bql);
 
+void chardev_tell_opened(struct chardev *c, bool up) REQUIRES(bql);
+
 struct chardev_fd *chardev_fd_new(const char *label, struct error *err) REQUIRES(bql);
 void chardev_fd_start(struct chardev_fd *c, int in, int out) REQUIRES(bql);
 void chardev_fd_stop(struct chardev_fd *c) REQUIRES(bql);
+/* Stops, and tells the client that nobody is there and that there is room. */
+void chardev_fd_hang_up(struct chardev_fd *c) REQUIRES(bql);
 
 /* One kind each. */
 NODISCARD int chardev_stdio_new(const char *label, bool signals, struct chardev **out,

@@ -132,13 +132,6 @@ static int open_tcp(const struct socket_spec *s)
     return fd;
 }
 
-static void tell_client(struct chardev_fd *c, bool up) REQUIRES(bql)
-{
-    if (c->c.client && c->c.client->opened) {
-        c->c.client->opened(c->c.opaque, up);
-    }
-}
-
 static void on_connect(void *opaque)
 {
     struct chardev_fd *c = opaque;
@@ -152,18 +145,13 @@ static void on_connect(void *opaque)
         return;
     }
     chardev_fd_start(c, fd, fd);
-    tell_client(c, true);
+    chardev_tell_opened(&c->c, true);
 }
 
 static void on_hang_up(struct chardev_fd *c)
 {
     bql_assert_locked();
-    bool full = c->used == CHARDEV_BUFFER;
-    chardev_fd_stop(c);
-    tell_client(c, false);
-    if (full && c->c.client && c->c.client->writable) { /* it waits for room: now there is */
-        c->c.client->writable(c->c.opaque);
-    }
+    chardev_fd_hang_up(c);
 }
 
 static int start_server(struct chardev_fd *c, const struct socket_spec *s, struct error *err)

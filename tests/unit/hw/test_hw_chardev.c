@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MUCH 200000u /* more than a pipe and our buffer take */
@@ -262,15 +262,27 @@ static struct chardev *make_pty(char name[64])
     return c;
 }
 
+/* That they have come is noticed within a moment, which on a busy machine is a long one. */
+static int sit_down(const char *name, unsigned times)
+{
+    const struct timespec time = {.tv_nsec = 10000000};
+    int fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    for (unsigned i = 0; i < 3000 && client.up < times; i++) {
+        (void)nanosleep(&time, NULL);
+        test_turns();
+    }
+    assert_int_equal(client.up, times);
+    return fd;
+}
+
 static void test_a_pseudo_terminal_is_raw_and_outlives_who_is_at_it(void **state)
 {
     char name[64], buf[16] = "";
     (void)state;
     bql_assert_locked();
     struct chardev *c = make_pty(name);
-    assert_int_equal(client.up, 1);
-    int fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_true(fd >= 0);
+    int fd = sit_down(name, 1);
     assert_int_equal(write(fd, "a\r\x03", 3), 3);
     test_turns();
     assert_memory_equal(client.got, "a\r\x03", 4);
@@ -279,12 +291,41 @@ static void test_a_pseudo_terminal_is_raw_and_outlives_who_is_at_it(void **state
     assert_string_equal(buf, "b\n");
     assert_int_equal(close(fd), 0);
     test_turns();
-    fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, "c", 1), 1);
+    assert_int_equal(client.down, 1);
+    fd = sit_down(name, 2);
+    assert_int_equal(write(fd, "c\r", 2), 2);
     test_turns();
-    assert_string_equal(client.got, "a\r\x03"
-                                    "c");
+    assert_memory_equal(client.got + 3, "c\r", 3);
+    assert_int_equal(close(fd), 0);
+    chardev_free(c);
+}
+
+/* Before they come, and when they leave with the guest in the middle of a sentence. */
+static void test_a_pseudo_terminal_with_nobody_at_it_takes_everything(void **state)
+{
+    char name[64], buf[16] = "";
+    (void)state;
+    bql_assert_locked();
+    struct chardev *c = make_pty(name);
+    assert_int_equal(client.up, 0);
+    assert_int_equal(chardev_write(c, pattern(), MUCH), MUCH);
+    int fd = sit_down(name, 1);
+    write_text(c, "now");
+    assert_int_equal(read(fd, buf, sizeof(buf)), 3); /* and nothing from before */
+    for (unsigned i = 0; i < 2; i++) {
+        client.room = i == 0 ? sizeof(client.got) - 1 : client.len; /* room for input, or none */
+        client.writable = 0;
+        assert_in_range(chardev_write(c, pattern(), MUCH), 1, MUCH - 1);
+        assert_int_equal(close(fd), 0);
+        for (unsigned n = 0; n < 3000 && client.writable == 0; n++) {
+            (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+            test_turns();
+        }
+        assert_int_equal(client.writable, 1);
+        assert_int_equal(client.down, i + 1);
+        assert_int_equal(chardev_write(c, pattern(), MUCH), MUCH);
+        fd = sit_down(name, i + 2);
+    }
     assert_int_equal(close(fd), 0);
     chardev_free(c);
 }
@@ -347,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_a_full_pipe_takes_less_and_says_when_there_is_room),
         cmocka_unit_test(test_input_waits_until_the_client_takes_it),
         cmocka_unit_test(test_a_pseudo_terminal_is_raw_and_outlives_who_is_at_it),
+        cmocka_unit_test(test_a_pseudo_terminal_with_nobody_at_it_takes_everything),
         cmocka_unit_test(test_stdio_reads_a_file_to_its_end_and_is_taken_once),
     };
 
