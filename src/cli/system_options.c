@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/suggest.h"
 #include "cli/cli.h"
+#include "cli/system_option_table.h"
 #include "cli/system_values.h"
 #include "cli/user_options.h"
 #include "hw/device.h"
@@ -18,128 +18,6 @@
 
 #define DEFAULT_RAM (128UL << 20)
 #define NOT_MINE    1 /* the option belongs to another of the functions below */
-
-enum option_id {
-    OPT_HELP,
-    OPT_VERSION,
-    OPT_MACHINE,
-    OPT_CPU,
-    OPT_SMP,
-    OPT_MEMORY,
-    OPT_KERNEL,
-    OPT_INITRD,
-    OPT_APPEND,
-    OPT_BIOS,
-    OPT_DRIVE,
-    OPT_HDA,
-    OPT_HDB,
-    OPT_HDC,
-    OPT_HDD,
-    OPT_CDROM,
-    OPT_BOOT,
-    OPT_DEVICE,
-    OPT_GLOBAL,
-    OPT_SERIAL,
-    OPT_PARALLEL,
-    OPT_DEBUGCON,
-    OPT_MONITOR,
-    OPT_NOGRAPHIC,
-    OPT_DISPLAY,
-    OPT_VNC,
-    OPT_VGA,
-    OPT_NIC,
-    OPT_NO_REBOOT,
-    OPT_NO_SHUTDOWN,
-    OPT_NODEFAULTS,
-    OPT_NAME,
-    OPT_RTC,
-    OPT_PAUSED,
-    OPT_ACCEL,
-    OPT_LOG,
-    OPT_LOG_FILE,
-    OPT_PIDFILE,
-    OPT_STATS,
-    OPT_IGNORED,
-    OPT_KVM,
-    OPT_ICOUNT,
-    OPT_SEED,
-};
-
-/* A NULL meaning keeps the option out of the help text. */
-static const struct description {
-    const char *name, *argument;
-    enum option_id id;
-    const char *meaning;
-} descriptions[] = {
-    {"-h", NULL, OPT_HELP, "this text"},
-    {"-help", NULL, OPT_HELP, "this text"},
-    {"-version", NULL, OPT_VERSION, "the version"},
-    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc or q35; hpet=on|off, acpi=on|off"},
-    {"-M", "TYPE", OPT_MACHINE, NULL},
-    {"-cpu", "MODEL[,+F,-F]", OPT_CPU, "CPU model (-cpu help lists them)"},
-    {"-smp", "N[,sockets=,cores=,threads=]", OPT_SMP, "number of CPUs"},
-    {"-m", "SIZE", OPT_MEMORY, "RAM (MiB, or with k, M, G)"},
-    {"-kernel", "FILE", OPT_KERNEL, "boot this Linux kernel (bzImage) directly"},
-    {"-initrd", "FILE", OPT_INITRD, "its initial RAM disk"},
-    {"-append", "TEXT", OPT_APPEND, "its command line"},
-    {"-bios", "FILE", OPT_BIOS, "firmware to start instead"},
-    {"-drive", "file=FILE[,if=..][,...]", OPT_DRIVE, "a disk (-drive help)"},
-    {"-hda", "FILE", OPT_HDA, "first IDE disk; -hdb, -hdc, -hdd likewise"},
-    {"-hdb", "FILE", OPT_HDB, NULL},
-    {"-hdc", "FILE", OPT_HDC, NULL},
-    {"-hdd", "FILE", OPT_HDD, NULL},
-    {"-cdrom", "FILE", OPT_CDROM, "CD in the third IDE drive"},
-    {"-boot", "[order=]cad", OPT_BOOT, "what firmware boots from: a floppy, c disk, d CD"},
-    {"-device", "NAME[,PROP=VALUE]", OPT_DEVICE, "a device (-device help lists them)"},
-    {"-global", "NAME.PROP=VALUE", OPT_GLOBAL, "what such devices have unless they say otherwise"},
-    {"-serial", "CHARDEV", OPT_SERIAL,
-     "serial port: stdio, mon:stdio, null, pty, file:F, pipe:F, unix:PATH, tcp:HOST:PORT, none"},
-    {"-parallel", "CHARDEV", OPT_PARALLEL, NULL},
-    {"-debugcon", "CHARDEV", OPT_DEBUGCON, "debug console at port 0xe9"},
-    {"-monitor", "CHARDEV", OPT_MONITOR, "monitor on a character device, or none"},
-    {"-nographic", NULL, OPT_NOGRAPHIC, "serial port and monitor on the terminal (Ctrl-A h)"},
-    {"-display", "none", OPT_DISPLAY, "accepted: there is no display"},
-    {"-vnc", "none", OPT_VNC, NULL},
-    {"-vga", "none|std", OPT_VGA, "a VGA; the monitor's screendump shows its screen"},
-    {"-nic", "none", OPT_NIC, NULL},
-    {"-net", "none", OPT_NIC, NULL},
-    {"-no-reboot", NULL, OPT_NO_REBOOT, "end instead of rebooting"},
-    {"-no-shutdown", NULL, OPT_NO_SHUTDOWN, "stop instead of ending at power-off"},
-    {"-nodefaults", NULL, OPT_NODEFAULTS, "only the devices that are named"},
-    {"-name", "TEXT", OPT_NAME, "name of the guest, for process lists"},
-    {"-rtc", "base=utc|localtime|DATE", OPT_RTC, "what the clock says at start"},
-    {"-S", NULL, OPT_PAUSED, "do not start; `cont` in the monitor does"},
-    {"-accel", "tcg[,thread=single|multi][,tb-size=MIB]", OPT_ACCEL,
-     "one thread for all CPUs, or each"},
-    {"-icount", "[shift=]N|auto[,sleep=on|off]", OPT_ICOUNT,
-     "guest time by counted instructions of 2^N ns each"},
-    {"-seed", "N", OPT_SEED, "of the guest's random numbers, with -icount"},
-    {"-d", "ITEM,...", OPT_LOG, "log these items (-d help lists them)"},
-    {"-D", "FILE", OPT_LOG_FILE, "log to FILE instead of standard error"},
-    {"-pidfile", "FILE", OPT_PIDFILE, "write the process id to FILE"},
-    {"-lock-stats", NULL, OPT_STATS, "print lock statistics at exit"},
-    {"-enable-kvm", NULL, OPT_KVM, NULL},
-    {"-no-hpet", NULL, OPT_IGNORED, NULL},
-    {"-L", "DIR", OPT_IGNORED, NULL},
-    {"-k", "LANGUAGE", OPT_IGNORED, NULL},
-};
-
-#define OPTIONS (sizeof(descriptions) / sizeof(descriptions[0]))
-
-static void print_help(void)
-{
-    puts("usage: mortise system [OPTION]...\n"
-         "Runs an x86 PC. Options are those of qemu-system-x86_64.\n\noptions:");
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const struct description *d = &descriptions[i];
-        char left[64];
-        if (d->meaning) {
-            (void)snprintf(left, sizeof(left), "%s%s%s", d->name, d->argument ? " " : "",
-                           d->argument ? d->argument : "");
-            printf("  %-34s %s\n", left, d->meaning);
-        }
-    }
-}
 
 static int add_drive(struct system_command *c, const char *value, struct error *err)
 {
@@ -187,12 +65,12 @@ static int only(const char *option, const char *value, const char *wanted, struc
 }
 
 /* Options that print something and end. */
-static bool print_and_end(const struct description *d, const char *value)
+static bool print_and_end(const struct system_option *d, const char *value)
 {
     bool help = value && (strcmp(value, "help") == 0 || strcmp(value, "?") == 0);
     switch (d->id) {
     case OPT_HELP:
-        print_help();
+        system_option_print_help();
         return true;
     case OPT_VERSION:
         puts("mortise " MORTISE_VERSION);
@@ -235,7 +113,7 @@ static bool print_and_end(const struct description *d, const char *value)
     }
 }
 
-static int apply_machine(struct system_command *c, const struct description *d, const char *value,
+static int apply_machine(struct system_command *c, const struct system_option *d, const char *value,
                          struct error *err)
 {
     switch (d->id) {
@@ -265,7 +143,7 @@ static int apply_machine(struct system_command *c, const struct description *d, 
     }
 }
 
-static int apply_device(struct system_command *c, const struct description *d, const char *value,
+static int apply_device(struct system_command *c, const struct system_option *d, const char *value,
                         struct error *err)
 {
     switch (d->id) {
@@ -306,7 +184,7 @@ static int apply_device(struct system_command *c, const struct description *d, c
     }
 }
 
-static int apply_plain(struct system_command *c, const struct description *d, const char *value,
+static int apply_plain(struct system_command *c, const struct system_option *d, const char *value,
                        struct error *err)
 {
     bool help = false;
@@ -368,7 +246,7 @@ static int apply_plain(struct system_command *c, const struct description *d, co
     }
 }
 
-static int apply(struct system_command *c, const struct description *d, const char *value,
+static int apply(struct system_command *c, const struct system_option *d, const char *value,
                  struct error *err)
 {
     int rc = apply_machine(c, d, value, err);
@@ -376,37 +254,6 @@ static int apply(struct system_command *c, const struct description *d, const ch
         rc = apply_device(c, d, value, err);
     }
     return rc == NOT_MINE ? apply_plain(c, d, value, err) : rc;
-}
-
-static enum system_verdict unknown_option(const char *word)
-{
-    const char *names[OPTIONS + 1] = {NULL};
-    size_t count = 0;
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if (strlen(descriptions[i].name) > 2) {
-            names[count++] = descriptions[i].name + 1;
-        }
-    }
-    const char *meant = suggest_name(word + strspn(word, "-"), names);
-    if (meant) {
-        fprintf(stderr, "mortise: unknown option %s; did you mean -%s?\n", word, meant);
-    } else {
-        fprintf(stderr, "mortise: unknown option %s (see mortise system --help)\n", word);
-    }
-    return SYSTEM_ERROR;
-}
-
-static const struct description *find(const char *word)
-{
-    if (word[0] == '-' && word[1] == '-') {
-        word++;
-    }
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if (strcmp(descriptions[i].name, word) == 0) {
-            return &descriptions[i];
-        }
-    }
-    return NULL;
 }
 
 static enum system_verdict complain(const struct error *err)
@@ -444,7 +291,7 @@ enum system_verdict system_options_parse(int argc, char **argv, struct system_co
                                                   .hpet = true,
                                                   .acpi = true}};
     for (int i = 1; i < argc; i++) {
-        const struct description *d = argv[i][0] == '-' ? find(argv[i]) : NULL;
+        const struct system_option *d = argv[i][0] == '-' ? system_option_find(argv[i]) : NULL;
         const char *value = "";
         if (!d && argv[i][0] != '-') { /* a bare word is the first disk */
             if (add_ide_drive(command, 0, "disk", argv[i], &err)) {
@@ -453,7 +300,8 @@ enum system_verdict system_options_parse(int argc, char **argv, struct system_co
             continue;
         }
         if (!d) {
-            return unknown_option(argv[i]);
+            system_option_complain(argv[i]);
+            return SYSTEM_ERROR;
         }
         if (d->argument && i + 1 == argc) {
             fprintf(stderr, "mortise: %s needs an argument: %s\n", d->name, d->argument);
