@@ -28,3 +28,16 @@ function(mortise_room NAME)
     target_link_libraries(mortise_${NAME} PUBLIC Zydis::Zydis)
   endif()
 endfunction()
+
+# mortise_room_objects(OUT ROOM SOURCE...): these objects of the room, for a test that
+# wants its other sources to stay out. Compiled and analysed once, in the room.
+function(mortise_room_objects OUT NAME)
+  list(TRANSFORM ARGN REPLACE "\\.c$" "" OUTPUT_VARIABLE STEMS)
+  foreach(STEM IN LISTS STEMS)
+    if(NOT EXISTS ${CMAKE_SOURCE_DIR}/src/${NAME}/${STEM}.c)
+      message(FATAL_ERROR "src/${NAME}/${STEM}.c: no such file")
+    endif()
+  endforeach()
+  list(JOIN STEMS "|" STEMS)
+  set(${OUT} "$<FILTER:$<TARGET_OBJECTS:mortise_${NAME}>,INCLUDE,/(${STEMS})\\.c\\.o$>" PARENT_SCOPE)
+endfunction()
