@@ -121,6 +121,9 @@ int vectors_highest(const struct vectors *v);          /* -1: none */
 void vectors_zero(struct vectors *v);
 
 uint8_t lapic_ppr(const struct lapic *l);
+bool lapic_enabled(const struct lapic *l); /* by both of its switches */
+/* What a message or an LVT entry asks for. Any thread. */
+void lapic_take(struct lapic *l, enum apic_mode mode, uint8_t vector, bool level, unsigned ticks);
 /* A fixed interrupt has come. Any thread. */
 void lapic_accept(struct lapic *l, uint8_t vector, bool level);
 /* The processor has taken a vector. The vCPU's thread. */
@@ -134,10 +137,11 @@ void lapic_raise_timer(struct lapic *l, unsigned ticks);
 void lapic_raise_error(struct lapic *l, uint32_t bits);
 /* Makes SYS_INT_HARD what it has to be. The vCPU's thread. */
 void lapic_update(struct lapic *l);
-/* What was written to the ICR. */
-void lapic_send_ipi(struct lapic *l, uint32_t low, uint32_t dest);
 /* Whether the 8259's output comes through. */
 bool lapic_takes_pic(const struct lapic *l);
+
+/* lapic_message.c. What was written to the ICR. */
+void lapic_send_ipi(struct lapic *l, uint32_t low, uint32_t dest);
 
 /* lapic_regs.c. The vCPU's thread. False: no such register, or not allowed. */
 #define LAPIC_REG_EOI 0x0b
