@@ -124,7 +124,7 @@ void ide_ata_dma(struct ide_channel *c, struct ide_unit *u) REQUIRES(bql);
 /* ide_identify.c: 512 bytes into the buffer. */
 void ide_identify(struct ide_unit *u) REQUIRES(bql);
 
-/* ide_atapi.c */
+/* ide_atapi*.c */
 void ide_atapi_packet(struct ide_unit *u) REQUIRES(bql);
 void ide_atapi_block_done(struct ide_unit *u) REQUIRES(bql);
 void ide_atapi_dma(struct ide_channel *c, struct ide_unit *u) REQUIRES(bql);
