@@ -1,7 +1,8 @@
 /* Character devices on file descriptors: standard input and output, files, pipes.
- * Descriptors that we did not open ourselves (standard input and
- * output) are shared with other processes, so they are not made non-blocking:
- * output is written in pieces that poll(2) says will not block. */
+ * Descriptors that we have opened are made non-blocking: that poll(2) says there is room
+ * is a promise for some bytes only, of a terminal or a socket. Standard input and output
+ * are shared with other processes, so they are not; output to them is written in pieces
+ * that a pipe takes if it polls writable. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -257,9 +258,19 @@ struct chardev_fd *chardev_fd_new(const char *label, struct error *err)
     return c;
 }
 
+static void set_nonblocking(int fd)
+{
+    int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFL) : -1;
+    if (flags >= 0) {
+        (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    }
+}
+
 void chardev_fd_start(struct chardev_fd *c, int in, int out)
 {
     struct stat st;
+    set_nonblocking(in);
+    set_nonblocking(out);
     c->in = in;
     c->out = out;
     c->out_always_ready = out >= 0 && fstat(out, &st) == 0 && S_ISREG(st.st_mode);
