@@ -85,6 +85,10 @@ struct tb {
      * expected in the CPU's state). */
     uintptr_t host IMMUTABLE_AFTER_INIT;
     uintptr_t checked IMMUTABLE_AFTER_INIT;
+    /* How much further on a jump from a TB at a lower pc may enter, [0] than `host` and
+     * [1] than `checked`: there it does without looking at exit_request. Round any circle
+     * of jumps one leads to the same pc or a lower one. 0 in user mode. */
+    uint8_t onward[2] IMMUTABLE_AFTER_INIT;
 
     uintptr_t code_start IMMUTABLE_AFTER_INIT; /* RX address of the first byte of code */
     uint32_t host_size IMMUTABLE_AFTER_INIT;   /* bytes of code, from code_start on */

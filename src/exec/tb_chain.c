@@ -40,6 +40,14 @@ static void patch_jump(uintptr_t field, uintptr_t target) REQUIRES(tb_chain_lock
     atomic_store_explicit(word, (old & ~mask) | rel << shift, memory_order_release);
 }
 
+/* Where the exit is to enter `to`. */
+static uintptr_t entry_for(const struct tb_exit *exit, const struct tb *to)
+{
+    uintptr_t entry = exit->aside ? to->checked : to->host;
+
+    return to->pc > exit->from->pc ? entry + to->onward[exit->aside] : entry;
+}
+
 static void link_exit(struct tb_exit *exit, struct tb *to) REQUIRES(tb_chain_lock)
 {
     exit->to = to;
@@ -49,7 +57,7 @@ static void link_exit(struct tb_exit *exit, struct tb *to) REQUIRES(tb_chain_loc
         to->incoming->link_incoming = &exit->next_incoming;
     }
     to->incoming = exit;
-    patch_jump(exit->field, exit->aside ? to->checked : to->host);
+    patch_jump(exit->field, entry_for(exit, to));
 }
 
 static void unlink_exit(struct tb_exit *exit) REQUIRES(tb_chain_lock)

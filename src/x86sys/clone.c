@@ -222,6 +222,7 @@ static void finish(const struct copy *c, struct tb_restart *points)
         .ram_last = from->ram_last,
         .host = from->host + c->moved,
         .checked = from->checked + c->moved,
+        .onward = {from->onward[0], from->onward[1]},
         .code_start = from->code_start + c->moved,
         .host_size = from->host_size,
         .insns = from->insns,

@@ -1,6 +1,6 @@
 /* The two entries of a block, for flags that are aside and for flags in RFLAGS: one where
  * they are dead. The body begins as it wants them first. Both poll cpu->exit_request, and count the
- * block's instructions if they are to be counted. */
+ * block's instructions if they are to be counted. Jumps onward enter behind the poll. */
 #include "exec/cpu.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
@@ -124,6 +124,9 @@ uintptr_t sys_emit_entries(struct sys_translation *t)
     t->flags_aside = t->flags_live;
     emit_poll(t);
     emit_count(t);
+    uint8_t behind = t->mode & SYS_MODE_ICOUNT ? 0 : (uint8_t)(emit_pc(e) - t->checked);
+    t->onward[0] = t->flags_live ? 0 : behind;
+    t->onward[1] = behind;
     if (!t->flags_live || aside) {
         return host;
     }
@@ -137,5 +140,6 @@ uintptr_t sys_emit_entries(struct sys_translation *t)
     host = emit_pc(e);
     emit_careful_poll(t);
     patch_short(e, over);
+    t->onward[0] = (uint8_t)(emit_pc(e) - host);
     return host;
 }

@@ -204,6 +204,7 @@ static struct tb *lower_block(struct sys_translation *t, const struct sys_source
         .ram_last = two_pages ? (s->ram_last & ~(GUEST_PAGE_SIZE - 1)) + end : s->ram + size - 1,
         .host = host,
         .checked = t->checked,
+        .onward = {t->onward[0], t->onward[1]},
         .code_start = t->e.rx,
         .host_size = (uint32_t)t->e.len,
         .insns = (uint16_t)t->insn_count,

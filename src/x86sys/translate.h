@@ -102,6 +102,7 @@ struct sys_translation {
     uint8_t s1_guest; /* see sys_s1_guest */
     size_t s1_end;
     uintptr_t checked; /* RX address of the entry for flags that are aside */
+    uint8_t onward[2]; /* see struct tb */
 
     unsigned exit_count;
     struct tb_exit exits[SYS_TB_MAX_EXITS];

@@ -170,6 +170,21 @@ static void test_chaining_makes_the_jump_lead_to_the_target(void **state)
     assert_int_equal(fake_exit_target(&from->exits[1]), to->host);
 }
 
+static void test_jumps_onward_may_enter_further_on(void **state)
+{
+    struct tb *low = fake_tb(&f->cpu, 0x1000, 4, 1), *to = fake_tb(&f->cpu, 0x1010, 4, 2);
+    struct tb *high = fake_tb(&f->cpu, 0x1020, 4, 1);
+
+    (void)state;
+    to->onward[0] = 5;
+    tb_chain(&low->exits[0], to);
+    tb_chain(&high->exits[0], to);
+    tb_chain(&to->exits[0], to);
+    assert_int_equal(fake_exit_target(&low->exits[0]), to->host + 5);
+    assert_int_equal(fake_exit_target(&high->exits[0]), to->host);
+    assert_int_equal(fake_exit_target(&to->exits[0]), to->host);
+}
+
 static void test_invalidating_the_target_resets_all_jumps_to_it(void **state)
 {
     struct tb *a = fake_tb(&f->cpu, 0x1000, 4, 2), *b = fake_tb(&f->cpu, 0x2000, 4, 2);
@@ -478,6 +493,7 @@ int main(void)
         TB_TEST(test_any_48_bit_address_can_hold_code),
         TB_TEST(test_an_invalidated_tb_is_still_known_by_its_host_address),
         TB_TEST(test_chaining_makes_the_jump_lead_to_the_target),
+        TB_TEST(test_jumps_onward_may_enter_further_on),
         TB_TEST(test_invalidating_the_target_resets_all_jumps_to_it),
         TB_TEST(test_invalidating_the_source_takes_it_off_its_targets),
         TB_TEST(test_invalid_tbs_are_not_chained),

@@ -221,6 +221,29 @@ static void test_interrupts_come_between_instructions(void **state)
     assert_int_equal(bare_reg(X86_RBX), bare_reg(X86_RBP));
 }
 
+static void test_a_circle_of_blocks_takes_interrupts(void **state)
+{
+    static const uint8_t code[] = {
+        0xfb,                         /* sti */
+        0x85, 0xc0, 0x75, 0x02,       /* test eax, eax; jnz over the next */
+        0xeb, 0x02,                   /* jmp onward */
+        0x0f, 0x0b,                   /* ud2 */
+        0xff, 0xc1, 0xeb, 0xf4,       /* inc ecx; jmp back to the test */
+        0xb8, 0x07, 0x00, 0x00, 0x00, /* the handler: mov eax, 7 */
+        0xfa, 0xf4,                   /* cli; hlt */
+    };
+    unsigned count = 1;
+    pthread_t thread;
+    (void)state;
+    bare_load_bytes(code, sizeof(code));
+    bare_start_64();
+    bare_set_handler(bare_cpu, 0x40, BARE_LOAD + 13);
+    assert_int_equal(pthread_create(&thread, NULL, interrupter, &count), 0);
+    bare_run();
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(bare_reg(X86_RAX), 7);
+}
+
 static void test_device_registers_are_read_and_written_once(void **state)
 {
     (void)state;
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_a_disabled_unit_is_noticed_next_to_other_accesses),
         cmocka_unit_test(test_page_faults_are_exact),
         cmocka_unit_test(test_interrupts_come_between_instructions),
+        cmocka_unit_test(test_a_circle_of_blocks_takes_interrupts),
         cmocka_unit_test(test_device_registers_are_read_and_written_once),
     };
     return cmocka_run_group_tests(tests, bare_setup, bare_teardown);
