@@ -68,6 +68,7 @@ struct sys_tlb_entry {
  * for reading or writing and for accesses of up to 8, 64 or 256 bytes. Other threads
  * only store 0 to the limits for writing, as they do no-hit values to write tags. */
 #define SYS_RECENT_SLOTS   8 /* a power of two */
+#define SYS_RECENT_STACK   1 /* the slot of RSP; 0 stands for none */
 #define SYS_RECENT_CLASSES 3
 struct sys_tlb_recent {
     uint64_t tag, host;
@@ -75,7 +76,8 @@ struct sys_tlb_recent {
     _Atomic(uint64_t) limit[2][SYS_RECENT_CLASSES]; /* [1]: for writing; 0: never hits */
     /* Until it is filled anew: see tlb_recent.c. */
     int32_t misses; /* so many are left */
-    uint32_t shift;
+    uint8_t shift;
+    bool often;
     uint64_t since; /* host TSC */
 };
 

@@ -1,17 +1,22 @@
 /* Filling and clearing the slots of recent.c. By the vCPU's thread.
  *
  * A fill comes after so many misses. If it took long until there were so many, the
- * page that the slot has is a good one for most accesses, and stays. If not, the slot
- * gets the page that is asked for now; and if that has gone on for a while, there is
- * no good page, and the next fill comes later. */
+ * page that the slot has is a good one for most accesses, and stays: so it may take
+ * longer the next time. If not, the slot gets the page that is asked for now; and if
+ * that has gone on for a while, there is no good page, and the next fill comes later.
+ *
+ * The stack is another matter, as it moves from page to page: where it is asked for now
+ * it will be for a while. */
 #include "x86sys/host_asm.h"
 #include "exec/memory.h"
 #include "exec/tb.h"
 #include "x86sys/walk.h"
 
-#define MISSES    16
-#define RARE      50 /* host TSC ticks from one miss to the next: about as many as one costs */
-#define MAX_SHIFT 8
+#define MISSES         16
+#define STACK_MISSES   4
+#define RARE           50 /* host TSC ticks from one miss to the next: about as many as one costs */
+#define MAX_SHIFT      8
+#define MAX_SHIFT_GOOD 5
 
 static void set_limits(struct sys_tlb_recent *r, bool write, uint64_t size)
 {
@@ -43,15 +48,22 @@ static void copy_entry(struct sys_tlb_recent *r, const struct sys_tlb_entry *e, 
 }
 
 /* Whether the slot's page is to make room for another one. */
-static bool gives_way(struct sys_tlb_recent *r)
+static bool gives_way(struct sys_tlb_recent *r, bool stack)
 {
     uint64_t now = sys_host_tsc();
-    bool often = (int64_t)(now - r->since) < (int64_t)RARE * MISSES << r->shift;
+    int misses = stack ? STACK_MISSES : MISSES;
+    bool often = (int64_t)(now - r->since) < (int64_t)RARE * misses << r->shift;
+    uint8_t most = often ? MAX_SHIFT : stack ? 0 : MAX_SHIFT_GOOD;
 
-    r->shift = !often ? 0 : r->shift < MAX_SHIFT ? r->shift + 1 : MAX_SHIFT;
-    r->misses = MISSES << r->shift;
+    if (often != r->often) {
+        r->shift = 0;
+    } else if (r->shift < most) {
+        r->shift++;
+    }
+    r->often = often;
+    r->misses = misses << r->shift;
     r->since = now;
-    return often;
+    return often || stack;
 }
 
 void sys_tlb_recent_fill(struct sys_cpu *cpu, uint64_t linear, unsigned slot)
@@ -65,7 +77,7 @@ void sys_tlb_recent_fill(struct sys_cpu *cpu, uint64_t linear, unsigned slot)
         return;
     }
     bool other = cpu->tlb.recent_used[mmu] & 1u << slot && r->tag != tag;
-    if (other && (r->misses >= 0 || !gives_way(r))) {
+    if (other && (r->misses >= 0 || !gives_way(r, slot == SYS_RECENT_STACK))) {
         return;
     }
     cpu->tlb.recent_used[mmu] |= 1u << slot;

@@ -10,13 +10,18 @@ static const struct sys_tlb_recent *slot_of(enum sys_mmu mmu)
 }
 
 /* Makes the access and fills the slot, as if so many misses had gone before. */
-static void fill_slot(uint64_t linear, uint32_t access, int32_t misses_left)
+static void fill(unsigned slot, uint64_t linear, uint32_t access, int32_t misses_left)
 {
     bool commit;
 
     begin(linear, 8, access, &commit);
-    fx->cpu->tlb.recent[SYS_MMU_KERNEL][SLOT].misses = misses_left;
-    sys_tlb_recent_fill(fx->cpu, linear, SLOT);
+    fx->cpu->tlb.recent[SYS_MMU_KERNEL][slot].misses = misses_left;
+    sys_tlb_recent_fill(fx->cpu, linear, slot);
+}
+
+static void fill_slot(uint64_t linear, uint32_t access, int32_t misses_left)
+{
+    fill(SLOT, linear, access, misses_left);
 }
 
 static void expect_limits(bool write, uint64_t of_8, uint64_t of_64, uint64_t of_256)
@@ -78,6 +83,50 @@ static void test_a_slot_changes_its_page_after_misses(void **state)
     fx->cpu->tlb.recent[SYS_MMU_KERNEL][SLOT].since = 0; /* they took ages */
     fill_slot(USER_PAGE, SYS_READ, -1);
     assert_int_equal(slot_of(SYS_MMU_KERNEL)->tag, USER_PAGE + 0x1000);
+}
+
+static void test_a_good_page_is_asked_about_less_and_less(void **state)
+{
+    struct sys_tlb_recent *r = &fx->cpu->tlb.recent[SYS_MMU_KERNEL][SLOT];
+    int32_t first = 0;
+
+    (void)state;
+    map(USER_PAGE, PAGE | ALL);
+    map(USER_PAGE + 0x1000, (PAGE + 0x1000) | ALL);
+    fill_slot(USER_PAGE, SYS_READ, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        r->since = 0; /* the misses took ages */
+        fill_slot(USER_PAGE + 0x1000, SYS_READ, -1);
+        assert_int_equal(r->tag, USER_PAGE);
+        assert_true(i == 0 || r->misses >= first);
+        first = i == 0 ? r->misses : first;
+    }
+    assert_true(r->misses > 10 * first);
+    r->since = INT64_MAX; /* they came at once */
+    fill_slot(USER_PAGE + 0x1000, SYS_READ, -1);
+    assert_int_equal(r->tag, USER_PAGE + 0x1000);
+    assert_true(r->misses <= first);
+}
+
+static void test_the_stacks_slot_moves_on_at_once(void **state)
+{
+    struct sys_tlb_recent *r = &fx->cpu->tlb.recent[SYS_MMU_KERNEL][SYS_RECENT_STACK];
+    int32_t first;
+
+    (void)state;
+    map(USER_PAGE, PAGE | ALL);
+    map(USER_PAGE + 0x1000, (PAGE + 0x1000) | ALL);
+    fill(SYS_RECENT_STACK, USER_PAGE, SYS_READ, 0);
+    r->since = 0;
+    fill(SYS_RECENT_STACK, USER_PAGE + 0x1000, SYS_READ, -1);
+    assert_int_equal(r->tag, USER_PAGE + 0x1000);
+    first = r->misses;
+    for (unsigned i = 0; i < 20; i++) { /* to and fro */
+        r->since = INT64_MAX;
+        fill(SYS_RECENT_STACK, USER_PAGE + (i & 1) * 0x1000UL, SYS_READ, -1);
+        assert_int_equal(r->tag, USER_PAGE + (i & 1) * 0x1000UL);
+    }
+    assert_true(r->misses > 100 * first);
 }
 
 static void test_each_flush_empties_the_slots(void **state)
@@ -171,6 +220,8 @@ int main(void)
         TEST(test_a_slot_lets_pass_what_its_page_does),
         TEST(test_a_slot_of_a_page_with_code_is_for_reading),
         TEST(test_a_slot_changes_its_page_after_misses),
+        TEST(test_a_good_page_is_asked_about_less_and_less),
+        TEST(test_the_stacks_slot_moves_on_at_once),
         TEST(test_each_flush_empties_the_slots),
         TEST(test_a_page_that_loses_its_entry_stays_as_a_victim),
         TEST(test_victims_of_pages_with_code_are_for_reading),
