@@ -37,10 +37,11 @@ int tb_template_init(size_t cache_size, struct error *err)
     return 0;
 }
 
-/* Neighbours in RAM are neighbours in the table. */
+/* Neighbours in RAM are neighbours in the table, which is to take little memory while
+ * little code has run: a bucket is for 16 bytes of RAM, about a block. */
 static struct tb_template **bucket_of(uint64_t ram, uint32_t flags) REQUIRES(mmap_lock_cap)
 {
-    uint64_t key = (ram >> TB_HASH_NEAR) + flags * 0x9e3779b9UL;
+    uint64_t key = (ram >> 4) + flags * 0x9e3779b9UL;
 
     return &table.bucket[key & table.mask];
 }

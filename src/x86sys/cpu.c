@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "exec/icount.h"
 #include "exec/memory.h"
@@ -112,7 +113,7 @@ static void free_parts(struct sys_cpu *cpu)
     free(cpu->xsave);
     free(cpu->xsave_copy);
     free((void *)(uintptr_t)cpu->model);
-    free(cpu);
+    munmap(cpu, sizeof *cpu);
 }
 
 static void set_spaces(struct sys_cpu *cpu, const struct sys_cpu_config *cfg)
@@ -128,9 +129,11 @@ static void set_spaces(struct sys_cpu *cpu, const struct sys_cpu_config *cfg)
 
 int sys_cpu_new(const struct sys_cpu_config *cfg, struct cpu **out, struct error *err)
 {
-    struct sys_cpu *cpu = alloc_zeroed(sizeof *cpu);
-    if (!cpu) {
-        return error_set(err, ENOMEM, "no memory for a vCPU");
+    /* Much of it is tables that few need all of: it takes memory as it is used. */
+    struct sys_cpu *cpu =
+        mmap(NULL, sizeof *cpu, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (cpu == MAP_FAILED) {
+        return error_set(err, errno, "no memory for a vCPU: %s", error_text(errno));
     }
     cpu->self = (uintptr_t)cpu;
     set_spaces(cpu, cfg);

@@ -28,13 +28,14 @@ static uint64_t no_pc(unsigned index)
 static unsigned page_bit(uint64_t linear)
 {
     uint64_t page = linear >> GUEST_PAGE_BITS;
-    return (page ^ page >> 12) % (64UL * SYS_JUMP_PAGE_WORDS);
+    return (page ^ page >> 16) % (64UL * SYS_JUMP_PAGE_WORDS);
 }
 
 static void note_page(struct sys_jump_table *table, uint64_t linear)
 {
     unsigned bit = page_bit(linear);
     table->pages[bit / 64] |= UINT64_C(1) << bit % 64;
+    table->any_page = true;
 }
 
 static bool is_global(const struct sys_jump_table *table, unsigned i)
@@ -76,9 +77,10 @@ static void empty(struct sys_jump_table *table)
         table->filled = SYS_JUMP_NOTED + 1;
     }
     empty_others(table);
-    for (unsigned w = 0; w < SYS_JUMP_PAGE_WORDS; w++) {
+    for (unsigned w = 0; w < SYS_JUMP_PAGE_WORDS && table->any_page; w++) {
         table->pages[w] = 0;
     }
+    table->any_page = false;
 }
 
 /* Empties the entries from `first` on, `count` of them in address order, that are
@@ -111,11 +113,7 @@ void sys_jump_cache_init(struct sys_cpu *cpu)
     struct sys_jump_cache *jc = &cpu->jump;
     for (unsigned t = 0; t < SYS_JUMP_TABLES; t++) {
         jc->table[t].mode = UINT32_MAX;
-        jc->table[t].filled = 0;
-        for (unsigned i = 0; i < SYS_JUMP_ENTRIES; i++) {
-            jc->table[t].e[i].pc = no_pc(i);
-            atomic_init(&jc->table[t].e[i].host, sys_stubs.miss);
-        }
+        jc->table[t].e[0].pc = no_pc(0); /* the others' is 0, as they are */
     }
     atomic_init(&jc->stale, false);
     cpu->jump_mode = UINT32_MAX;

@@ -35,10 +35,11 @@ struct sys_jump {
 };
 
 #define SYS_JUMP_NOTED      2048
-#define SYS_JUMP_PAGE_WORDS 64
+#define SYS_JUMP_PAGE_WORDS 1024
 struct sys_jump_table {
     uint32_t mode;                       /* enum sys_mode of its entries */
     bool any_global;                     /* some entry may be global */
+    bool any_page;                       /* some bit of those is set: */
     uint64_t pages[SYS_JUMP_PAGE_WORDS]; /* bit: a hash of the linear pages of entries */
     /* Entries of global pages outlive a switch of address spaces. */
     uint64_t global[SYS_JUMP_ENTRIES / 64];
@@ -55,7 +56,8 @@ struct sys_jump_cache {
     struct sys_jump_table table[SYS_JUMP_TABLES];
 };
 
-/* All entries empty. Before the vCPU is registered; after sys_engine_init. */
+/* All entries empty: they are all zeroes. Before the vCPU is registered; after
+ * sys_engine_init. */
 void sys_jump_cache_init(struct sys_cpu *cpu);
 
 /* Mappings have changed: all of them, or of the 4 KiB page of `linear` only (for
