@@ -13,7 +13,7 @@
 #include "x86sys/walk.h"
 
 #define MISSES         16
-#define STACK_MISSES   4
+#define STACK_MISSES   12
 #define RARE           50 /* host TSC ticks from one miss to the next: about as many as one costs */
 #define MAX_SHIFT      8
 #define MAX_SHIFT_GOOD 5
