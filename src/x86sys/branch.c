@@ -9,6 +9,7 @@
  *
  * In blocks of one instruction (single step and the like) each way out leads to
  * the loop. */
+#include "x86sys/lower_data.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
 
@@ -229,6 +230,11 @@ static unsigned branch_size(const struct sys_insn *in)
     return in->code_size == 8 ? 8 : in->op_size;
 }
 
+static uint8_t target_register(const struct sys_insn *in)
+{
+    return (uint8_t)((in->modrm & 7) | (in->rex & 1) << 3);
+}
+
 /* S0 = target. */
 static void load_target(struct sys_translation *t, const struct sys_insn *in)
 {
@@ -237,7 +243,7 @@ static void load_target(struct sys_translation *t, const struct sys_insn *in)
     if (!in->has_mem) {
         static const uint8_t movzx_r13d_r13w[] = {0x45, 0x0f, 0xb7, 0xed};
         static const uint8_t mov_r13d_r13d[] = {0x45, 0x89, 0xed};
-        sys_emit_get(t, SYS_HOST_S0, (uint8_t)((in->modrm & 7) | (in->rex & 1) << 3));
+        sys_emit_get(t, SYS_HOST_S0, target_register(in));
         if (size == 2) {
             emit_bytes(e, movzx_r13d_r13w, sizeof(movzx_r13d_r13w));
         } else if (size == 4) {
@@ -245,7 +251,10 @@ static void load_target(struct sys_translation *t, const struct sys_insn *in)
         }
         return;
     }
-    const struct sys_access_plan plan = {.size = size, .access = sys_operand_access(in, SYS_READ)};
+    const struct sys_access_plan plan = {.size = size,
+                                         .access = sys_operand_access(in, SYS_READ),
+                                         .address = sys_address_again,
+                                         .recent = t->recent[t->at]};
     struct emit_mem m = {.base = SYS_HOST_S0, .index = X86_NONE};
     sys_emit_operand_address(t, in);
     sys_emit_access(t, in, &plan);
@@ -286,6 +295,12 @@ void sys_lower_branch(struct sys_translation *t, const struct sys_insn *in)
         sys_emit_exit(t, -1, in->target);
         break;
     case SYS_INSN_CALL_IND:
+        if (!in->has_mem && in->code_size == 8 && target_register(in) != X86_RSP) {
+            sys_stack_push_imm(t, in, 8);
+            sys_emit_get(t, SYS_HOST_S0, target_register(in));
+            sys_emit_exit_indirect(t);
+            break;
+        }
         load_target(t, in);
         emit_store_state(&t->e, kept, SYS_HOST_S0);
         sys_stack_push_imm(t, in, branch_size(in));

@@ -188,7 +188,7 @@ void sys_flags_before(struct sys_translation *t, const struct sys_insn *in)
     }
 }
 
-static void address_again(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)
+void sys_address_again(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)
 {
     (void)arg;
     sys_emit_operand_address(t, in);
@@ -237,7 +237,7 @@ void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
         .size = in->mem_size,
         .access = sys_operand_access(in, in->mem_access),
         .again = again,
-        .address = address_again,
+        .address = sys_address_again,
         .recent = t->recent[t->at],
     };
     sys_emit_access(t, in, &plan);

@@ -10,6 +10,9 @@ void sys_lower_with_memory(struct sys_translation *t, const struct sys_insn *in,
                            void (*again)(struct sys_translation *t, const struct sys_insn *in,
                                          uint64_t arg));
 
+/* Computes the operand's address out of line, for plans that remember none. */
+void sys_address_again(struct sys_translation *t, const struct sys_insn *in, uint64_t arg);
+
 /* The instruction with its memory operand at S0 + disp, which has been checked. */
 void sys_lower_at_s0(struct sys_translation *t, const struct sys_insn *in, int32_t disp);
 

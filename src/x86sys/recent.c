@@ -40,13 +40,20 @@ uintptr_t sys_emit_recent_lookup(struct sys_translation *t, unsigned slot, uint3
     struct emit_mem tag = field(t, slot, offsetof(struct sys_tlb_recent, tag));
     struct emit_mem limit = field(t, slot, limit_offset(size, access));
     struct emit_mem host = field(t, slot, offsetof(struct sys_tlb_recent, host));
-    emit_op_mem(e, 0, true, 0x2b, SYS_HOST_S0, &tag, 0);   /* sub */
-    emit_op_mem(e, 0, true, 0x3b, SYS_HOST_S0, &limit, 0); /* cmp; jae */
+    struct emit_mem delta = field(t, slot, offsetof(struct sys_tlb_recent, delta));
+    /* Pointers that are followed wait for nothing but the sum: S1 is asked instead. */
+    bool follows = slot != SLOT_STACK;
+    uint8_t asked = follows ? SYS_HOST_S1 : SYS_HOST_S0;
+    if (follows) {
+        emit_mov_reg_reg(e, SYS_HOST_S1, SYS_HOST_S0);
+    }
+    emit_op_mem(e, 0, true, 0x2b, asked, &tag, 0);   /* sub */
+    emit_op_mem(e, 0, true, 0x3b, asked, &limit, 0); /* cmp; jae */
     emit_u8(e, 0x0f);
     emit_u8(e, 0x83);
     uintptr_t miss = emit_pc(e);
     emit_u32(e, 0);
-    emit_op_mem(e, 0, true, 0x03, SYS_HOST_S0, &host, 0); /* add */
+    emit_op_mem(e, 0, true, 0x03, SYS_HOST_S0, follows ? &delta : &host, 0); /* add */
     return miss;
 }
 
@@ -181,20 +188,30 @@ static uint8_t loop_slot(const struct sys_translation *t)
     return (uint8_t)(SLOT_FIRST + hash % (SYS_RECENT_SLOTS - SLOT_FIRST));
 }
 
+/* Whether an operand that has a byte for its index lies in a table that stays where it is. */
+static bool is_table(const struct origin *of, uint8_t base, uint16_t steady)
+{
+    return base == X86_NONE || steady & 1u << base || (of[base].root == base && !of[base].loaded);
+}
+
 static uint8_t slot_of(const struct sys_translation *t, const struct sys_insn *in,
                        const struct origin *of, uint16_t followed, uint16_t steady)
 {
-    if (!in->has_mem || in->base == X86_NONE || in->mask != SYS_MASK_NONE || in->mem_size > 64 ||
-        in->seg == SYS_FS || in->seg == SYS_GS) {
+    if (!in->has_mem || in->mask != SYS_MASK_NONE || in->mem_size > 64 || in->seg == SYS_FS ||
+        in->seg == SYS_GS) {
         return SLOT_NONE;
     }
+    bool by_byte = in->index != X86_NONE && of[in->index].byte;
     if (in->base == X86_RSP) {
-        return in->index == X86_NONE ? SLOT_STACK : SLOT_NONE;
+        return in->index == X86_NONE || by_byte ? SLOT_STACK : SLOT_NONE;
     }
-    uint8_t root = of[in->base].root;
-    if (in->index != X86_NONE && of[in->index].byte && steady & 1u << in->base) {
+    if (by_byte && is_table(of, in->base, steady)) {
         return loop_slot(t);
     }
+    if (in->base == X86_NONE) {
+        return SLOT_NONE;
+    }
+    uint8_t root = of[in->base].root;
     return root != X86_NONE && followed & 1u << root ? loop_slot(t) : SLOT_NONE;
 }
 

@@ -72,6 +72,7 @@ struct sys_tlb_entry {
 #define SYS_RECENT_CLASSES 3
 struct sys_tlb_recent {
     uint64_t tag, host;
+    uint64_t delta; /* host - tag */
     _Atomic(uint64_t) ram;
     _Atomic(uint64_t) limit[2][SYS_RECENT_CLASSES]; /* [1]: for writing; 0: never hits */
     /* Until it is filled anew: see tlb_recent.c. */

@@ -36,6 +36,7 @@ static void copy_entry(struct sys_tlb_recent *r, const struct sys_tlb_entry *e, 
     atomic_store_explicit(&r->ram, ram, memory_order_relaxed);
     r->tag = tag;
     r->host = e->host;
+    r->delta = e->host - tag;
     set_limits(r, false, GUEST_PAGE_SIZE);
     if (atomic_load_explicit(&e->write, memory_order_relaxed) == tag) {
         set_limits(r, true, GUEST_PAGE_SIZE);
