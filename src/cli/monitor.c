@@ -37,6 +37,7 @@ static void flush(struct monitor *mon) REQUIRES(bql)
                                      mon->pending_len - mon->pending_at);
     if (mon->pending_at == mon->pending_len) {
         drop_pending(mon);
+        chardev_accept_input(mon->chardev);
     }
 }
 
@@ -117,9 +118,6 @@ static void writable(void *opaque)
     bql_assert_locked();
     if (mon->pending) {
         flush(mon);
-        if (!mon->pending) {
-            chardev_accept_input(mon->chardev);
-        }
     }
 }
 

@@ -85,13 +85,15 @@ void chardev_attach(struct chardev *c, const struct chardev_client *client, void
     if (c->ops->is_open && c->ops->is_open(c)) {
         chardev_tell_opened(c, true);
     }
-    chardev_accept_input(c);
 }
 
 void chardev_tell_opened(struct chardev *c, bool up)
 {
     if (c->client && c->client->opened) {
         c->client->opened(c->opaque, up);
+    }
+    if (up) { /* what it may have taken no input for, a greeting say, has gone by now */
+        chardev_accept_input(c);
     }
 }
 

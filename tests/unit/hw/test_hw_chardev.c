@@ -244,21 +244,11 @@ static void test_input_waits_until_the_client_takes_it(void **state)
     (void)close(in);
 }
 
-/* What the process prints meanwhile goes to a file: the name of a pseudo terminal. */
 static struct chardev *make_pty(char name[64])
 {
-    char line[128] = "";
-    int kept = dup(STDOUT_FILENO);
-    int fd = open(at("printed"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(kept >= 0 && fd >= 0);
-    (void)fflush(stdout);
-    assert_int_equal(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
-    struct chardev *c = make("pty", "");
-    assert_int_equal(dup2(kept, STDOUT_FILENO), STDOUT_FILENO);
-    (void)close(kept);
-    assert_true(pread(fd, line, sizeof(line) - 1, 0) > 0);
-    (void)close(fd);
-    assert_int_equal(sscanf(line, "char device redirected to %63s (label serial0)", name), 1);
+    bql_assert_locked();
+    struct chardev *c = test_pty_new("serial0", at("printed"), name);
+    test_client_attach(&client, c);
     return c;
 }
 
