@@ -41,6 +41,7 @@ struct tb_exit {
     uintptr_t inside IMMUTABLE_AFTER_INIT;
     struct tb *from IMMUTABLE_AFTER_INIT;
     bool aside IMMUTABLE_AFTER_INIT; /* system mode: it leads to the target's `checked` entry */
+    bool polls IMMUTABLE_AFTER_INIT; /* and never further on than that (`onward`) */
     struct tb *to GUARDED_BY(tb_chain_lock); /* chained to, or NULL */
     /* In to->incoming; link_incoming is the pointer that points here. */
     struct tb_exit *next_incoming GUARDED_BY(tb_chain_lock);
@@ -63,7 +64,7 @@ struct IMMUTABLE_AFTER_INIT tb_restart {
     uint16_t guest_off;
     uint16_t saved; /* bit n: GPR n is in its slot, not in the host register */
     uint8_t kind;   /* system mode: the number of the instruction in its block */
-    uint8_t pad;    /* system mode: its length */
+    uint8_t pad;    /* system mode: its length; 0: a CALL */
 };
 
 /* What look-ups read comes first, in one or two cache lines: they seldom find one in a

@@ -45,7 +45,7 @@ static uintptr_t entry_for(const struct tb_exit *exit, const struct tb *to)
 {
     uintptr_t entry = exit->aside ? to->checked : to->host;
 
-    return to->pc > exit->from->pc ? entry + to->onward[exit->aside] : entry;
+    return to->pc > exit->from->pc && !exit->polls ? entry + to->onward[exit->aside] : entry;
 }
 
 static void link_exit(struct tb_exit *exit, struct tb *to) REQUIRES(tb_chain_lock)

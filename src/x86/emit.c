@@ -118,7 +118,7 @@ void emit_mov_mem_reg(struct emit *e, const struct emit_mem *m, uint8_t reg)
 
 void emit_lea(struct emit *e, uint8_t reg, const struct emit_mem *m)
 {
-    if (m->index == X86_NONE && m->base < X86_GPRS && m->disp == 0) {
+    if (!m->rip && m->index == X86_NONE && m->base < X86_GPRS && m->disp == 0) {
         emit_mov_reg_reg(e, reg, m->base); /* processors rename it away */
     } else {
         emit_op_mem(e, 0, true, 0x8d, reg, m, 0);

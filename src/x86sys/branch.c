@@ -95,6 +95,13 @@ static void emit_far(struct sys_translation *t, uint64_t target)
     emit_through_cache(t, true, sys_jump_index(target) * sizeof(struct sys_jump));
 }
 
+/* Whether the block ends with what an STI casts its shadow on: an interrupt comes right
+ * behind that. */
+static bool ends_shadow(const struct sys_translation *t)
+{
+    return t->insn_count > 1 && sys_is_inline_sti(t, &t->insns[t->insn_count - 2]);
+}
+
 /* The taken side of a conditional jump out of the page, or of a stepped one. */
 static void emit_taken(struct sys_translation *t, struct sys_slow *s)
 {
@@ -118,8 +125,8 @@ void sys_emit_exit(struct sys_translation *t, int cc, uint64_t target)
             return;
         }
         uintptr_t field = emit_patchable_jump(e, cc, e->rx);
-        t->exits[t->exit_count++] =
-            (struct tb_exit){.pc = target, .field = field, .aside = t->flags_aside};
+        t->exits[t->exit_count++] = (struct tb_exit){
+            .pc = target, .field = field, .aside = t->flags_aside, .polls = ends_shadow(t)};
     } else if (t->mode & SYS_MODE_ONE_INSN) {
         sys_emit_leave(t, SYS_LEAVE_STEP, target);
     } else {
@@ -235,6 +242,11 @@ static uint8_t target_register(const struct sys_insn *in)
     return (uint8_t)((in->modrm & 7) | (in->rex & 1) << 3);
 }
 
+bool sys_calls_register(const struct sys_insn *in)
+{
+    return !in->has_mem && in->code_size == 8 && target_register(in) != X86_RSP;
+}
+
 /* S0 = target. */
 static void load_target(struct sys_translation *t, const struct sys_insn *in)
 {
@@ -295,7 +307,7 @@ void sys_lower_branch(struct sys_translation *t, const struct sys_insn *in)
         sys_emit_exit(t, -1, in->target);
         break;
     case SYS_INSN_CALL_IND:
-        if (!in->has_mem && in->code_size == 8 && target_register(in) != X86_RSP) {
+        if (sys_calls_register(in)) {
             sys_stack_push_imm(t, in, 8);
             sys_emit_get(t, SYS_HOST_S0, target_register(in));
             sys_emit_exit_indirect(t);

@@ -203,7 +203,8 @@ static void copy_exits(const struct copy *c)
                                        .field = field,
                                        .stub = stub,
                                        .from = c->tb,
-                                       .aside = old->aside};
+                                       .aside = old->aside,
+                                       .polls = old->polls};
         put32(c->rw + (old->field - c->from->code_start), (uint32_t)(stub - (field + 4)));
     }
 }

@@ -75,6 +75,7 @@ struct sys_slow *sys_slow_add(struct sys_translation *t, uintptr_t field,
 static void note_point(struct sys_translation *t, enum sys_flags_at flags)
 {
     const struct sys_insn *in = &t->insns[t->at];
+    bool call = in->cls == SYS_INSN_CALL || in->cls == SYS_INSN_CALL_IND;
     if (t->point_count == SYS_TB_MAX_POINTS) {
         t->e.overflow = true;
         return;
@@ -84,7 +85,7 @@ static void note_point(struct sys_translation *t, enum sys_flags_at flags)
                             .guest_off = (uint16_t)(in->linear - t->linear),
                             .saved = (uint16_t)flags,
                             .kind = (uint8_t)t->at,
-                            .pad = in->len};
+                            .pad = call ? 0 : in->len};
 }
 
 void sys_emit_trap_point(struct sys_translation *t)

@@ -3,8 +3,8 @@
  *
  * cpu->rflags holds the flags other than arithmetic ones and DF while guest code
  * runs. After STI no interrupt comes before the end of the next instruction: that
- * is in the same block, which ends behind it, so that the next poll comes right
- * then; and what was pending while IF was clear becomes a request again. */
+ * is in the same block, which ends behind it, and leads to where is polled; and what was pending
+ * while IF was clear becomes a request again. */
 #include "x86/insn.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"

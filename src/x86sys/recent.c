@@ -197,8 +197,8 @@ static bool is_table(const struct origin *of, uint8_t base, uint16_t steady)
 static uint8_t slot_of(const struct sys_translation *t, const struct sys_insn *in,
                        const struct origin *of, uint16_t followed, uint16_t steady)
 {
-    if (!in->has_mem || in->mask != SYS_MASK_NONE || in->mem_size > 64 || in->seg == SYS_FS ||
-        in->seg == SYS_GS) {
+    if (!in->has_mem || in->vsib || in->mask != SYS_MASK_NONE || in->mem_size > 64 ||
+        in->seg == SYS_FS || in->seg == SYS_GS) {
         return SLOT_NONE;
     }
     bool by_byte = in->index != X86_NONE && of[in->index].byte;

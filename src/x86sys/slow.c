@@ -57,7 +57,10 @@ static void settle(struct sys_cpu *cpu)
     const struct tb *tb = tb_from_host(cpu->slow.ret - 1);
     const struct tb_restart *p = tb ? find_point(tb, cpu->slow.ret) : NULL;
     assert(p); /* the translator notes one for each call */
-    uint64_t ip = tb->pc - tb->cs_base + p->guest_off + (cpu->slow.behind ? p->pad : 0);
+    uint64_t ip = tb->pc - tb->cs_base + p->guest_off;
+    if (cpu->slow.behind) {
+        ip = p->pad ? ip + p->pad : cpu->kept_target;
+    }
     if (!(tb->flags & SYS_MODE_CODE64)) {
         ip &= tb->flags & SYS_MODE_CODE32 ? UINT32_MAX : UINT16_MAX;
     }

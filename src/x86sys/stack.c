@@ -2,6 +2,7 @@
  * pointer is the stack segment's, that of an element the operand size.
  *
  * RSP changes when the access is through, so that a fault finds it as it was. */
+#include "x86sys/rename.h"
 #include "x86sys/translate.h"
 
 enum { OP_PUSH = 0x50, OP_POP = 0x58, OP_LEAVE = 0xc9 };
@@ -112,21 +113,43 @@ static void store_pushed(struct sys_translation *t, const struct sys_insn *in, u
     emit_at_s0(t, size, true, reg);
 }
 
+/* A CALL that is over goes on at cpu->kept_target (slow.c). */
+static void keep_target(struct sys_translation *t, const struct sys_insn *in)
+{
+    if (in->cls == SYS_INSN_CALL) {
+        sys_emit_guest_address(t, SYS_HOST_S1, in->target);
+    } else if (in->cls == SYS_INSN_CALL_IND && sys_calls_register(in)) {
+        sys_emit_get(t, SYS_HOST_S1, sys_guest_reg(in, SYS_PLACE_RM));
+    } else {
+        return; /* no call, or the target is there */
+    }
+    emit_store_state(&t->e, offsetof(struct sys_cpu, kept_target), SYS_HOST_S1);
+}
+
+/* The whole instruction but for a CALL's jump: what comes behind the store out of line
+ * may be the loop (sys_emit_commit). */
+static void finish_push(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)
+{
+    store_pushed(t, in, arg);
+    sys_stack_add(t, -(int)(arg >> 8 & 0xff));
+    keep_target(t, in);
+}
+
 static void push(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)
 {
     unsigned size = arg >> 8 & 0xff;
     const struct sys_access_plan plan = {.size = size,
                                          .access = SYS_WRITE | (uint32_t)SYS_SLOW_STACK,
                                          .recent = sys_recent_stack(t),
-                                         .again = store_pushed,
+                                         .again = finish_push,
                                          .address = is_flat(t) ? address_below : NULL,
                                          .arg = arg};
     emit_offset(t, SYS_HOST_RSP, -(int)size);
     sys_emit_linear(t, in, SYS_SS, size, SYS_WRITE);
     sys_emit_access(t, in, &plan);
     store_pushed(t, in, arg);
-    sys_emit_access_done(t);
     sys_stack_add(t, -(int)size);
+    sys_emit_access_done(t);
 }
 
 void sys_stack_push_imm(struct sys_translation *t, const struct sys_insn *in, unsigned size)
@@ -180,13 +203,19 @@ static void pop_reg(struct sys_translation *t, const struct sys_insn *in, uint8_
     }
 }
 
+static void finish_pop(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)
+{
+    store_pushed(t, in, arg);
+    sys_stack_add(t, in->op_size);
+}
+
 /* An address based on the stack pointer takes it as it is after the pop: decoding
  * has added that. */
 static void pop_mem(struct sys_translation *t, const struct sys_insn *in)
 {
     const struct sys_access_plan plan = {.size = in->op_size,
                                          .access = sys_operand_access(in, SYS_WRITE),
-                                         .again = store_pushed,
+                                         .again = finish_pop,
                                          .arg = push_arg(0, in->op_size, FROM_KEPT)};
     sys_stack_top(t, in, in->op_size);
     emit_at_s0(t, in->op_size, false, SYS_HOST_S1);
@@ -194,9 +223,8 @@ static void pop_mem(struct sys_translation *t, const struct sys_insn *in)
     emit_store_state(&t->e, offsetof(struct sys_cpu, kept_value), SYS_HOST_S1);
     sys_emit_operand_address(t, in);
     sys_emit_access(t, in, &plan);
-    store_pushed(t, in, plan.arg);
+    finish_pop(t, in, plan.arg);
     sys_emit_access_done(t);
-    sys_stack_add(t, in->op_size);
 }
 
 static void address_frame(struct sys_translation *t, const struct sys_insn *in, uint64_t arg)

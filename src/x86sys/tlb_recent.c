@@ -81,6 +81,9 @@ void sys_tlb_recent_fill(struct sys_cpu *cpu, uint64_t linear, unsigned slot)
     if (other && (r->misses >= 0 || !gives_way(r, slot == SYS_RECENT_STACK))) {
         return;
     }
+    if (r->misses < 0) {
+        r->misses = MISSES;
+    }
     cpu->tlb.recent_used[mmu] |= 1u << slot;
     copy_entry(r, e, tag);
 }
@@ -93,6 +96,8 @@ void sys_tlb_recent_clear(struct sys_tlb *tlb)
 
             set_limits(r, false, 0);
             set_limits(r, true, 0);
+            /* Entries may have stayed, so that misses alone lead to the next fill. */
+            r->misses = r->misses < MISSES ? r->misses : MISSES;
         }
         tlb->recent_used[mmu] = 0;
     }

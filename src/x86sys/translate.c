@@ -9,7 +9,7 @@
  *
  * Code of a TB: the entry for flags that are aside, the entry for flags in RFLAGS
  * (the same where they are dead), body, code out of line, exits. Both entries poll
- * cpu->exit_request first.
+ * cpu->exit_request first, but for jumps onward (struct tb).
  *
  * With SYS_MODE_ICOUNT the entry then takes the block's instructions off the vCPU's
  * count, and whoever leaves before its end gives the rest back. The block ends with the

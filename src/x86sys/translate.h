@@ -148,7 +148,7 @@ void sys_emit_access(struct sys_translation *t, const struct sys_insn *in,
 /* The look-up alone: S0 = host address, S1 lost, or a jump; returns where its rel32 is.
  * Flags are lost. */
 uintptr_t sys_emit_tlb_lookup(struct sys_translation *t, uint32_t size, uint32_t access);
-/* The same in a slot; S1 is left alone. What does not hit there is to be looked up, out
+/* The same in a slot. What does not hit there is to be looked up, out
  * of line, behind sys_emit_recent_missed, with the address in S0 again: that returns
  * the rel32 of a jump to where the slot is filled as the access is made. */
 uintptr_t sys_emit_recent_lookup(struct sys_translation *t, unsigned slot, uint32_t size,
@@ -279,6 +279,9 @@ bool sys_stack_is_c(const struct sys_insn *in);
 void sys_flags_analyse(struct sys_translation *t);
 
 void sys_lower_branch(struct sys_translation *t, const struct sys_insn *in);
+/* Whether an indirect call reads its target from the register behind its push; the
+ * others have it in cpu->kept_target. */
+bool sys_calls_register(const struct sys_insn *in);
 void sys_lower_stack(struct sys_translation *t, const struct sys_insn *in);
 void sys_lower_string(struct sys_translation *t, const struct sys_insn *in);
 void sys_lower_c(struct sys_translation *t, const struct sys_insn *in);

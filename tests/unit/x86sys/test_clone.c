@@ -99,6 +99,7 @@ static void compare_tb(const struct tb *a, const struct tb *b)
     assert_int_equal(a->ram_last, b->ram_last);
     assert_int_equal(a->host, b->host);
     assert_int_equal(a->checked, b->checked);
+    assert_memory_equal(a->onward, b->onward, sizeof(a->onward));
     assert_int_equal(a->host_size, b->host_size);
     assert_int_equal(a->insns, b->insns);
     assert_int_equal(a->exit_count, b->exit_count);
@@ -116,6 +117,7 @@ static void compare_exit(const struct tb_exit *a, const struct tb_exit *b)
     assert_int_equal(a->inside, b->inside);
     assert_ptr_equal(a->from, b->from);
     assert_int_equal(a->aside, b->aside);
+    assert_int_equal(a->polls, b->polls);
 }
 
 static void compare_insn(const struct sys_insn *a, const struct sys_insn *b)

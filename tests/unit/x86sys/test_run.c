@@ -2,6 +2,7 @@
 #include "bare.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "x86sys/interrupt.h"
@@ -221,6 +222,21 @@ static void test_interrupts_come_between_instructions(void **state)
     assert_int_equal(bare_reg(X86_RBX), bare_reg(X86_RBP));
 }
 
+/* Runs code whose interrupts lead to the handler at `handler` of it: it must come to an
+ * end. */
+static void run_until_interrupted(const uint8_t *code, size_t size, unsigned handler)
+{
+    unsigned count = 1;
+    pthread_t thread;
+    bare_load_bytes(code, size);
+    bare_start_64();
+    bare_set_handler(bare_cpu, 0x40, BARE_LOAD + handler);
+    assert_int_equal(pthread_create(&thread, NULL, interrupter, &count), 0);
+    bare_run();
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(bare_reg(X86_RAX), 7);
+}
+
 static void test_a_circle_of_blocks_takes_interrupts(void **state)
 {
     static const uint8_t code[] = {
@@ -232,16 +248,93 @@ static void test_a_circle_of_blocks_takes_interrupts(void **state)
         0xb8, 0x07, 0x00, 0x00, 0x00, /* the handler: mov eax, 7 */
         0xfa, 0xf4,                   /* cli; hlt */
     };
-    unsigned count = 1;
-    pthread_t thread;
     (void)state;
-    bare_load_bytes(code, sizeof(code));
+    run_until_interrupted(code, sizeof(code), 13);
+}
+
+/* Interrupts are on behind one instruction of each round only. */
+static void test_interrupts_come_behind_what_sti_shadows(void **state)
+{
+    static const uint8_t straight[] = {
+        0xfb, 0x90, 0xfa,             /* sti; nop; cli */
+        0xeb, 0xfb,                   /* jmp back to the sti */
+        0xb8, 0x07, 0x00, 0x00, 0x00, /* the handler: mov eax, 7 */
+        0xfa, 0xf4,                   /* cli; hlt */
+    };
+    static const uint8_t branching[] = {
+        0x31, 0xdb,                   /* xor ebx, ebx */
+        0xfb, 0x74, 0x01, 0x90,       /* sti; jz over the next; nop */
+        0xfa, 0x31, 0xdb, 0xeb, 0xf7, /* cli; xor ebx, ebx; jmp back to the sti */
+        0xb8, 0x07, 0x00, 0x00, 0x00, /* the handler: mov eax, 7 */
+        0xfa, 0xf4,                   /* cli; hlt */
+    };
+    (void)state;
+    run_until_interrupted(straight, sizeof(straight), 5);
+    run_until_interrupted(branching, sizeof(branching), 11);
+}
+
+/* Eight bytes of the block, never executed or no more, are where the stack is. */
+static void run_over_itself(const uint8_t *code, size_t size, uint64_t at_20000)
+{
+    bare_load_bytes(code, size);
+    memcpy(bare_ram + 0x20000, &at_20000, sizeof(at_20000));
     bare_start_64();
-    bare_set_handler(bare_cpu, 0x40, BARE_LOAD + 13);
-    assert_int_equal(pthread_create(&thread, NULL, interrupter, &count), 0);
+    bare_cpu->gpr[X86_RDX] = BARE_LOAD + 20;
+    bare_cpu->gpr[X86_RBX] = 0x20000;
     bare_run();
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(bare_reg(X86_RAX), 7);
+}
+
+static void test_pushes_over_their_own_block_are_complete(void **state)
+{
+    static const uint8_t push[] = {
+        0xbc, 0x13, 0x00, 0x01, 0x00,                   /* mov esp, BARE_LOAD + 19 */
+        0x31, 0xc0,                                     /* xor eax, eax */
+        0x6a, 0x11,                                     /* push 0x11 */
+        0x74, 0x08,                                     /* jz over what it has written to */
+        0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, /* nops */
+        0x89, 0xe0,                                     /* mov eax, esp */
+        0xfa, 0xf4,                                     /* cli; hlt */
+    };
+    static const uint8_t pop[] = {
+        0xbc, 0x00, 0x00, 0x02, 0x00,                   /* mov esp, 0x20000 */
+        0xbb, 0x0f, 0x00, 0x01, 0x00,                   /* mov ebx, BARE_LOAD + 15 */
+        0x31, 0xc0,                                     /* xor eax, eax */
+        0x8f, 0x03,                                     /* pop qword [rbx] */
+        0x75,                                           /* jnz by what it has written */
+        0x00, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, /* nops */
+        0x89, 0xe0,                                     /* mov eax, esp */
+        0xfa, 0xf4,                                     /* cli; hlt */
+    };
+    (void)state;
+    assert_int_equal(BARE_LOAD, 0x10000);
+    run_over_itself(push, sizeof(push), 0);
+    assert_int_equal(bare_reg(X86_RAX), BARE_LOAD + 11);
+    run_over_itself(pop, sizeof(pop), UINT64_C(0x9090909090909000));
+    assert_int_equal(bare_reg(X86_RAX), 0x20008);
+}
+
+static void test_calls_over_their_own_block_are_complete(void **state)
+{
+    static const uint8_t calls[][5] = {
+        {0xe8, 0x02, 0x00, 0x00, 0x00}, /* call the function */
+        {0xff, 0xd2, 0x90, 0x90, 0x90}, /* call rdx */
+        {0xff, 0x13, 0x90, 0x90, 0x90}, /* call [rbx] */
+    };
+    uint8_t code[] = {
+        0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, /* nops, later the return address */
+        0xbc, 0x08, 0x00, 0x01, 0x00,                   /* mov esp, BARE_LOAD + 8 */
+        0,    0,    0,    0,    0,                      /* the call */
+        0xfa, 0xf4,                                     /* cli; hlt */
+        0x89, 0xe0,                                     /* the function: mov eax, esp */
+        0xfa, 0xf4,                                     /* cli; hlt */
+    };
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        memcpy(code + 13, calls[i], sizeof(calls[i]));
+        run_over_itself(code, sizeof(code), BARE_LOAD + 20);
+        assert_int_equal(bare_reg(X86_RAX), BARE_LOAD);
+        assert_int_equal(bare_read(BARE_LOAD, 8), BARE_LOAD + (i ? 15 : 18));
+    }
 }
 
 static void test_device_registers_are_read_and_written_once(void **state)
@@ -283,6 +376,9 @@ int main(void)
         cmocka_unit_test(test_page_faults_are_exact),
         cmocka_unit_test(test_interrupts_come_between_instructions),
         cmocka_unit_test(test_a_circle_of_blocks_takes_interrupts),
+        cmocka_unit_test(test_interrupts_come_behind_what_sti_shadows),
+        cmocka_unit_test(test_pushes_over_their_own_block_are_complete),
+        cmocka_unit_test(test_calls_over_their_own_block_are_complete),
         cmocka_unit_test(test_device_registers_are_read_and_written_once),
     };
     return cmocka_run_group_tests(tests, bare_setup, bare_teardown);
