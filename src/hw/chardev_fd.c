@@ -1,8 +1,8 @@
-/* Character devices on file descriptors: standard input and output, files, pipes.
+/* Character devices on file descriptors: what all of them share, and files and pipes.
  * Descriptors that we have opened are made non-blocking: that poll(2) says there is room
  * is a promise for some bytes only, of a terminal or a socket. Standard input and output
  * are shared with other processes, so they are not; output to them is written in pieces
- * that a pipe takes if it polls writable. */
+ * that a pipe takes if it polls writable. (Of a terminal that is another description.) */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "aio/bh.h"
@@ -213,8 +212,6 @@ void chardev_fd_hang_up(struct chardev_fd *c)
     }
 }
 
-static void restore_terminal(void);
-
 static void fd_free(struct chardev *base)
 {
     struct chardev_fd *c = fd_of(base);
@@ -230,7 +227,7 @@ static void fd_free(struct chardev *base)
     }
     aio_bh_delete(c->read_bh);
     if (c->restore_tty) {
-        restore_terminal();
+        chardev_stdio_restore_terminal();
     }
 }
 
@@ -275,56 +272,6 @@ void chardev_fd_start(struct chardev_fd *c, int in, int out)
     c->out = out;
     c->out_always_ready = out >= 0 && fstat(out, &st) == 0 && S_ISREG(st.st_mode);
     update_watches(c);
-}
-
-/* The terminal as it was: given back at the end, whatever end that is. */
-static struct termios saved_terminal OWNED_BY(the main thread);
-static bool terminal_saved OWNED_BY(the main thread);
-
-static void restore_terminal(void)
-{
-    if (terminal_saved) {
-        (void)tcsetattr(STDIN_FILENO, TCSANOW, &saved_terminal);
-        terminal_saved = false;
-    }
-}
-
-static void make_terminal_raw(bool signals)
-{
-    struct termios t;
-    if (tcgetattr(STDIN_FILENO, &t) != 0) {
-        return;
-    }
-    saved_terminal = t;
-    terminal_saved = true;
-    (void)atexit(restore_terminal);
-    t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-    t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
-    t.c_cflag = (t.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
-    if (!signals) {
-        t.c_lflag &= ~(tcflag_t)ISIG;
-    }
-    t.c_cc[VMIN] = 1;
-    t.c_cc[VTIME] = 0;
-    (void)tcsetattr(STDIN_FILENO, TCSANOW, &t);
-}
-
-int chardev_stdio_new(const char *label, bool signals, struct chardev **out, struct error *err)
-{
-    static bool taken OWNED_BY(the main thread);
-    if (taken) {
-        return error_set(err, EBUSY, "%s: standard input and output are taken", label);
-    }
-    struct chardev_fd *c = chardev_fd_new(label, err);
-    if (!c) {
-        return -ENOMEM;
-    }
-    taken = true;
-    c->restore_tty = true;
-    make_terminal_raw(signals);
-    chardev_fd_start(c, STDIN_FILENO, STDOUT_FILENO);
-    *out = &c->c;
-    return 0;
 }
 
 static int open_or_say(const char *label, const char *path, int flags, struct error *err)

@@ -55,6 +55,9 @@ void chardev_fd_stop(struct chardev_fd *c) REQUIRES(bql);
 /* Stops, and tells the client that nobody is there and that there is room. */
 void chardev_fd_hang_up(struct chardev_fd *c) REQUIRES(bql);
 
+/* As it was before stdio, if there is one. */
+void chardev_stdio_restore_terminal(void);
+
 /* One kind each. */
 NODISCARD int chardev_stdio_new(const char *label, bool signals, struct chardev **out,
                                 struct error *err) REQUIRES(bql);
