@@ -74,6 +74,7 @@ static void deliver_all(void *opaque)
             deliver(m->end[i]);
         }
     }
+    chardev_accept_input(m->back); /* there may be room only now */
 }
 
 /* Who says this may hold a lock of its own, and does not expect input right here. */

@@ -176,6 +176,24 @@ static void test_input_is_read_as_far_as_there_is_room_for_it(void **state)
     assert_int_equal(taken, sizeof(text) - 1);
 }
 
+/* Once what waited has been handed on, not before. */
+static void test_the_terminal_is_asked_for_more_when_there_is_room_again(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    console.room = 0;
+    while (back->client->can_receive(back->opaque) > 0) {
+        back->client->receive(back->opaque, (const uint8_t *)"z", 1);
+    }
+    console.room = 100;
+    chardev_accept_input(end[0]);
+    asked = 0;
+    test_turns();
+    assert_int_equal(console.len, 100);
+    assert_int_equal(back->client->can_receive(back->opaque), 100);
+    assert_int_equal(asked, 1);
+}
+
 static void test_room_is_told_to_both(void **state)
 {
     (void)state;
@@ -220,6 +238,7 @@ int main(void)
         TEST(test_commands_list_themselves_and_quit),
         TEST(test_a_guest_that_does_not_read_does_not_keep_the_monitor_away),
         TEST(test_input_is_read_as_far_as_there_is_room_for_it),
+        TEST(test_the_terminal_is_asked_for_more_when_there_is_room_again),
         TEST(test_room_is_told_to_both),
         TEST(test_the_terminal_is_freed_with_the_last_of_the_two),
     };
