@@ -124,10 +124,12 @@ static void on_readable(void *opaque)
             c->c.client->receive(c->c.opaque, buf, (size_t)n);
         } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             int in = c->in;
+            bool shared = in == c->out;
             c->in = -1; /* ended */
-            if (c->watching_in) {
+            if (c->watching_in || (shared && c->watching_out)) {
                 aio_clear_fd_handler(main_loop_iohandler_context(), in);
                 c->watching_in = false;
+                c->watching_out = c->watching_out && !shared; /* it was one registration */
             }
             if (c->hung_up) {
                 c->in = in;
@@ -170,6 +172,13 @@ static void update_watches(struct chardev_fd *c)
     if (rc == -EPERM && in && !shared) { /* a file as input is always readable */
         c->watching_in = false;
         aio_bh_schedule(c->read_bh);
+    }
+}
+
+void chardev_fd_drain(struct chardev_fd *c)
+{
+    while (c->in >= 0 && room_of_client(c) > 0) {
+        on_readable(c);
     }
 }
 

@@ -52,6 +52,9 @@ void chardev_tell_opened(struct chardev *c, bool up) REQUIRES(bql);
 struct chardev_fd *chardev_fd_new(const char *label, struct error *err) REQUIRES(bql);
 void chardev_fd_start(struct chardev_fd *c, int in, int out) REQUIRES(bql);
 void chardev_fd_stop(struct chardev_fd *c) REQUIRES(bql);
+/* For a descriptor whose other side has left: hands on what has come from it, as far as the
+ * client takes it, and its end. */
+void chardev_fd_drain(struct chardev_fd *c) REQUIRES(bql);
 /* Stops, and tells the client that nobody is there and that there is room. */
 void chardev_fd_hang_up(struct chardev_fd *c) REQUIRES(bql);
 

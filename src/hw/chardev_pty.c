@@ -14,24 +14,27 @@
 
 #define LOOK_NS INT64_C(300000000)
 
-static bool is_somebody_there(const struct chardev_fd *c) REQUIRES(bql)
+/* POLLHUP: nobody is there. POLLIN: somebody is, or has left this behind. */
+static short look(const struct chardev_fd *c) REQUIRES(bql)
 {
-    struct pollfd p = {.fd = c->master};
-    return poll(&p, 1, 0) == 0 || !(p.revents & POLLHUP);
+    struct pollfd p = {.fd = c->master, .events = POLLIN};
+    return poll(&p, 1, 0) == 1 ? p.revents : 0;
 }
 
 static void on_look(void *opaque)
 {
     struct chardev_fd *c = opaque;
     bql_assert_locked();
-    bool there = is_somebody_there(c);
-    if (c->out < 0 && there) {
+    short seen = look(c);
+    bool left = seen & POLLHUP;
+    if (c->out < 0 && (!left || (seen & POLLIN))) {
         int fd = fcntl(c->master, F_DUPFD_CLOEXEC, 0);
         if (fd >= 0) {
             chardev_fd_start(c, fd, fd);
             chardev_tell_opened(&c->c, true);
         }
-    } else if (c->out >= 0 && !there && c->used > 0) { /* and the client takes no input */
+    } else if (c->out >= 0 && left && c->used > 0) { /* and the client takes no input */
+        (void)tcflush(c->master, TCIFLUSH);          /* nor would it the next time */
         chardev_fd_hang_up(c);
     }
     aio_timer_mod(&c->look, aio_clock_get_ns(AIO_CLOCK_HOST) + LOOK_NS);

@@ -132,6 +132,13 @@ static int open_tcp(const struct socket_spec *s)
     return fd;
 }
 
+/* While the client takes no input, nobody waits for the descriptor. */
+static bool has_left(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    return poll(&p, 1, 0) == 1;
+}
+
 static void on_connect(void *opaque)
 {
     struct chardev_fd *c = opaque;
@@ -139,6 +146,12 @@ static void on_connect(void *opaque)
     int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
         return;
+    }
+    if (c->in >= 0 && has_left(c->in)) {
+        chardev_fd_drain(c); /* last words first; at their end it hangs up by itself */
+        if (c->in >= 0) {
+            chardev_fd_hang_up(c);
+        }
     }
     if (c->in >= 0) { /* one at a time */
         (void)close(fd);

@@ -290,6 +290,53 @@ static void test_a_pseudo_terminal_is_raw_and_outlives_who_is_at_it(void **state
     chardev_free(c);
 }
 
+/* As in `echo quit >/dev/pts/7`: gone before it is looked whether somebody is there. */
+static void test_what_a_visitor_leaves_at_a_pseudo_terminal_is_heard(void **state)
+{
+    char name[64];
+    (void)state;
+    bql_assert_locked();
+    struct chardev *c = make_pty(name);
+    for (unsigned i = 1; i <= 2; i++) {
+        int fd = open(name, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, "quit\n", 5), 5);
+        assert_int_equal(close(fd), 0);
+        client.len = 0;
+        for (unsigned n = 0; n < 500 && client.down < i; n++) {
+            (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+            test_turns();
+        }
+        assert_int_equal(client.up, i);
+        assert_int_equal(client.down, i);
+        assert_string_equal(client.got, "quit\n");
+    }
+    chardev_free(c);
+}
+
+/* A guest that takes no input and waits for room: it gets it, and who has left no more is
+ * taken to be there for what they typed. */
+static void test_who_has_left_a_pseudo_terminal_is_gone_with_what_they_typed(void **state)
+{
+    char name[64];
+    (void)state;
+    bql_assert_locked();
+    struct chardev *c = make_pty(name);
+    int fd = sit_down(name, 1);
+    client.room = 0;
+    assert_int_equal(write(fd, "typed", 5), 5);
+    assert_in_range(chardev_write(c, pattern(), MUCH), 1, MUCH - 1);
+    assert_int_equal(close(fd), 0);
+    for (unsigned n = 0; n < 100; n++) { /* a second: it is looked three times */
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        test_turns();
+    }
+    assert_int_equal(client.writable, 1);
+    assert_int_equal(client.down, 1);
+    assert_int_equal(client.up, 1);
+    chardev_free(c);
+}
+
 /* Before they come, and when they leave with the guest in the middle of a sentence. */
 static void test_a_pseudo_terminal_with_nobody_at_it_takes_everything(void **state)
 {
@@ -317,6 +364,30 @@ static void test_a_pseudo_terminal_with_nobody_at_it_takes_everything(void **sta
         fd = sit_down(name, i + 2);
     }
     assert_int_equal(close(fd), 0);
+    chardev_free(c);
+}
+
+/* A terminal as pipe:PATH, one descriptor for both directions. */
+static void test_output_to_a_line_that_has_gone_does_not_wait(void **state)
+{
+    char name[64];
+    (void)state;
+    bql_assert_locked();
+    int line = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(line >= 0);
+    assert_int_equal(grantpt(line), 0);
+    assert_int_equal(unlockpt(line), 0);
+    assert_int_equal(ptsname_r(line, name, sizeof(name)), 0);
+    struct chardev *c = make("pipe:", name);
+    assert_in_range(chardev_write(c, pattern(), MUCH), 1, MUCH - 1);
+    test_turns();
+    assert_int_equal(client.writable, 0);
+    assert_int_equal(close(line), 0);
+    test_turns();
+    assert_int_equal(client.writable, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(chardev_write(c, pattern(), MUCH), MUCH);
+    }
     chardev_free(c);
 }
 
@@ -378,6 +449,9 @@ int main(void)
         cmocka_unit_test(test_a_full_pipe_takes_less_and_says_when_there_is_room),
         cmocka_unit_test(test_input_waits_until_the_client_takes_it),
         cmocka_unit_test(test_a_pseudo_terminal_is_raw_and_outlives_who_is_at_it),
+        cmocka_unit_test(test_what_a_visitor_leaves_at_a_pseudo_terminal_is_heard),
+        cmocka_unit_test(test_who_has_left_a_pseudo_terminal_is_gone_with_what_they_typed),
+        cmocka_unit_test(test_output_to_a_line_that_has_gone_does_not_wait),
         cmocka_unit_test(test_a_pseudo_terminal_with_nobody_at_it_takes_everything),
         cmocka_unit_test(test_stdio_reads_a_file_to_its_end_and_is_taken_once),
     };

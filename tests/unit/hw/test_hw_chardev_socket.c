@@ -207,6 +207,55 @@ static void test_last_words_are_heard(void **state)
     assert_int_equal(client.down, 1);
 }
 
+/* While the guest takes no input, that they have left shows when the next one comes. */
+static void test_who_has_left_keeps_nobody_out(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    make_server();
+    client.room = 2;
+    int fd = dial();
+    assert_int_equal(write(fd, "word", 4), 4);
+    test_turns();
+    int second = dial(); /* the first is there yet */
+    assert_closed(second);
+    (void)close(second);
+    (void)close(fd);
+    test_turns();
+    fd = dial();
+    assert_int_equal(client.down, 1);
+    assert_int_equal(client.up, 2);
+    assert_int_equal(chardev_write(device, "hello", 5), 5);
+    assert_sent(fd, "hello");
+    client.room = 10;
+    assert_int_equal(write(fd, "!", 1), 1);
+    chardev_accept_input(device);
+    test_turns();
+    assert_string_equal(client.got, "wo!");
+    (void)close(fd);
+    test_turns();
+    assert_int_equal(client.down, 2);
+}
+
+/* Both show in one turn of the main loop. */
+static void test_last_words_are_heard_before_the_next_one_comes(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    make_server();
+    int fd = dial();
+    for (unsigned i = 1; i <= 5; i++) {
+        client.len = 0;
+        assert_int_equal(write(fd, "words", 5), 5);
+        (void)close(fd);
+        fd = dial();
+        assert_string_equal(client.got, "words");
+        assert_int_equal(client.down, i);
+        assert_int_equal(client.up, i + 1);
+    }
+    (void)close(fd);
+}
+
 /* Output that waits for one who leaves is lost, but who sends it must not wait on. */
 static void fill_and_hang_up(size_t room)
 {
@@ -300,6 +349,8 @@ int main(void)
         TEST(test_tcp_carries_both_directions),
         TEST(test_a_server_has_one_guest_after_the_other),
         TEST(test_last_words_are_heard),
+        TEST(test_who_has_left_keeps_nobody_out),
+        TEST(test_last_words_are_heard_before_the_next_one_comes),
         TEST(test_output_goes_on_when_who_did_not_read_it_has_left),
         TEST(test_a_server_takes_the_place_of_a_socket_but_of_nothing_else),
     };
