@@ -125,6 +125,7 @@ static void opened(void *opaque, bool up)
 {
     struct monitor *mon = opaque;
     bql_assert_locked();
+    mon->len = 0; /* half a line is no part of the next one's */
     if (up) {
         static const char hello[] =
             "\nMortise " MORTISE_VERSION " monitor - 'help' lists commands\n" PROMPT;

@@ -1,4 +1,5 @@
 /* mce: a machine check by request. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,11 @@ static bool parse(const char *text, bool *broadcast, uint64_t number[NUMBERS])
         if (*text < '0' || *text > '9') {
             return false;
         }
+        errno = 0;
         number[i] = strtoull(text, &end, 0);
+        if (errno) { /* more than 64 bits */
+            return false;
+        }
         if (*end && *end != ' ' && *end != '\t') {
             return false;
         }

@@ -245,6 +245,20 @@ static void test_whoever_connects_is_greeted_with_a_prompt(void **state)
     assert_string_equal(screen, "");
 }
 
+/* Neither the next caller nor who comes back with Ctrl-A c sees it any more. */
+static void test_half_a_line_goes_with_who_typed_it(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    type("qui");
+    terminal.client->opened(terminal.opaque, false);
+    terminal.client->opened(terminal.opaque, true);
+    assert_answer("info status", "VM status: running\n");
+    type("qui");
+    terminal.client->opened(terminal.opaque, true);
+    assert_answer("info status", "VM status: running\n");
+}
+
 static void test_lines_are_echoed_and_edited(void **state)
 {
     (void)state;
@@ -473,8 +487,14 @@ static void test_long_answers_are_complete_on_a_slow_terminal(void **state)
 static void test_a_machine_check_has_six_numbers(void **state)
 {
     static const char *const bad[] = {
-        "mce",    "mce 0 1 2 3 4",    "mce 0 1 2 3 4 5 6", "mce 0 one 2 3 4 5",
-        "mce -b", "mce 0 -1 2 3 4 5",
+        "mce",
+        "mce 0 1 2 3 4",
+        "mce 0 1 2 3 4 5 6",
+        "mce 0 one 2 3 4 5",
+        "mce -b",
+        "mce 0 -1 2 3 4 5",
+        "mce 0 0 0x18000000000000000 0 0 0", /* 65 bits */
+        "mce 0 0 0x8000000000000000 0 99999999999999999999 0",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -523,6 +543,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_whoever_connects_is_greeted_with_a_prompt),
+        TEST(test_half_a_line_goes_with_who_typed_it),
         TEST(test_lines_are_echoed_and_edited),
         TEST(test_a_line_has_255_characters_at_most),
         TEST(test_every_command_in_help_is_one),
