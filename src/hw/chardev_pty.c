@@ -15,7 +15,7 @@
 #define LOOK_NS INT64_C(300000000)
 
 /* POLLHUP: nobody is there. POLLIN: somebody is, or has left this behind. */
-static short look(const struct chardev_fd *c) REQUIRES(bql)
+static int look(const struct chardev_fd *c) REQUIRES(bql)
 {
     struct pollfd p = {.fd = c->master, .events = POLLIN};
     return poll(&p, 1, 0) == 1 ? p.revents : 0;
@@ -25,7 +25,7 @@ static void on_look(void *opaque)
 {
     struct chardev_fd *c = opaque;
     bql_assert_locked();
-    short seen = look(c);
+    int seen = look(c);
     bool left = seen & POLLHUP;
     if (c->out < 0 && (!left || (seen & POLLIN))) {
         int fd = fcntl(c->master, F_DUPFD_CLOEXEC, 0);
