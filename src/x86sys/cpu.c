@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "exec/icount.h"
 #include "exec/memory.h"
@@ -113,7 +112,21 @@ static void free_parts(struct sys_cpu *cpu)
     free(cpu->xsave);
     free(cpu->xsave_copy);
     free((void *)(uintptr_t)cpu->model);
-    munmap(cpu, sizeof *cpu);
+    free(cpu->block);
+}
+
+/* Much of a vCPU is tables that few need all of: what calloc gives takes memory as it is
+ * used, where it is this much. */
+static struct sys_cpu *alloc_cpu(void)
+{
+    void *block = calloc(1, sizeof(struct sys_cpu) + CACHE_LINE);
+    if (!block) {
+        return NULL;
+    }
+    uintptr_t at = ((uintptr_t)block + CACHE_LINE - 1) & ~(uintptr_t)(CACHE_LINE - 1);
+    struct sys_cpu *cpu = (struct sys_cpu *)at;
+    cpu->block = block;
+    return cpu;
 }
 
 static void set_spaces(struct sys_cpu *cpu, const struct sys_cpu_config *cfg)
@@ -129,11 +142,9 @@ static void set_spaces(struct sys_cpu *cpu, const struct sys_cpu_config *cfg)
 
 int sys_cpu_new(const struct sys_cpu_config *cfg, struct cpu **out, struct error *err)
 {
-    /* Much of it is tables that few need all of: it takes memory as it is used. */
-    struct sys_cpu *cpu =
-        mmap(NULL, sizeof *cpu, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (cpu == MAP_FAILED) {
-        return error_set(err, errno, "no memory for a vCPU: %s", error_text(errno));
+    struct sys_cpu *cpu = alloc_cpu();
+    if (!cpu) {
+        return error_set(err, ENOMEM, "no memory for a vCPU");
     }
     cpu->self = (uintptr_t)cpu;
     set_spaces(cpu, cfg);

@@ -178,6 +178,7 @@ enum sys_count {
 
 struct OWNED_BY(its thread) sys_cpu {
     uint64_t self; /* &cpu: what generated code reads at gs:0 */
+    void *block;   /* what is to be freed: this and up to 63 bytes before */
 
     uint64_t gpr[X86_GPRS];
     uint64_t rip;    /* offset in CS, not linear */
