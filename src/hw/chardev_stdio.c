@@ -50,8 +50,11 @@ static int open_output(void)
     if (!isatty(STDOUT_FILENO) || ptsname_r(STDOUT_FILENO, name, sizeof(name)) == 0) {
         return STDOUT_FILENO;
     }
-    int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    return fd >= 0 ? fd : STDOUT_FILENO;
+    int own = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0) {
+        return STDOUT_FILENO;
+    }
+    return own;
 }
 
 int chardev_stdio_new(const char *label, bool signals, struct chardev **out, struct error *err)

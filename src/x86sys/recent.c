@@ -17,7 +17,7 @@
 #include "x86sys/lower_data.h"
 #include "x86sys/rename.h"
 
-enum { SLOT_NONE, SLOT_STACK = SYS_RECENT_STACK, SLOT_FIRST };
+enum { SLOT_NONE = 0, SLOT_STACK = SYS_RECENT_STACK, SLOT_FIRST = SYS_RECENT_STACK + 1 };
 
 static struct emit_mem field(const struct sys_translation *t, unsigned slot, size_t offset)
 {
