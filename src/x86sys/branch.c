@@ -10,6 +10,7 @@
  * In blocks of one instruction (single step and the like) each way out leads to
  * the loop. */
 #include "x86sys/lower_data.h"
+#include "x86sys/rename.h"
 #include "x86sys/stubs.h"
 #include "x86sys/translate.h"
 
@@ -237,14 +238,9 @@ static unsigned branch_size(const struct sys_insn *in)
     return in->code_size == 8 ? 8 : in->op_size;
 }
 
-static uint8_t target_register(const struct sys_insn *in)
-{
-    return (uint8_t)((in->modrm & 7) | (in->rex & 1) << 3);
-}
-
 bool sys_calls_register(const struct sys_insn *in)
 {
-    return !in->has_mem && in->code_size == 8 && target_register(in) != X86_RSP;
+    return !in->has_mem && in->code_size == 8 && sys_guest_reg(in, SYS_PLACE_RM) != X86_RSP;
 }
 
 /* S0 = target. */
@@ -255,7 +251,7 @@ static void load_target(struct sys_translation *t, const struct sys_insn *in)
     if (!in->has_mem) {
         static const uint8_t movzx_r13d_r13w[] = {0x45, 0x0f, 0xb7, 0xed};
         static const uint8_t mov_r13d_r13d[] = {0x45, 0x89, 0xed};
-        sys_emit_get(t, SYS_HOST_S0, target_register(in));
+        sys_emit_get(t, SYS_HOST_S0, sys_guest_reg(in, SYS_PLACE_RM));
         if (size == 2) {
             emit_bytes(e, movzx_r13d_r13w, sizeof(movzx_r13d_r13w));
         } else if (size == 4) {
@@ -309,7 +305,7 @@ void sys_lower_branch(struct sys_translation *t, const struct sys_insn *in)
     case SYS_INSN_CALL_IND:
         if (sys_calls_register(in)) {
             sys_stack_push_imm(t, in, 8);
-            sys_emit_get(t, SYS_HOST_S0, target_register(in));
+            sys_emit_get(t, SYS_HOST_S0, sys_guest_reg(in, SYS_PLACE_RM));
             sys_emit_exit_indirect(t);
             break;
         }
