@@ -14,6 +14,7 @@
 #include "x86sys/time.h"
 
 #define NS_PER_S 1000000000LL
+#define NEVER_S  (UINT64_C(1) << 30) /* a deadline more seconds away is a guest's word for never */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct IMMUTABLE_AFTER_INIT {
@@ -159,10 +160,10 @@ int64_t sys_cpu_tsc_to_ns(struct cpu *cpu, uint64_t tsc)
     uint64_t hz = sys_tsc_hz();
     int64_t now_ns = icount_enabled() ? icount_now_ns() : monotonic_ns();
     uint64_t now = sys_tsc_now(sys_cpu_of(cpu));
-    bool past = (int64_t)(tsc - now) < 0;
+    bool past = tsc < now; /* as the processor compares: by all 64 bits */
     uint64_t ticks = past ? now - tsc : tsc - now;
     uint64_t seconds = ticks / hz;
-    if (seconds > (uint64_t)1 << 32) { /* a guest's way to say never, or always */
+    if (seconds > NEVER_S) {
         return past ? 0 : INT64_MAX;
     }
     /* The remainder is below hz, and a host has less than 18 GHz. */

@@ -123,8 +123,10 @@ static void test_deadlines_lie_where_the_clock_will_be(void **state)
     int64_t a = sys_cpu_tsc_to_ns(c, now + sys_tsc_hz() * 1000);
     int64_t b = sys_cpu_tsc_to_ns(c, now + sys_tsc_hz() * 2000);
     assert_in_range((b - a) / 1000000000, 940, 1000);
-    assert_int_equal(sys_cpu_tsc_to_ns(c, now + (1ULL << 63) - 1), INT64_MAX);
-    assert_int_equal(sys_cpu_tsc_to_ns(c, now - (1ULL << 62)), 0);
+    assert_int_equal(sys_cpu_tsc_to_ns(c, UINT64_MAX), INT64_MAX);
+    assert_true(sys_msr_write(ops_cpu, SYS_MSR_TSC, 1ULL << 63));
+    assert_int_equal(sys_cpu_tsc_to_ns(c, UINT64_MAX - 1), INT64_MAX);
+    assert_int_equal(sys_cpu_tsc_to_ns(c, 1), 0);
 }
 
 static void test_rdmsr_is_for_the_kernel(void **state)
