@@ -114,28 +114,37 @@ static bool write_element(struct sys_cpu *cpu, const struct string *s, uint64_t 
            sys_mem_write(cpu, linear, &value, s->size, SYS_WRITE);
 }
 
-static bool do_element(struct sys_cpu *cpu, const struct string *s)
+/* CMPS reads the operand at RDI first, as AMD's CPUs do: it shows where both fault. */
+static bool compare_element(struct sys_cpu *cpu, const struct string *s)
 {
-    uint64_t a = cpu->gpr[X86_RAX], b = 0;
-    if (uses_source(s) && !read_element(cpu, s, s->seg, X86_RSI, &a)) {
+    uint64_t a = cpu->gpr[X86_RAX] & sys_size_mask(s->size), b;
+    if (!read_element(cpu, s, SYS_ES, X86_RDI, &b) ||
+        (s->kind == CMPS && !read_element(cpu, s, s->seg, X86_RSI, &a))) {
         return false;
     }
-    switch (s->kind) {
-    case MOVS:
-    case STOS:
-        if (!write_element(cpu, s, a)) {
-            return false;
-        }
-        break;
-    case LODS:
-        sys_gpr_put(cpu, X86_RAX, s->size, a);
-        break;
-    default:
-        if (!read_element(cpu, s, SYS_ES, X86_RDI, &b)) {
-            return false;
-        }
-        sys_flags_put(cpu, sys_flags_sub(a, b, s->size));
-        break;
+    sys_flags_put(cpu, sys_flags_sub(a, b, s->size));
+    return true;
+}
+
+/* STOS stores RAX, MOVS and LODS what they read. */
+static bool move_element(struct sys_cpu *cpu, const struct string *s)
+{
+    uint64_t value = cpu->gpr[X86_RAX];
+    if (s->kind != STOS && !read_element(cpu, s, s->seg, X86_RSI, &value)) {
+        return false;
+    }
+    if (s->kind != LODS) {
+        return write_element(cpu, s, value);
+    }
+    sys_gpr_put(cpu, X86_RAX, s->size, value);
+    return true;
+}
+
+static bool do_element(struct sys_cpu *cpu, const struct string *s)
+{
+    bool compares = s->kind == CMPS || s->kind == SCAS;
+    if (!(compares ? compare_element(cpu, s) : move_element(cpu, s))) {
+        return false;
     }
     advance(cpu, s, 1);
     return true;

@@ -188,6 +188,18 @@ static void test_scas_is_what_its_elements_are(void **state)
     run_cases(0xae, 2);
 }
 
+static void test_cmps_faults_at_rdi_first(void **state)
+{
+    (void)state;
+    ops_long(3);
+    struct state s = {.si = OPS_DATA + 0x8000, .di = OPS_DATA + 0x9000, .cx = 2};
+    ops_page(8, 0);
+    ops_page(9, 0);
+    load_registers(&s, false);
+    ops_assert_fault(OPS("\xf3\xa6"), SYS_PF);
+    assert_int_equal(ops_cpu->exception.addr, s.di);
+}
+
 static void test_a_fault_leaves_what_is_left_to_do(void **state)
 {
     (void)state;
@@ -270,6 +282,7 @@ int main(void)
         T(test_stos_is_what_its_elements_are),
         T(test_lods_is_what_its_elements_are),
         T(test_cmps_is_what_its_elements_are),
+        T(test_cmps_faults_at_rdi_first),
         T(test_scas_is_what_its_elements_are),
         T(test_a_fault_leaves_what_is_left_to_do),
         T(test_addresses_that_cannot_be_are_refused),
