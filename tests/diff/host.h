@@ -8,6 +8,7 @@
 #include <Zydis/Zydis.h>
 
 uint64_t host_xcr0(void); /* host_asm.c; 0 if the OS has not enabled XSAVE */
+bool host_has_umip(void);
 
 enum isa_status {
     ISA_OK,

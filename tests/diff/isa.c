@@ -179,6 +179,12 @@ enum isa_status isa_status(ZydisISASet set)
     return ISA_UNKNOWN;
 }
 
+bool host_has_umip(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && c & 1u << 2;
+}
+
 const char *isa_status_text(enum isa_status s)
 {
     switch (s) {
