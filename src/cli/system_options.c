@@ -36,7 +36,7 @@ static int add_ide_drive(struct system_command *c, unsigned index, const char *m
     if (strchr(file, ',')) {
         return error_set(err, EINVAL, "%s: a comma in the name of a drive's file", file);
     }
-    if (asprintf(&text, "if=ide,index=%u,media=%s,format=raw,file=%s", index, media, file) < 0) {
+    if (asprintf(&text, "if=ide,index=%u,media=%s,file=%s", index, media, file) < 0) {
         return error_set(err, ENOMEM, "out of memory");
     }
     int rc = add_drive(c, text, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hw/ahci.h"
+#include "hw/disk_format.h"
 #include "hw/props.h"
 #include "hw/virtio_blk.h"
 
@@ -39,7 +40,8 @@ void drive_help(FILE *out)
                        "  id=NAME               for -device\n"
                        "  readonly=on|off\n"
                        "  serial=TEXT           up to 20 characters\n"
-                       "  format=raw            the only one\n");
+                       "  format=raw            the only one; not to be given, unless the image\n"
+                       "                        begins as one of another format does\n");
 }
 
 static int one_of(const struct device_props *p, const char *name, const char *const *words,
@@ -184,10 +186,15 @@ int drive_add(const char *text, struct error *err)
     if (ret == 0 && file) {
         ret = disk_open(file, read_only, &d.disk, err);
     }
+    if (ret == 0 && d.disk && !device_props_get(&p, "format")) {
+        ret = disk_format_check_raw(d.disk, file, err);
+    }
     if (ret == 0) {
         d.id = copy_of(device_props_get(&p, "id"));
         d.serial = copy_of(device_props_get(&p, "serial"));
         drives[drive_count++] = d;
+    } else {
+        disk_close(d.disk);
     }
     device_props_free(&p);
     return ret;
