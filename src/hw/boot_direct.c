@@ -5,6 +5,7 @@
 #include "hw/boot_direct.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,40 @@ static int plan(struct boot_direct *b, const struct machine *m, struct error *er
     return 0;
 }
 
+static int load_initrd(struct boot_direct *b, const char *initrd, struct error *err)
+{
+    if (!initrd) {
+        return 0;
+    }
+    return b->protocol == BOOT_MULTIBOOT
+               ? boot_modules_load(b, initrd, FILE_MAX, err)
+               : file_read("initrd", initrd, FILE_MAX, &b->initrd, &b->initrd_len, err);
+}
+
+/* A multiboot kernel is told its own name first, as QEMU and GRUB do: to it that is what
+ * argv[0] is to a program. */
+static int make_cmdline(struct boot_direct *b, const struct machine_config *c, struct error *err)
+{
+    const char *text = c->append ? c->append : "";
+    size_t longest = b->protocol == BOOT_LINUX ? b->image.cmdline_max : ELF_CMDLINE;
+    if (b->protocol == BOOT_MULTIBOOT) {
+        size_t size = strlen(c->kernel) + strlen(text) + 2;
+        b->cmdline = malloc(size);
+        if (b->cmdline) {
+            (void)snprintf(b->cmdline, size, "%s %s", c->kernel, text);
+        }
+    } else {
+        b->cmdline = strdup(text);
+    }
+    if (!b->cmdline) {
+        return error_set(err, ENOMEM, "-append: out of memory");
+    }
+    size_t len = strlen(b->cmdline);
+    return len > longest ? error_set(err, E2BIG, "-append: %zu characters, the kernel takes %zu",
+                                     len, longest)
+                         : 0;
+}
+
 static int load_files(struct boot_direct *b, const struct machine *m, struct error *err)
 {
     const struct machine_config *c = &m->config;
@@ -138,20 +173,13 @@ static int load_files(struct boot_direct *b, const struct machine *m, struct err
     if (rc == 0) {
         rc = choose_protocol(b, c->kernel, err);
     }
-    if (rc == 0 && c->initrd) {
-        rc = file_read("initrd", c->initrd, FILE_MAX, &b->initrd, &b->initrd_len, err);
+    if (rc == 0) {
+        rc = load_initrd(b, c->initrd, err);
     }
-    if (rc) {
-        return rc;
+    if (rc == 0) {
+        rc = make_cmdline(b, c, err);
     }
-    const char *text = c->append ? c->append : "";
-    size_t longest = b->protocol == BOOT_LINUX ? b->image.cmdline_max : ELF_CMDLINE;
-    if (strlen(text) > longest) {
-        return error_set(err, E2BIG, "-append: %zu characters, the kernel takes %zu", strlen(text),
-                         longest);
-    }
-    b->cmdline = strdup(text);
-    return b->cmdline ? plan(b, m, err) : error_set(err, ENOMEM, "-append: out of memory");
+    return rc ? rc : plan(b, m, err);
 }
 
 int boot_direct_new(struct machine *m, struct boot_direct **out, struct error *err)
@@ -172,6 +200,7 @@ int boot_direct_new(struct machine *m, struct boot_direct **out, struct error *e
 void boot_direct_free(struct boot_direct *b)
 {
     if (b) {
+        boot_modules_free(b);
         free(b->kernel);
         free(b->initrd);
         free(b->cmdline);

@@ -17,6 +17,17 @@
 #define BOOT_CODE       0x10
 #define BOOT_DATA       0x18
 
+/* Multiboot: its modules' table and strings, between its information and the command line. */
+#define BOOT_MODULES_MAX      64
+#define BOOT_MODULES_AT       (BOOT_PARAMS_AT + 0x1000)
+#define BOOT_MODULE_TEXT_AT   (BOOT_PARAMS_AT + 0x2000)
+#define BOOT_MODULE_TEXT_SIZE (BOOT_CMDLINE_AT - BOOT_MODULE_TEXT_AT)
+
+struct boot_module {
+    char *text;         /* file and arguments */
+    size_t offset, len; /* in the initrd */
+};
+
 enum boot_protocol { BOOT_LINUX, BOOT_MULTIBOOT, BOOT_PVH };
 
 struct boot_direct {
@@ -29,6 +40,8 @@ struct boot_direct {
     struct boot_linux_image image; /* BOOT_LINUX */
     struct boot_elf elf;           /* the others */
     struct boot_multiboot multiboot;
+    struct boot_module modules[BOOT_MODULES_MAX]; /* BOOT_MULTIBOOT */
+    unsigned module_count;
 };
 
 enum boot_map_type { BOOT_MAP_RAM = 1, BOOT_MAP_RESERVED = 2 };
@@ -59,6 +72,13 @@ static inline void boot_put64(uint8_t *p, uint64_t v)
 
 /* Flat segments at BOOT_CODE and BOOT_DATA. */
 void boot_put_gdt(uint8_t *ram, bool long_mode);
+
+/* Reads what -initrd names for a multiboot kernel, at most `max` bytes, into the initrd. */
+NODISCARD int boot_modules_load(struct boot_direct *b, const char *spec, size_t max,
+                                struct error *err);
+void boot_modules_free(struct boot_direct *b);
+/* The table of modules and their strings; the initrd is in place already. */
+void boot_modules_place(const struct boot_direct *b, uint8_t *ram);
 
 /* Each fills in memory and the state of the first vCPU; kernel, initrd and command
  * line are in place already. */

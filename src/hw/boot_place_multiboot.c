@@ -1,13 +1,11 @@
 /* Multiboot, version 1 (Multiboot Specification 0.6.96, 3.2 and 3.3): 32-bit
- * protected mode, EAX holds the loader's magic, EBX points to the information. The
- * initrd is the only module. */
+ * protected mode, EAX holds the loader's magic, EBX points to the information. */
 #include <string.h>
 
 #include "hw/boot_internal.h"
 
 #define LOADER_MAGIC 0x2badb002
 #define INFO_SIZE    0x80
-#define MODULE_AT    (BOOT_PARAMS_AT + 0x100)
 #define MEMMAP_AT    (BOOT_PARAMS_AT + 0x200)
 #define NAME_AT      (BOOT_PARAMS_AT + 0x400)
 #define ENTRY_SIZE   24
@@ -31,16 +29,13 @@ void boot_place_multiboot(const struct boot_direct *b, const struct machine *m, 
     boot_put32(info + 4, BOOT_LOW_END / 1024);
     boot_put32(info + 8, (uint32_t)((m->low_ram - (1UL << 20)) / 1024));
     boot_put32(info + 16, BOOT_CMDLINE_AT);
-    boot_put32(info + 20, b->initrd ? 1 : 0);
-    boot_put32(info + 24, MODULE_AT);
+    boot_put32(info + 20, b->module_count);
+    boot_put32(info + 24, BOOT_MODULES_AT);
     boot_put32(info + 44, ENTRY_SIZE * map.count);
     boot_put32(info + 48, MEMMAP_AT);
     boot_put32(info + 64, NAME_AT);
     memcpy(ram + NAME_AT, name, sizeof(name));
-    if (b->initrd) {
-        boot_put32(ram + MODULE_AT, (uint32_t)b->initrd_at);
-        boot_put32(ram + MODULE_AT + 4, (uint32_t)(b->initrd_at + b->initrd_len));
-    }
+    boot_modules_place(b, ram);
     for (unsigned i = 0; i < map.count; i++) {
         uint8_t *entry = ram + MEMMAP_AT + (size_t)ENTRY_SIZE * i;
         boot_put32(entry, ENTRY_SIZE - 4);

@@ -8,9 +8,13 @@
 #include <cmocka.h>
 #include <elf.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "hw/acpi_tables.h"
 #include "hw/boot_elf.h"
+#include "hw/boot_internal.h"
 #include "hw/boot_linux.h"
 
 #define SETUP_SECTORS 4
@@ -222,6 +226,120 @@ static uint32_t get32(const uint8_t *p)
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
+static char directory[] = "/tmp/mortise-boot-XXXXXX";
+
+static const char *write_file(const char *name, const void *bytes, size_t len)
+{
+    static char path[4][64];
+    static unsigned n;
+    char *p = path[n++ % 4];
+    (void)snprintf(p, sizeof(path[0]), "%s/%s", directory, name);
+    FILE *f = fopen(p, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, len, f), len);
+    assert_int_equal(fclose(f), 0);
+    return p;
+}
+
+static struct boot_direct *load_multiboot(struct machine *m)
+{
+    struct boot_direct *b = NULL;
+    struct error err = {.text = ""};
+    m->low_ram = 64 << 20;
+    make_multiboot(0x10003);
+    m->config.kernel = write_file("kernel.flat", file, 8192);
+    bql_lock();
+    if (boot_direct_new(m, &b, &err)) {
+        fail_msg("%s", err.text);
+    }
+    bql_unlock();
+    return b;
+}
+
+static void test_a_multiboot_kernel_is_told_its_name_before_its_arguments(void **state)
+{
+    struct machine m = {.config = {.append = "one two"}};
+    (void)state;
+    struct boot_direct *b = load_multiboot(&m);
+    char expected[128];
+    (void)snprintf(expected, sizeof(expected), "%s/kernel.flat one two", directory);
+    assert_string_equal(b->cmdline, expected);
+    assert_int_equal(b->module_count, 0);
+    boot_direct_free(b);
+    m.config.append = NULL;
+    b = load_multiboot(&m);
+    (void)snprintf(expected, sizeof(expected), "%s/kernel.flat ", directory);
+    assert_string_equal(b->cmdline, expected);
+    boot_direct_free(b);
+}
+
+static void test_multiboot_modules_have_strings_and_pages_of_their_own(void **state)
+{
+    struct machine m = {.config = {.kernel = NULL}};
+    struct sys_boot_state cpu = {.rip = 0};
+    uint8_t *ram = calloc(1, 1 << 20);
+    char spec[256], first[128], second[128];
+    (void)state;
+    assert_non_null(ram);
+    const char *path_a = write_file("a", "AAAAA", 5), *path_b = write_file("b,c", "BBB", 3);
+    (void)snprintf(first, sizeof(first), "%s x=1 y", path_a);
+    (void)snprintf(second, sizeof(second), "%s", path_b);
+    (void)snprintf(spec, sizeof(spec), "%s,%s/b,,c", first, directory);
+    m.config.initrd = spec;
+    struct boot_direct *b = load_multiboot(&m);
+    boot_place_multiboot(b, &m, ram, &cpu);
+    const uint8_t *info = ram + cpu.rbx;
+    assert_true(get32(info) & 1 << 3);
+    assert_int_equal(get32(info + 20), 2);
+    const uint8_t *module = ram + get32(info + 24);
+    for (unsigned i = 0; i < 2; i++, module += 16) {
+        const char *bytes = i ? "BBB" : "AAAAA";
+        assert_int_equal(get32(module) % 4096, 0);
+        assert_int_equal(get32(module + 4) - get32(module), strlen(bytes));
+        assert_memory_equal(b->initrd + (get32(module) - b->initrd_at), bytes, strlen(bytes));
+        assert_string_equal((const char *)ram + get32(module + 8), i ? second : first);
+        assert_int_equal(get32(module + 12), 0);
+    }
+    boot_direct_free(b);
+    free(ram);
+}
+
+static void test_a_module_that_is_not_there_is_named(void **state)
+{
+    struct machine m = {.low_ram = 64 << 20};
+    struct boot_direct *b = NULL;
+    struct error err = {.text = ""};
+    char spec[256];
+    (void)state;
+    make_multiboot(0x10003);
+    m.config.kernel = write_file("kernel.flat", file, 8192);
+    (void)snprintf(spec, sizeof(spec), "%s with,/no/such/module arguments",
+                   write_file("a", "AAAAA", 5));
+    m.config.initrd = spec;
+    bql_lock();
+    assert_int_equal(boot_direct_new(&m, &b, &err), -ENOENT);
+    bql_unlock();
+    assert_string_equal(err.text, "initrd /no/such/module: No such file or directory");
+}
+
+static int make_directory(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+    static const char *const names[] = {"kernel.flat", "a", "b,c"};
+    char path[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+        (void)unlink(path);
+    }
+    return rmdir(directory);
+}
+
 static uint8_t sum(const uint8_t *p, size_t len)
 {
     uint8_t s = 0;
@@ -322,8 +440,11 @@ int main(void)
         cmocka_unit_test(test_segments_beyond_the_file_or_4_gib_are_refused),
         cmocka_unit_test(test_a_multiboot_header_with_addresses_is_a_segment),
         cmocka_unit_test(test_a_multiboot_header_that_asks_for_more_is_refused),
+        cmocka_unit_test(test_a_multiboot_kernel_is_told_its_name_before_its_arguments),
+        cmocka_unit_test(test_multiboot_modules_have_strings_and_pages_of_their_own),
+        cmocka_unit_test(test_a_module_that_is_not_there_is_named),
         cmocka_unit_test(test_acpi_tables_link_up_and_add_up),
         cmocka_unit_test(test_q35_tables_tell_where_configuration_space_lies),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
