@@ -163,6 +163,7 @@ static void set_prefixes(struct sys_insn *in, const ZydisDecodedInstruction *zi)
 static void set_layout(struct sys_insn *in, const ZydisDecodedInstruction *zi)
 {
     in->mnemonic = (uint16_t)zi->mnemonic;
+    in->isa_set = (uint16_t)zi->meta.isa_set;
     in->map = (uint8_t)zi->opcode_map;
     in->opcode = zi->opcode;
     in->op_size = (uint8_t)(zi->operand_width / 8);

@@ -65,7 +65,7 @@ static const struct word words[SYS_FEATURE_WORDS] = {
             .leaf = 7,
             .reg = 2,
             .passthrough =
-                BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14),
+                BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | BIT(27),
             .emulated = BIT(2) | BIT(3) | BIT(22),
             .names = {NULL,         "avx512vbmi",  "umip",         "pku",      NULL,
                       NULL,         "avx512vbmi2", NULL,           "gfni",     "vaes",

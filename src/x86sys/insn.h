@@ -51,6 +51,7 @@ struct sys_insn {
     uint8_t bytes[15];
     uint8_t len;
     uint16_t mnemonic; /* ZydisMnemonic */
+    uint16_t isa_set;  /* ZydisISASet */
     uint8_t cls;       /* enum sys_insn_class */
     uint8_t code_size; /* 2, 4, 8: the mode it was decoded in */
     uint8_t
@@ -104,9 +105,13 @@ struct sys_insn {
 
 /* Decodes the instruction at linear address `linear` (offset ip in CS) from len
  * bytes, in the mode of cpu->mode. Returns 0; -EAGAIN if len is too short to
- * tell. What does not exist comes as SYS_INSN_ILLEGAL of length 1. */
+ * tell. What does not exist comes as SYS_INSN_ILLEGAL of length 1. Features are another
+ * matter: sys_insn_is_in_model. */
 int sys_decode(struct sys_insn *in, uint32_t mode, uint64_t ip, uint64_t linear,
                const uint8_t *bytes, size_t len);
+
+/* Whether a CPU of this model has it; else it is #UD. (insn_features.c) */
+bool sys_insn_is_in_model(const struct sys_insn *in, const struct sys_cpu_model *m);
 
 /* Whether anything but a NOP-like continuation follows: the block ends behind it. */
 bool sys_insn_ends_tb(const struct sys_insn *in);

@@ -80,6 +80,18 @@ bool sys_source_ends_block(const struct sys_translation *t, const struct sys_ins
            (in->cls == SYS_INSN_STACK && sys_stack_is_c(in));
 }
 
+/* As sys_decode, for the vCPU's model. */
+static int decode(const struct sys_translation *t, struct sys_insn *in, uint64_t ip,
+                  uint64_t linear, const uint8_t *bytes, size_t len)
+{
+    int r = sys_decode(in, t->mode, ip, linear, bytes, len);
+    if (r == 0 && !sys_insn_is_in_model(in, t->cpu->model)) {
+        in->cls = SYS_INSN_ILLEGAL;
+        in->fault = SYS_UD;
+    }
+    return r;
+}
+
 bool sys_source_decode(struct sys_translation *t, struct sys_source *s, unsigned max)
 {
     unsigned max_branches = t->mode & SYS_MODE_ICOUNT ? 1 : SYS_TB_MAX_EXITS - 2;
@@ -93,8 +105,7 @@ bool sys_source_decode(struct sys_translation *t, struct sys_source *s, unsigned
     while (t->insn_count < max) {
         struct sys_insn *in = &t->insns[t->insn_count];
         uint64_t linear = sys_source_wrap(t, t->linear + at);
-        int r =
-            s->have > at ? sys_decode(in, t->mode, ip, linear, s->buf + at, s->have - at) : -EAGAIN;
+        int r = s->have > at ? decode(t, in, ip, linear, s->buf + at, s->have - at) : -EAGAIN;
         if (r == -EAGAIN) {
             if (t->insn_count) { /* the block ends before what does not lie in this page */
                 t->crosser = s->have > at ? linear : UINT64_MAX;
@@ -103,7 +114,7 @@ bool sys_source_decode(struct sys_translation *t, struct sys_source *s, unsigned
             if (!fetch_second(t, s)) {
                 return false;
             }
-            if (sys_decode(in, t->mode, ip, linear, s->buf, s->have) == -EAGAIN) {
+            if (decode(t, in, ip, linear, s->buf, s->have) == -EAGAIN) {
                 return sys_raise_error(t->cpu, SYS_GP, 0);
             }
             max = 1;

@@ -205,6 +205,44 @@ static void test_a_gather_that_faults_keeps_its_vector_length(void **state)
     }
 }
 
+/* Without the feature the opcode is undefined, whatever its operand would raise and
+ * whatever the host's CPU has. */
+static void assert_is_undefined_without(const char *feature, const uint8_t *op, size_t size)
+{
+    const struct sys_cpu_model *model = bare_cpu->model;
+    struct sys_cpu_model without = *model;
+    int f = sys_feature_by_name(feature);
+    uint8_t code[32] = {
+        0xbb, 0x00, 0x00, 0x20, 0x00, /* mov ebx, BARE_ABSENT */
+        0xb9, 0x01, 0x00, 0x02, 0x00, /* mov ecx, DATA + 1 */
+    };
+    assert_true(f >= 0);
+    without.features[f / 32] &= ~(1u << f % 32);
+    memcpy(code + 10, op, size);
+    code[10 + size] = 0xf4; /* hlt */
+    start(code, 11 + size);
+    bare_cpu->model = &without;
+    bare_run();
+    bare_cpu->model = model;
+    if (bare_reg(X86_R14) != SYS_UD) {
+        fail_msg("without %s: vector %u", feature, (unsigned)bare_reg(X86_R14));
+    }
+}
+
+static void test_what_the_cpu_has_not_is_undefined_before_its_operand_counts(void **state)
+{
+    (void)state;
+    static const uint8_t unaligned[] = {0x66, 0x0f, 0x3a, 0xce, 0x01, 0x00}, /* [rcx] */
+        unaligned_aes[] = {0x66, 0x0f, 0x38, 0xdc, 0x01},
+                         absent[] = {0x0f, 0x38, 0xc8, 0x03}, /* [rbx] */
+        absent_gpr[] = {0xf3, 0x0f, 0xb8, 0x03}, registers[] = {0x66, 0x0f, 0x38, 0xdc, 0xc1};
+    assert_is_undefined_without("gfni", unaligned, sizeof(unaligned));
+    assert_is_undefined_without("aes", unaligned_aes, sizeof(unaligned_aes));
+    assert_is_undefined_without("sha-ni", absent, sizeof(absent));
+    assert_is_undefined_without("popcnt", absent_gpr, sizeof(absent_gpr));
+    assert_is_undefined_without("aes", registers, sizeof(registers));
+}
+
 enum { REGISTERS = 16, FIRST = DATA + 0x1000, SECOND = DATA + 0x1200, SEEN = DATA + 0x1400 };
 
 static uint8_t program[1024];
@@ -302,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_the_segments_end_comes_before_alignment),
         cmocka_unit_test(test_an_address_that_is_not_canonical_comes_before_alignment),
         cmocka_unit_test(test_a_gather_that_faults_keeps_its_vector_length),
+        cmocka_unit_test(test_what_the_cpu_has_not_is_undefined_before_its_operand_counts),
         cmocka_unit_test(test_c_that_has_registers_in_hand_gives_them_back),
     };
     return cmocka_run_group_tests(tests, bare_setup, bare_teardown);

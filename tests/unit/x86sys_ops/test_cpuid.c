@@ -119,6 +119,14 @@ static void test_every_model_can_be_made_or_says_why(void **state)
     }
 }
 
+static void set_feature(struct sys_cpu_model *m, const char *name, bool on)
+{
+    int f = sys_feature_by_name(name);
+    assert_true(f > 0);
+    uint32_t bit = 1u << f % 32;
+    m->features[f / 32] = (m->features[f / 32] & ~bit) | (on ? bit : 0);
+}
+
 static void test_what_is_promised_is_decoded(void **state)
 {
     (void)state;
@@ -164,6 +172,107 @@ static void test_what_is_promised_is_decoded(void **state)
     }
 }
 
+/* The feature, and another that it takes besides. */
+static void test_what_is_taken_away_is_in_no_model(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *feature, *other, *bytes;
+    } samples[] = {
+        {"cmov", NULL, "\x0f\x44\xc1"},
+        {"clflush", NULL, "\x0f\xae\x39"},
+        {"mmx", NULL, "\x0f\xfe\xc1"},
+        {"fxsr", NULL, "\x0f\xae\x01"},
+        {"sse", NULL, "\x0f\x58\xc1"},
+        {"sse2", NULL, "\x66\x0f\x58\xc1"},
+        {"pni", NULL, "\xf2\x0f\xd0\xc1"},
+        {"pclmulqdq", NULL, "\x66\x0f\x3a\x44\xc1\x01"},
+        {"pclmulqdq", "avx", "\xc4\xe3\x79\x44\xc1\x01"},
+        {"vpclmulqdq", "avx", "\xc4\xe3\x7d\x44\xc1\x01"},
+        {"ssse3", NULL, "\x66\x0f\x38\x01\xc1"},
+        {"fma", NULL, "\xc4\xe2\x79\x98\xc1"},
+        {"cx16", NULL, "\x48\x0f\xc7\x09"},
+        {"sse4.1", NULL, "\x66\x0f\x38\x40\xc1"},
+        {"sse4.2", NULL, "\xf2\x0f\x38\xf1\xc1"},
+        {"movbe", NULL, "\x0f\x38\xf0\x01"},
+        {"movdiri", NULL, "\x0f\x38\xf9\x01"},
+        {"popcnt", NULL, "\xf3\x0f\xb8\xc1"},
+        {"aes", NULL, "\x66\x0f\x38\xdc\xc1"},
+        {"aes", "avx", "\xc4\xe2\x79\xdc\xc1"},
+        {"vaes", "avx", "\xc4\xe2\x7d\xdc\xc1"},
+        {"avx", NULL, "\xc5\xf8\x58\xc1"},
+        {"f16c", NULL, "\xc4\xe2\x79\x13\xc1"},
+        {"rdrand", NULL, "\x0f\xc7\xf0"},
+        {"rdseed", NULL, "\x0f\xc7\xf8"},
+        {"bmi1", NULL, "\xc4\xe2\x78\xf2\xc1"},
+        {"avx2", NULL, "\xc5\xfd\xfe\xc1"},
+        {"avx2", NULL, "\xc4\xe2\x71\x90\x04\x10"}, /* a gather */
+        {"bmi2", NULL, "\xc4\xe2\x7b\xf5\xc1"},
+        {"adx", NULL, "\x66\x0f\x38\xf6\xc1"},
+        {"clflushopt", NULL, "\x66\x0f\xae\x39"},
+        {"clwb", NULL, "\x66\x0f\xae\x31"},
+        {"sha-ni", NULL, "\x0f\x38\xc8\xc1"},
+        {"gfni", NULL, "\x66\x0f\x38\xcf\xc1"},
+        {"gfni", "avx", "\xc4\xe2\x7d\xcf\xc1"},
+        {"gfni", "avx512f", "\x62\xf2\x7d\x48\xcf\xc1"},
+        {"vaes", "avx512f", "\x62\xf2\x7d\x48\xdc\xc1"},
+        {"avx512f", NULL, "\x62\xf1\x7c\x48\x58\xc1"},
+        {"avx512f", "avx512vl", "\x62\xf1\x7c\x28\x58\xc1"},
+        {"avx512bw", "avx512f", "\x62\xf1\x7d\x48\xfd\xc1"},
+        {"avx512bw", "avx512vl", "\x62\xf1\x7d\x08\xfd\xc1"},
+        {"avx512vnni", "avx512f", "\x62\xf2\x7d\x48\x50\xc1"},
+        {"avx-vnni", "avx", "\xc4\xe2\x79\x50\xc1"},
+        {"lahf-lm", NULL, "\x9f"},
+        {"sse4a", NULL, "\xf2\x0f\x79\xc1"},
+    };
+    ops_long(0);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        uint8_t code[15] = {0};
+        struct sys_insn in;
+        memcpy(code, samples[i].bytes, strlen(samples[i].bytes));
+        assert_int_equal(sys_decode(&in, ops_cpu->mode, 0, 0, code, sizeof code), 0);
+        for (unsigned had = 0; had < 4; had++) {
+            struct sys_cpu_model m = {.name = "made"};
+            bool one = had & 1, other = had & 2 || !samples[i].other;
+            set_feature(&m, samples[i].feature, one);
+            if (samples[i].other) {
+                set_feature(&m, samples[i].other, other);
+            }
+            if (sys_insn_is_in_model(&in, &m) != (one && other)) {
+                fail_msg("sample %zu with %s %d and %s %d", i, samples[i].feature, one,
+                         samples[i].other ? samples[i].other : "nothing", other);
+            }
+        }
+    }
+}
+
+/* It is another instruction then. */
+static void test_what_is_no_undefined_opcode_without_its_feature(void **state)
+{
+    (void)state;
+    static const char *const samples[] = {
+        "\xf3\x0f\xbc\xc1", /* tzcnt */
+        "\xf3\x0f\xbd\xc1", /* lzcnt */
+        "\x0f\x0d\x09",     /* prefetchw */
+        "\xf3\x90",         /* pause */
+        "\xd8\xc1",         /* fadd */
+        "\x0f\x1f\x01",     /* nop */
+    };
+    const struct sys_cpu_model none = {.name = "none"};
+    ops_long(0);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        uint8_t code[15] = {0};
+        struct sys_insn in;
+        memcpy(code, samples[i], strlen(samples[i]));
+        assert_int_equal(sys_decode(&in, ops_cpu->mode, 0, 0, code, sizeof code), 0);
+        assert_true(sys_insn_is_in_model(&in, &none));
+    }
+    ops_flat32(); /* LAHF has always been there */
+    struct sys_insn in;
+    assert_int_equal(sys_decode(&in, ops_cpu->mode, 0, 0, (const uint8_t *)"\x9f", 1), 0);
+    assert_true(sys_insn_is_in_model(&in, &none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +287,10 @@ int main(void)
                                         ops_teardown),
         cmocka_unit_test_setup_teardown(test_xsave_sizes_follow_xcr0, ops_setup, ops_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_promised_is_decoded, ops_setup, ops_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_taken_away_is_in_no_model, ops_setup,
+                                        ops_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_undefined_opcode_without_its_feature,
+                                        ops_setup, ops_teardown),
         cmocka_unit_test_setup_teardown(test_every_model_can_be_made_or_says_why, ops_setup,
                                         ops_teardown),
     };
