@@ -57,7 +57,7 @@ bool sys_desc_read_high(struct sys_cpu *cpu, const struct sys_check *how, struct
     if (!sys_mem_read(cpu, linear + 8, &d->high, 8, SYS_READ | SYS_IMPLICIT)) {
         return false;
     }
-    const uint64_t second_type = 0x1f00000000;
+    const uint64_t second_type = 0x1fULL << 40; /* of the upper half, were that a descriptor */
     if (d->high & second_type) {
         return sys_check_fail(cpu, how, d->selector);
     }

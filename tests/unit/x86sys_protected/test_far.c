@@ -231,6 +231,9 @@ static void test_call_gates_of_long_mode_lead_to_64_bit_code(void **state)
     call_gate(KIT_CODE0, KIT_HANDLER, 0, 0xec);
     in = far_insn(0, KIT_CALL_GATE | 3);
     kit_assert_exception(sys_insn_call_far(kit_cpu, &in), SYS_GP, KIT_CODE0);
+    call_gate(KIT_CODE0_64, KIT_HANDLER, 0, 0xec);
+    kit_put(KIT_GDT + KIT_CALL_GATE + 12, 1u << 8, 4); /* a type in the upper half */
+    kit_assert_exception(sys_insn_call_far(kit_cpu, &in), SYS_GP, KIT_CALL_GATE);
     call_gate(KIT_CODE0_64, KIT_HANDLER, 0, 0xe4);
     kit_assert_exception(sys_insn_call_far(kit_cpu, &in), SYS_GP, KIT_CALL_GATE);
     kit_assert_exception(sys_insn_jmp_far(kit_cpu, &in), SYS_GP, KIT_CALL_GATE);

@@ -267,6 +267,41 @@ static void test_ltr_marks_the_tss_busy(void **state)
     assert_int_equal(kit_cpu->tr.base, 0xffffffff80001000);
 }
 
+/* The upper half of a descriptor of 16 bytes: bits 8 to 12 of its second doubleword, where
+ * a descriptor of its own would have its type, have to be 0. The others are nothing. */
+static void test_the_upper_half_of_a_system_descriptor_has_no_type(void **state)
+{
+    (void)state;
+    kit_long(0, true);
+    struct sys_insn ltr = kit_insn(), lldt = kit_insn();
+    ltr.modrm = 0xd8;
+    lldt.modrm = 0xd0;
+    for (unsigned bit = 0; bit < 32; bit++) {
+        bool type = bit >= 8 && bit <= 12;
+        kit_system_desc_64(KIT_TSS2_SEL, KIT_TSS2, 0x67, 0x89);
+        kit_put(KIT_GDT + KIT_TSS2_SEL + 12, 1u << bit, 4);
+        kit_cpu->gpr[X86_RAX] = KIT_TSS2_SEL;
+        kit_cpu->rip = ltr.ip;
+        enum sys_result r = sys_insn_ltr(kit_cpu, &ltr);
+        if (type) {
+            kit_assert_exception(r, SYS_GP, KIT_TSS2_SEL);
+        } else {
+            kit_assert_done(r);
+        }
+        kit_system_desc_64(KIT_LDT_SEL, KIT_LDT, 0xff, 0x82);
+        kit_put(KIT_GDT + KIT_LDT_SEL + 12, 1u << bit, 4);
+        kit_cpu->gpr[X86_RAX] = KIT_LDT_SEL;
+        kit_cpu->rip = lldt.ip;
+        r = sys_insn_lldt(kit_cpu, &lldt);
+        if (type) {
+            kit_assert_exception(r, SYS_GP, KIT_LDT_SEL);
+        } else {
+            kit_assert_done(r);
+            assert_int_equal(kit_cpu->ldtr.base, KIT_LDT);
+        }
+    }
+}
+
 static void test_lgdt_takes_24_bits_with_a_16_bit_operand(void **state)
 {
     (void)state;
@@ -331,6 +366,7 @@ int main(void)
         KIT_TEST(test_push_of_a_segment_writes_the_low_half_of_its_slot),
         KIT_TEST(test_lar_lsl_and_verify_answer_in_zf),
         KIT_TEST(test_ltr_marks_the_tss_busy),
+        KIT_TEST(test_the_upper_half_of_a_system_descriptor_has_no_type),
         KIT_TEST(test_lgdt_takes_24_bits_with_a_16_bit_operand),
         KIT_TEST(test_umip_keeps_tables_from_users),
         KIT_TEST(test_io_permission_bitmap_lets_ports_through),
