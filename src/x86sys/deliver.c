@@ -47,7 +47,7 @@ static void leave_traces(struct sys_cpu *cpu, const struct sys_exception *ex)
 }
 
 /* RF in the image that is pushed: set for faults, so that the instruction does not
- * meet its breakpoint again. Without breakpoints nobody clears RF in time. */
+ * meet its breakpoint again. Without breakpoints and steps nobody clears RF in time. */
 static uint64_t flags_image(const struct sys_cpu *cpu, const struct sys_exception *ex)
 {
     bool fault = ex->vector != SYS_DF && ex->vector != SYS_MC;
@@ -59,7 +59,8 @@ static uint64_t flags_image(const struct sys_cpu *cpu, const struct sys_exceptio
 
 uint64_t sys_event_flags(const struct sys_cpu *cpu)
 {
-    return cpu->mode & SYS_MODE_DEBUG ? cpu->rflags : cpu->rflags & ~(uint64_t)X86_RF;
+    bool kept = cpu->mode & (SYS_MODE_DEBUG | SYS_MODE_TF);
+    return kept ? cpu->rflags : cpu->rflags & ~(uint64_t)X86_RF;
 }
 
 bool sys_event_deliver(struct sys_cpu *cpu, const struct sys_event *ev)

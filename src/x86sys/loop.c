@@ -147,6 +147,12 @@ static void raise_vector(struct sys_cpu *cpu, uint8_t vector)
     }
 }
 
+/* A string instruction that has more to do. */
+static bool is_half_done(const struct sys_cpu *cpu, const struct sys_insn *in)
+{
+    return in->rep && cpu->rip == in->ip;
+}
+
 /* An exception counts as an instruction, too (deliver). */
 static enum sys_result execute_insn(struct sys_cpu *cpu, const struct sys_insn *in)
 {
@@ -155,8 +161,7 @@ static enum sys_result execute_insn(struct sys_cpu *cpu, const struct sys_insn *
         return SYS_EXCEPTION;
     }
     enum sys_result r = sys_execute(cpu, in);
-    bool again = in->rep && cpu->rip == in->ip; /* a string instruction that is half done */
-    if (cpu->mode & SYS_MODE_ICOUNT && r != SYS_EXCEPTION && !again) {
+    if (cpu->mode & SYS_MODE_ICOUNT && r != SYS_EXCEPTION && !is_half_done(cpu, in)) {
         cpu->cpu.icount.left--;
     }
     return r;
@@ -276,8 +281,14 @@ static bool execute(struct sys_cpu *cpu, struct round *r)
     if (execute_insn(cpu, &r->insn) == SYS_EXCEPTION) {
         return deliver(cpu, r);
     }
-    return !(mode & (SYS_MODE_TF | SYS_MODE_DEBUG)) ||
-           stepped(cpu, r, mode & ~(uint32_t)SYS_MODE_SHADOW);
+    if (!(mode & (SYS_MODE_TF | SYS_MODE_DEBUG))) {
+        return true;
+    }
+    if (is_half_done(cpu, &r->insn)) { /* its breakpoint has been looked for already */
+        cpu->rflags |= X86_RF;
+        cpu->rf_loaded = true;
+    }
+    return stepped(cpu, r, mode & ~(uint32_t)SYS_MODE_SHADOW);
 }
 
 /* What the last run ended with. False: r->result is to be returned. */
