@@ -1,5 +1,5 @@
-/* CPUID as the guest sees it: the model's features, what the current state adds to
- * them (OSXSAVE, OSPKE, the size of the XSAVE area), and the topology.
+/* CPUID as the guest sees it: the model's features, what the current state makes of
+ * them (APIC, OSXSAVE, OSPKE, the size of the XSAVE area), and the topology.
  * (Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E.) */
 #include "x86sys/model.h"
 #include "x86sys/state.h"
@@ -8,6 +8,8 @@
 #define HYPERVISOR_LEAF 0x40000000u
 /* The input clock of the local APIC's timer: one tick per nanosecond. */
 #define APIC_BUS_KHZ 1000000u
+
+#define APIC_BASE_ENABLE (1u << 11)
 
 static uint32_t little_endian(const char *s)
 {
@@ -28,12 +30,22 @@ static uint32_t bits_for(uint32_t n)
     return bits;
 }
 
+/* EDX of leaf 1, parts of which AMD repeats: there is no local APIC while it is off. */
+static uint32_t features_1_edx(const struct sys_cpu *cpu)
+{
+    uint32_t edx = cpu->model->features[SYS_F_1_EDX];
+    if (cpu->apic_ops && !(cpu->apic_ops->get_base(cpu->apic) & APIC_BASE_ENABLE)) {
+        edx &= ~(1u << (SYS_FEAT_APIC % 32));
+    }
+    return edx;
+}
+
 static struct x86_cpuid leaf_1(const struct sys_cpu *cpu)
 {
     const struct sys_cpu_model *m = cpu->model;
     uint32_t logical = m->cores * m->threads;
     struct x86_cpuid r = {m->signature, 8u << 8 | (cpu->apic_id & 0xff) << 24,
-                          m->features[SYS_F_1_ECX], m->features[SYS_F_1_EDX]};
+                          m->features[SYS_F_1_ECX], features_1_edx(cpu)};
     r.ebx |= (logical > 255 ? 255 : logical) << 16;
     r.edx &= ~(1u << 28); /* HTT says that there is more than one */
     r.edx |= logical > 1 ? 1u << 28 : 0;
@@ -215,7 +227,7 @@ static struct x86_cpuid leaf_extended(const struct sys_cpu *cpu, uint32_t leaf, 
     case 0x80000001u: {
         struct x86_cpuid r = {intel ? 0 : m->signature, 0, f[SYS_F_81_ECX], f[SYS_F_81_EDX]};
         if (!intel) { /* AMD repeats what leaf 1 says */
-            r.edx |= f[SYS_F_1_EDX] & 0x0183f3ffu;
+            r.edx |= features_1_edx(cpu) & 0x0183f3ffu;
             r.ecx |= logical > 1 ? 2u : 0;
         }
         return r;

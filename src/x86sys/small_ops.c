@@ -6,6 +6,7 @@
 #include "x86sys/ops.h"
 #include "x86sys/system_insns.h"
 #include "x86sys/time.h"
+#include "x86sys/vector.h"
 
 bool sys_op_rdmsr(struct sys_cpu *cpu, const struct sys_insn *in)
 {
@@ -30,6 +31,7 @@ bool sys_op_wrmsr(struct sys_cpu *cpu, const struct sys_insn *in)
 bool sys_op_cpuid(struct sys_cpu *cpu, const struct sys_insn *in)
 {
     (void)in;
+    sys_vec_save(cpu); /* the local APIC is asked whether it is on */
     struct x86_cpuid r = sys_cpuid(cpu, (uint32_t)cpu->gpr[X86_RAX], (uint32_t)cpu->gpr[X86_RCX]);
     cpu->gpr[X86_RAX] = r.eax;
     cpu->gpr[X86_RBX] = r.ebx;

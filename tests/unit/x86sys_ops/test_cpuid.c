@@ -65,6 +65,31 @@ static void test_osxsave_follows_cr4(void **state)
     assert_true(cpuid(7, 0).ecx & 1 << 4);
 }
 
+static uint64_t apic_base;
+
+static uint64_t get_base(void *apic)
+{
+    (void)apic;
+    return apic_base;
+}
+
+static void test_there_is_no_apic_while_it_is_off(void **state)
+{
+    (void)state;
+    static const struct sys_apic_ops ops = {.get_base = get_base};
+    static const char *const models[] = {"kvm64", "qemu64"}; /* Intel, AMD */
+    for (size_t i = 0; i < 2; i++) {
+        ops_model(models[i]);
+        ops_cpu->apic_ops = &ops;
+        apic_base = 0xfee00900;
+        assert_true(cpuid(1, 0).edx & 1 << 9);
+        assert_int_equal(cpuid(0x80000001, 0).edx >> 9 & 1, i);
+        apic_base &= ~0x800ULL;
+        assert_false(cpuid(1, 0).edx & 1 << 9);
+        assert_false(cpuid(0x80000001, 0).edx & 1 << 9);
+    }
+}
+
 static void test_what_is_not_translated_is_not_promised(void **state)
 {
     (void)state;
@@ -281,6 +306,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_mistakes_are_told_with_a_suggestion, ops_setup,
                                         ops_teardown),
         cmocka_unit_test_setup_teardown(test_osxsave_follows_cr4, ops_setup, ops_teardown),
+        cmocka_unit_test_setup_teardown(test_there_is_no_apic_while_it_is_off, ops_setup,
+                                        ops_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_not_translated_is_not_promised, ops_setup,
                                         ops_teardown),
         cmocka_unit_test_setup_teardown(test_topology_counts_threads_and_cores, ops_setup,
