@@ -253,8 +253,6 @@ static bool write_low(struct sys_cpu *cpu, uint32_t index, uint64_t value, bool 
         return true;
     case SYS_MSR_PRED_CMD: /* nothing of the host's predictors is the guest's */
         return (has_spec_ctrl(cpu) || sys_model_has(cpu->model, SYS_FEAT_IBPB)) && value <= 1;
-    case SYS_MSR_FLUSH_CMD:
-        return sys_model_has(cpu->model, SYS_FEAT_ARCH_CAP) && value <= 1;
     case SYS_MSR_BIOS_SIGN_ID: /* written before CPUID puts the revision there */
         return is_intel(cpu);
     case SYS_MSR_SYSENTER_CS:

@@ -53,6 +53,7 @@ static const struct rule rules[] = {
     {"kvm64", SYS_MSR_SPEC_CTRL, 8, false},
     {"kvm64", SYS_MSR_PRED_CMD, 1, true},
     {"kvm64", SYS_MSR_PRED_CMD, 2, false},
+    {"x86-64-v2", 0x10b, 1, false},                /* FLUSH_CMD: no model has it in CPUID */
     {"max", SYS_MSR_APIC_BASE, 0xfee00900, false}, /* there is no APIC here */
     {"max", 0x12345678, 0, false},
     {"max", 0xc0001234, 0, false},
