@@ -74,7 +74,8 @@ bool sys_debug_check(struct sys_cpu *cpu, uint64_t linear, uint32_t size, uint32
         return true;
     }
     uint64_t found = hits(cpu, linear, 1, SYS_FETCH);
-    return !found || raise_debug(cpu, found);
+    /* Traps that the last instruction held off come with it. */
+    return !found || raise_debug(cpu, found | cpu->debug_hits);
 }
 
 void sys_debug_port(struct sys_cpu *cpu, uint16_t port, uint32_t size)

@@ -1,7 +1,9 @@
 /* Instructions that move segment registers: MOV, LDS and relatives, PUSH, POP. A
- * load of SS by MOV or POP holds interrupts and traps off for one instruction. */
+ * load of SS by MOV or POP holds interrupts and traps off for one instruction (SDM
+ * volume 3, 6.8.3). */
 #include "x86sys/far.h"
 #include "x86sys/frame.h"
+#include "x86sys/model.h"
 #include "x86sys/operand.h"
 #include "x86sys/system_insns.h"
 
@@ -16,8 +18,13 @@ static enum sys_result done(struct sys_cpu *cpu, const struct sys_insn *in)
 static void begin_shadow(struct sys_cpu *cpu)
 {
     cpu->shadow = !(cpu->mode & SYS_MODE_SHADOW);
-    if (cpu->mode & (SYS_MODE_TF | SYS_MODE_DEBUG)) {
-        cpu->no_step = cpu->shadow;
+    if (!(cpu->mode & (SYS_MODE_TF | SYS_MODE_DEBUG)) || !cpu->shadow) {
+        return;
+    }
+    cpu->no_step = true;
+    if (cpu->model->vendor == SYS_VENDOR_INTEL) { /* no breakpoint on the next one, either */
+        cpu->rflags |= X86_RF;
+        cpu->rf_loaded = true;
     }
 }
 

@@ -335,6 +335,15 @@ void kit_deliver(uint8_t vector, int error)
     assert_int_equal(kit_cpu->exception.vector, SYS_NO_EXCEPTION);
 }
 
+void kit_vendor(enum sys_vendor vendor)
+{
+    static const struct sys_cpu_model models[] = {
+        [SYS_VENDOR_AMD] = {.vendor = SYS_VENDOR_AMD},
+        [SYS_VENDOR_INTEL] = {.vendor = SYS_VENDOR_INTEL},
+    };
+    kit_cpu->model = &models[vendor];
+}
+
 int kit_setup(void **state)
 {
     (void)state;
@@ -343,6 +352,7 @@ int kit_setup(void **state)
     kit_cpu = calloc(1, sizeof(*kit_cpu));
     assert_non_null(kit_cpu);
     kit_cpu->apic_ops = &apic_ops;
+    kit_vendor(SYS_VENDOR_AMD);
     kit_apic_vector = -1;
     kit_smm_entries = 0;
     kit_power_on_resets = 0;

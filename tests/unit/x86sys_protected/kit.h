@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "x86sys/emulate.h"
+#include "x86sys/model.h"
 #include "x86sys/system_insns.h"
 
 /* Where things are. */
@@ -61,6 +62,8 @@ extern struct sys_cpu *kit_cpu;
 
 int kit_setup(void **state);
 int kit_teardown(void **state);
+/* Whose CPU it is: AMD's, if nothing is said. */
+void kit_vendor(enum sys_vendor vendor);
 
 /* Memory. */
 void kit_put(uint64_t address, uint64_t value, unsigned size);

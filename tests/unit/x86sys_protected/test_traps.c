@@ -119,6 +119,51 @@ static void test_breakpoints(void **state)
     assert_int_equal(kit_cpu->exception.addr, 0x4002);
 }
 
+/* A breakpoint on the instruction behind a load of SS from memory, and one on what is
+ * loaded. */
+static void load_ss_before_breakpoint(bool pop)
+{
+    kit_protected(0);
+    kit_cpu->exception.vector = SYS_NO_EXCEPTION;
+    kit_cpu->dr[0] = KIT_CODE + 2;
+    kit_cpu->dr[1] = KIT_DATA;
+    kit_cpu->dr[7] = 0x1 | 0x4 | 0x7ull << 20; /* 0: execute; 1: access, 2 bytes */
+    sys_mode_update(kit_cpu);
+    struct sys_insn in = kit_insn();
+    in.opcode = 0x17;
+    in.modrm = 0xd0;
+    kit_cpu->gpr[X86_RAX] = KIT_DATA0;
+    kit_put(kit_cpu->gpr[X86_RSP], KIT_DATA0, 4);
+    sys_debug_check(kit_cpu, KIT_DATA, 2, SYS_READ);
+    kit_assert_done(pop ? sys_insn_pop_seg(kit_cpu, &in) : sys_insn_mov_to_seg(kit_cpu, &in));
+    assert_true(sys_debug_after(kit_cpu, kit_cpu->mode));
+}
+
+static void test_intel_looks_for_no_breakpoint_behind_a_load_of_ss(void **state)
+{
+    (void)state;
+    kit_vendor(SYS_VENDOR_INTEL);
+    for (unsigned pop = 0; pop < 2; pop++) {
+        load_ss_before_breakpoint(pop);
+        assert_true(sys_debug_check(kit_cpu, KIT_CODE + 2, 1, SYS_FETCH));
+        assert_false(sys_debug_after(kit_cpu, kit_cpu->mode));
+        assert_int_equal(kit_cpu->exception.addr, 2); /* behind the next instruction */
+        kit_assert_exception(SYS_EXCEPTION, SYS_DB, 0);
+        assert_false(sys_debug_check(kit_cpu, KIT_CODE + 2, 1, SYS_FETCH));
+        assert_int_equal(kit_cpu->exception.addr, 1);
+    }
+}
+
+static void test_amd_meets_the_breakpoint_behind_a_load_of_ss(void **state)
+{
+    (void)state;
+    for (unsigned pop = 0; pop < 2; pop++) {
+        load_ss_before_breakpoint(pop);
+        assert_false(sys_debug_check(kit_cpu, KIT_CODE + 2, 1, SYS_FETCH));
+        assert_int_equal(kit_cpu->exception.addr, 3);
+    }
+}
+
 static void test_faults_push_rf_and_interrupts_do_not(void **state)
 {
     (void)state;
@@ -142,6 +187,8 @@ int main(void)
         KIT_TEST(test_vme_redirects_int_to_the_program),
         KIT_TEST(test_debug_exceptions_report_in_dr6_and_clear_gd),
         KIT_TEST(test_breakpoints),
+        KIT_TEST(test_intel_looks_for_no_breakpoint_behind_a_load_of_ss),
+        KIT_TEST(test_amd_meets_the_breakpoint_behind_a_load_of_ss),
         KIT_TEST(test_faults_push_rf_and_interrupts_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
