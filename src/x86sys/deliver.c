@@ -36,13 +36,18 @@ static bool combine(struct sys_exception *first, const struct sys_exception *sec
     return true;
 }
 
+void sys_event_report_debug(struct sys_cpu *cpu, uint64_t dr6)
+{
+    cpu->dr[6] = (cpu->dr[6] & ~(uint64_t)DR6_CLEARED) | dr6;
+    cpu->dr[7] &= ~(uint64_t)DR7_GD;
+}
+
 static void leave_traces(struct sys_cpu *cpu, const struct sys_exception *ex)
 {
     if (ex->vector == SYS_PF) {
         cpu->cr2 = ex->addr;
     } else if (ex->vector == SYS_DB) {
-        cpu->dr[6] = (cpu->dr[6] & ~(uint64_t)DR6_CLEARED) | ex->addr;
-        cpu->dr[7] &= ~(uint64_t)DR7_GD;
+        sys_event_report_debug(cpu, ex->addr);
     }
 }
 

@@ -20,6 +20,9 @@ bool sys_event_deliver(struct sys_cpu *cpu, const struct sys_event *ev);
 /* The flags to be pushed by an event that is no fault. */
 uint64_t sys_event_flags(const struct sys_cpu *cpu);
 
+/* What a #DB leaves in DR6, which is told why it came, and in DR7. */
+void sys_event_report_debug(struct sys_cpu *cpu, uint64_t dr6);
+
 /* By mode. */
 bool sys_deliver_real(struct sys_cpu *cpu, const struct sys_event *ev);
 bool sys_deliver_protected(struct sys_cpu *cpu, const struct sys_event *ev);

@@ -63,5 +63,12 @@ enum sys_result sys_insn_into(struct sys_cpu *cpu, const struct sys_insn *in)
 
 enum sys_result sys_insn_int1(struct sys_cpu *cpu, const struct sys_insn *in)
 {
-    return sys_result_of(deliver(cpu, in, SYS_DB, false, sys_event_deliver));
+    /* What a load of SS before it held off comes with it, not behind it as with the others. */
+    uint64_t held = cpu->debug_hits;
+    if (!deliver(cpu, in, SYS_DB, false, sys_event_deliver)) {
+        return SYS_EXCEPTION;
+    }
+    cpu->debug_hits &= ~held;
+    sys_event_report_debug(cpu, held);
+    return SYS_DONE;
 }

@@ -94,6 +94,39 @@ static void test_debug_exceptions_report_in_dr6_and_clear_gd(void **state)
     assert_int_equal(pushed(2, 4) & X86_RF, 0);
 }
 
+static void test_int1_reports_the_traps_that_a_load_of_ss_held_off(void **state)
+{
+    (void)state;
+    kit_gate(SYS_DB, KIT_CODE0, KIT_HANDLER, INT32);
+    kit_cpu->dr[6] |= 0x4002;
+    kit_cpu->dr[7] = 1 << 13 | 1 << 2; /* GD */
+    sys_mode_update(kit_cpu);
+    kit_cpu->debug_hits = 4;
+    struct sys_insn in = kit_insn();
+    kit_assert_done(sys_insn_int1(kit_cpu, &in));
+    assert_int_equal(kit_cpu->dr[6], 0xffff4ff4);
+    assert_int_equal(kit_cpu->dr[7] & 1 << 13, 0);
+    assert_int_equal(pushed(0, 4), KIT_CODE + 2);
+    assert_true(sys_debug_after(kit_cpu, kit_cpu->mode));
+    assert_true(sys_debug_after(kit_cpu, kit_cpu->mode)); /* in the handler */
+}
+
+static void test_int_1_is_followed_by_the_traps_that_a_load_of_ss_held_off(void **state)
+{
+    (void)state;
+    kit_gate(SYS_DB, KIT_CODE0, KIT_HANDLER, INT32);
+    kit_cpu->dr[7] = 1 << 2;
+    sys_mode_update(kit_cpu);
+    kit_cpu->debug_hits = 4;
+    struct sys_insn in = kit_insn();
+    in.imm = SYS_DB;
+    kit_assert_done(sys_insn_int(kit_cpu, &in));
+    assert_int_equal(kit_cpu->dr[6], 0xffff0ff0);
+    assert_true(sys_debug_after(kit_cpu, kit_cpu->mode));
+    assert_false(sys_debug_after(kit_cpu, kit_cpu->mode));
+    assert_int_equal(kit_cpu->exception.addr, 4);
+}
+
 static void test_breakpoints(void **state)
 {
     (void)state;
@@ -186,6 +219,8 @@ int main(void)
         KIT_TEST(test_int_in_vm86_needs_iopl_3),
         KIT_TEST(test_vme_redirects_int_to_the_program),
         KIT_TEST(test_debug_exceptions_report_in_dr6_and_clear_gd),
+        KIT_TEST(test_int1_reports_the_traps_that_a_load_of_ss_held_off),
+        KIT_TEST(test_int_1_is_followed_by_the_traps_that_a_load_of_ss_held_off),
         KIT_TEST(test_breakpoints),
         KIT_TEST(test_intel_looks_for_no_breakpoint_behind_a_load_of_ss),
         KIT_TEST(test_amd_meets_the_breakpoint_behind_a_load_of_ss),
