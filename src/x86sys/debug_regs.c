@@ -30,6 +30,7 @@ static bool dr_set(struct sys_cpu *cpu, unsigned n, uint64_t value)
     uint32_t before = cpu->mode;
     cpu->dr[n] = value;
     if (n == 7) {
+        cpu->rflags &= ~(uint64_t)X86_RF; /* nobody has, without breakpoints */
         sys_mode_update(cpu);
     }
     if (n != 6 && (before | cpu->mode) & SYS_MODE_DEBUG) {

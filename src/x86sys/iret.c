@@ -14,8 +14,9 @@ static uint64_t flags_allowed(const struct sys_cpu *cpu, unsigned size)
 {
     uint64_t mask = SYS_RF_ARITH | (uint64_t)X86_TF | X86_DF;
     mask |= SYS_RF_NT;
+    mask |= X86_RF; /* 16 bits do not have it: clear then, as behind other instructions */
     if (size > 2) {
-        mask |= X86_RF | X86_AC | X86_ID;
+        mask |= X86_AC | X86_ID;
     }
     if (cpu->mode & SYS_MODE_IOPL) {
         mask |= X86_IF;

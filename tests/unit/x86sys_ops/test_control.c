@@ -129,6 +129,19 @@ static void test_debug_registers_alias_without_de(void **state)
     ops_assert_fault(OPS("\x0f\x21\xc0"), SYS_DB);
 }
 
+/* RF is the flag of one instruction, which clears it; here that is first seen when
+ * breakpoints are switched on. */
+static void test_a_breakpoint_behind_a_move_to_dr7_is_met(void **state)
+{
+    (void)state;
+    ops_long(0);
+    ops_cpu->rflags |= X86_RF;
+    ops_cpu->dr[0] = OPS_CODE + 3;
+    ops_cpu->gpr[X86_RAX] = 1;
+    ops_assert_done(OPS("\x0f\x23\xf8"));
+    assert_false(sys_debug_check(ops_cpu, ops_cpu->rip, 1, SYS_FETCH));
+}
+
 static void test_xcr0_takes_sets_that_exist(void **state)
 {
     (void)state;
@@ -194,6 +207,7 @@ int main(void)
         T(test_user_code_may_not),
         T(test_moves_of_control_registers_are_whole),
         T(test_debug_registers_alias_without_de),
+        T(test_a_breakpoint_behind_a_move_to_dr7_is_met),
         T(test_xcr0_takes_sets_that_exist),
         T(test_invpcid_checks_its_descriptor),
         T(test_fsgsbase_works_when_on),

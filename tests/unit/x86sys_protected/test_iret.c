@@ -42,6 +42,19 @@ static void test_real_mode_of_both_sizes(void **state)
     }
 }
 
+static void test_rf_is_clear_behind_an_iret_that_does_not_load_it(void **state)
+{
+    (void)state;
+    for (unsigned size = 2; size <= 4; size += 2) {
+        kit_real();
+        kit_cpu->rflags |= X86_RF;
+        struct sys_insn in = iret(size);
+        FRAME(size, 0x1234, 0x2000, X86_RF);
+        kit_assert_done(sys_insn_iret(kit_cpu, &in));
+        assert_int_equal(kit_cpu->rflags & X86_RF, size == 2 ? 0 : X86_RF);
+    }
+}
+
 static void test_real_mode_ip_must_be_within_cs(void **state)
 {
     (void)state;
@@ -281,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(test_real_mode_of_both_sizes),
+        KIT_TEST(test_rf_is_clear_behind_an_iret_that_does_not_load_it),
         KIT_TEST(test_real_mode_ip_must_be_within_cs),
         KIT_TEST(test_same_level_leaves_the_stack_segment),
         KIT_TEST(test_outer_level_drops_privileged_segments),
