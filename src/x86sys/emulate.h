@@ -13,7 +13,7 @@
 enum sys_result {
     SYS_DONE,      /* rip is behind it (or where it went); go on */
     SYS_EXCEPTION, /* cpu->exception says what; rip is at the instruction, nothing has happened */
-    SYS_HALT,      /* HLT or MWAIT: rip is behind it, cpu->halted is set */
+    SYS_HALT,      /* HLT, or RSM back to it: rip is behind HLT, cpu->halted is set */
 };
 
 /* Executes one instruction of class SYS_INSN_C, STACK or STRING (any, in every

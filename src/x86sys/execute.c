@@ -226,7 +226,10 @@ static enum sys_result string_io(struct sys_cpu *cpu, const struct sys_insn *in)
 static enum sys_result rsm(struct sys_cpu *cpu, const struct sys_insn *in)
 {
     (void)in;
-    return sys_op_rsm(cpu) ? SYS_DONE : SYS_EXCEPTION;
+    if (!sys_op_rsm(cpu)) {
+        return SYS_EXCEPTION;
+    }
+    return cpu->halted ? SYS_HALT : SYS_DONE;
 }
 
 static bool has_error_code(uint8_t vector)

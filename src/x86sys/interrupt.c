@@ -164,7 +164,6 @@ bool sys_take_interrupts(struct sys_cpu *cpu, bool *alive)
     }
     if (pending & SYS_INT_SMI && !cpu->in_smm) {
         clear(cpu, SYS_INT_SMI);
-        cpu->halted = false;
         sys_smm_enter(cpu);
         return true;
     }

@@ -13,12 +13,14 @@
 #define SAVE_SIZE   0x200u
 #define HANDLER     0x8000u
 #define REVISION    0x00020064u /* 64-bit layout, SMBASE can be moved */
+#define AT_HALT     0xc9
 #define AT_REVISION 0xfc
 #define AT_SMBASE   0x100
 #define AT_GDTR     0x60
 #define AT_LDTR     0x70
 #define AT_IDTR     0x80
 #define AT_TR       0x90
+#define HALTED      1u /* in a byte at AT_HALT: RSM goes back to HLT */
 #define DR7_RESET   0x400u
 #define CR0_CLEARED ((uint64_t)(SYS_CR0_PE | SYS_CR0_EM | SYS_CR0_TS) | SYS_CR0_PG)
 #define EFER_KNOWN  ((uint64_t)(SYS_EFER_SCE | SYS_EFER_LME | SYS_EFER_NXE) | 1u << 21 | 1u << 14)
@@ -107,6 +109,7 @@ static void save(struct sys_cpu *cpu, struct save_area *s)
     for (unsigned i = 0; i < X86_GPRS; i++) {
         put(s, gpr_at(i), cpu->gpr[i], 8);
     }
+    put(s, AT_HALT, cpu->halted ? HALTED : 0, 1);
     put(s, AT_REVISION, REVISION, 4);
     put(s, AT_SMBASE, cpu->smbase, 4);
 }
@@ -126,6 +129,7 @@ static void set_registers(struct sys_cpu *cpu)
     cpu->rip = HANDLER;
     cpu->dr[7] = DR7_RESET;
     cpu->shadow = false;
+    cpu->halted = false;
 }
 
 void sys_smm_enter(struct sys_cpu *cpu)
@@ -192,6 +196,7 @@ bool sys_op_rsm(struct sys_cpu *cpu)
     for (unsigned i = 0; i < X86_GPRS; i++) {
         cpu->gpr[i] = get(&s, gpr_at(i), 8);
     }
+    cpu->halted = get(&s, AT_HALT, 1) & HALTED;
     cpu->smbase = (uint32_t)get(&s, AT_SMBASE, 4);
     make_consistent(cpu);
     cpu->in_smm = false;

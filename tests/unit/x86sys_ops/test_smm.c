@@ -57,6 +57,25 @@ static void test_a_round_trip_changes_nothing(void **state)
     assert_int_equal(ops_cpu->mode, before.mode);
 }
 
+static void test_rsm_goes_back_to_hlt_unless_the_handler_says_no(void **state)
+{
+    (void)state;
+    ops_flat32();
+    assert_int_equal(OPS("\xf4"), SYS_HALT);
+    const uint64_t behind = ops_cpu->rip;
+    sys_smm_enter(ops_cpu);
+    assert_false(ops_cpu->halted);
+    assert_int_equal(area(0xc8, 2), 1 << 8); /* no port instruction; HLT */
+    assert_int_equal(OPS("\x0f\xaa"), SYS_HALT);
+    assert_true(ops_cpu->halted);
+    assert_int_equal(ops_cpu->rip, behind);
+    sys_smm_enter(ops_cpu);
+    area_put(0xc9, 0, 1);
+    ops_assert_done(OPS("\x0f\xaa"));
+    assert_false(ops_cpu->halted);
+    assert_int_equal(ops_cpu->rip, behind);
+}
+
 static void test_smbase_moves_at_rsm(void **state)
 {
     (void)state;
@@ -84,7 +103,7 @@ static void test_a_bad_save_area_makes_a_state_that_exists(void **state)
     for (unsigned at = 0; at < 0x200; at += 8) {
         area_put(at, UINT64_MAX, 8);
     }
-    ops_assert_done(OPS("\x0f\xaa"));
+    assert_int_equal(OPS("\x0f\xaa"), SYS_HALT);
     assert_int_equal(ops_cpu->cr3 >> 52, 0);
     assert_int_equal(ops_cpu->cr4 & 1 << 13, 0);
     assert_int_equal(ops_cpu->rflags & SYS_RF_VM, 0);
@@ -96,6 +115,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, ops_setup, ops_teardown)
     const struct CMUnitTest tests[] = {
         T(test_a_round_trip_changes_nothing),
+        T(test_rsm_goes_back_to_hlt_unless_the_handler_says_no),
         T(test_smbase_moves_at_rsm),
         T(test_rsm_is_for_smm),
         T(test_a_bad_save_area_makes_a_state_that_exists),

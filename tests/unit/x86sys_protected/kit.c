@@ -98,6 +98,7 @@ void sys_cpu_reset(struct cpu *cpu)
 void sys_smm_enter(struct sys_cpu *cpu)
 {
     cpu->in_smm = true;
+    cpu->halted = false;
     kit_smm_entries++;
 }
 
