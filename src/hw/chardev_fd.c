@@ -17,7 +17,8 @@
 #include "aio/main_loop.h"
 #include "hw/chardev_internal.h"
 
-#define PIECE 4096 /* PIPE_BUF: a pipe that polls writable takes so much */
+#define PIECE         4096 /* PIPE_BUF: a pipe that polls writable takes so much */
+#define LAST_WORDS_NS 2000000000
 
 static struct chardev_fd *fd_of(struct chardev *c)
 {
@@ -221,10 +222,26 @@ void chardev_fd_hang_up(struct chardev_fd *c)
     }
 }
 
+/* What is in the buffer at the end, a slow reader still gets, one that reads nothing costs
+ * two seconds. */
+static void say_last_words(struct chardev_fd *c) REQUIRES(bql)
+{
+    int64_t end = aio_clock_get_ns(AIO_CLOCK_HOST) + LAST_WORDS_NS;
+    struct pollfd p = {.fd = c->out, .events = POLLOUT};
+    while (c->out >= 0 && c->used > 0) {
+        int64_t left = end - aio_clock_get_ns(AIO_CLOCK_HOST);
+        if (left <= 0 || (poll(&p, 1, (int)(left / 1000000) + 1) < 0 && errno != EINTR)) {
+            break;
+        }
+        flush(c);
+    }
+}
+
 static void fd_free(struct chardev *base)
 {
     struct chardev_fd *c = fd_of(base);
     bql_assert_locked();
+    say_last_words(c);
     chardev_fd_stop(c);
     if (c->listener >= 0) {
         aio_clear_fd_handler(main_loop_iohandler_context(), c->listener);

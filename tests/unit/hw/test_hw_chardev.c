@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -218,6 +219,41 @@ static void test_a_full_pipe_takes_less_and_says_when_there_is_room(void **state
     (void)close(out);
 }
 
+/* Of a pipe of one page, that is full to begin with: each time a page of it. */
+static void *read_slowly(void *opaque)
+{
+    const int *fd = opaque;
+    size_t *seen = calloc(1, sizeof(*seen));
+    for (size_t before = 1; seen && before != *seen;) {
+        before = *seen;
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        *seen = read_pattern(*fd, *seen);
+    }
+    return seen;
+}
+
+static void test_a_slow_reader_gets_what_was_written_before_the_end(void **state)
+{
+    pthread_t reader;
+    void *seen = NULL;
+    (void)state;
+    bql_assert_locked();
+    assert_int_equal(mkfifo(at("last.in"), 0600), 0);
+    assert_int_equal(mkfifo(at("last.out"), 0600), 0);
+    struct chardev *c = make("pipe:", at("last"));
+    int out = open(at("last.out"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(out >= 0);
+    assert_int_equal(fcntl(out, F_SETPIPE_SZ, 4096), 4096);
+    size_t done = chardev_write(c, pattern(), MUCH);
+    assert_false(chardev_can_write(c));
+    assert_int_equal(pthread_create(&reader, NULL, read_slowly, &out), 0);
+    chardev_free(c);
+    assert_int_equal(pthread_join(reader, &seen), 0);
+    assert_int_equal(*(size_t *)seen, done);
+    free(seen);
+    (void)close(out);
+}
+
 static void test_input_waits_until_the_client_takes_it(void **state)
 {
     (void)state;
@@ -309,8 +345,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"file",    "pair.in",  "pair.out", "full.in", "full.out",
-                                        "slow.in", "slow.out", "script",   "console"};
+    static const char *const names[] = {"file",     "pair.in", "pair.out", "full.in",
+                                        "full.out", "last.in", "last.out", "slow.in",
+                                        "slow.out", "script",  "console"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         (void)unlink(at(names[i]));
     }
@@ -327,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_a_pair_of_pipes_carries_both_directions),
         cmocka_unit_test(test_a_pipe_that_is_not_there_is_named),
         cmocka_unit_test(test_a_full_pipe_takes_less_and_says_when_there_is_room),
+        cmocka_unit_test(test_a_slow_reader_gets_what_was_written_before_the_end),
         cmocka_unit_test(test_input_waits_until_the_client_takes_it),
         cmocka_unit_test(test_output_to_a_line_that_has_gone_does_not_wait),
         cmocka_unit_test(test_stdio_reads_a_file_to_its_end_and_is_taken_once),
