@@ -101,7 +101,8 @@ static size_t can_receive(void *opaque)
 {
     const struct monitor *mon = opaque;
     bql_assert_locked();
-    return mon->pending ? 0 : LINE_MAX_BYTES;
+    /* One by one: what comes next may be the end, and the answer has to be out first. */
+    return mon->pending ? 0 : 1;
 }
 
 static void receive(void *opaque, const uint8_t *buf, size_t len)

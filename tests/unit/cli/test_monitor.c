@@ -470,7 +470,7 @@ static void test_long_answers_are_complete_on_a_slow_terminal(void **state)
     assert_non_null(expected);
     clear_screen();
     room = 1000;
-    type("xp /4096xb 0\r");
+    assert_int_equal(type("xp /4096xb 0\rq\r"), 13); /* what comes next waits for the answer */
     assert_int_equal(screen_len, 1000);
     for (unsigned i = 0; i < 1000 && screen_len < complete; i++) {
         room = 100;
