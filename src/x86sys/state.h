@@ -241,7 +241,7 @@ struct OWNED_BY(its thread) sys_cpu {
     struct { /* MONITOR: mwait.c */
         bool armed;
         uint64_t linear;
-        uint8_t line[SYS_MONITOR_LINE]; /* as it was */
+        uint64_t line[SYS_MONITOR_LINE / 8]; /* as it was */
     } monitor;
     bool mc_fatal; /* the machine check that SYS_INT_MCE announces met another one */
     uint64_t hwcr, syscfg, top_mem, top_mem2; /* AMD */

@@ -158,6 +158,30 @@ static void test_without_monitor_it_does_not_sleep(void **state)
     assert_true(run_with(NULL) < 1000 * TIME_OUT / 10);
 }
 
+/* The look at the line is C's in the middle of guest code. */
+static void test_vector_registers_survive_it(void **state)
+{
+    (void)state;
+    static const uint8_t vectors[] = {0xb8, 0x00, 0x00, 0x09, 0x00, /* mov eax, LINE */
+                                      0xc5, 0xfe, 0x6f, 0x40, 0x40, /* vmovdqu ymm0, [rax + 64] */
+                                      0x31, 0xc9, 0x31, 0xd2,       /* xor ecx, ecx; xor edx, edx */
+                                      0x0f, 0x01, 0xc8, 0x0f, 0x01, 0xc9, /* monitor; mwait */
+                                      0xc5, 0xfe, 0x7f, 0x80, 0x80, 0x00,
+                                      0x00, 0x00,        /* vmovdqu [rax + 128], ymm0 */
+                                      0xff, 0xc6, 0xf4}; /* inc esi; hlt */
+    if (!sys_model_has(bare_cpu->model, SYS_FEAT_AVX)) {
+        skip();
+    }
+    start(false, 0);
+    memcpy(bare_ram + BARE_LOAD, vectors, sizeof vectors);
+    memset(bare_ram + LINE + 64, 0xa5, 32);
+    bare_cpu->cr4 |= SYS_CR4_OSXSAVE;
+    bare_cpu->xcr0 = 7;
+    sys_mode_update(bare_cpu);
+    assert_true(run_with(NULL) >= TIME_OUT);
+    assert_memory_equal(bare_ram + LINE + 128, bare_ram + LINE + 64, 32);
+}
+
 static void test_cpuid_tells_of_the_line(void **state)
 {
     (void)state;
@@ -194,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_an_interrupt_ends_it_and_is_taken_behind_it),
         cmocka_unit_test(test_a_masked_interrupt_ends_it_if_it_is_to),
         cmocka_unit_test(test_without_monitor_it_does_not_sleep),
+        cmocka_unit_test(test_vector_registers_survive_it),
         cmocka_unit_test(test_cpuid_tells_of_the_line),
         cmocka_unit_test(test_without_the_feature_it_is_undefined),
     };
