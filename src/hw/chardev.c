@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hw/chardev_internal.h"
+#include "hw/chardev_named.h"
 
 int chardev_init(struct chardev *c, const struct chardev_ops *ops, const char *label,
                  struct error *err)
@@ -42,7 +43,7 @@ int chardev_new(const char *spec, const char *label, bool signals, struct charde
                 struct error *err)
 {
     const char *rest;
-    if (strcmp(spec, "null") == 0) {
+    if (strcmp(spec, "null") == 0 || strcmp(spec, "vc") == 0 || after(spec, "vc:")) {
         return null_new(label, out, err);
     }
     if (strcmp(spec, "stdio") == 0) {
@@ -50,6 +51,12 @@ int chardev_new(const char *spec, const char *label, bool signals, struct charde
     }
     if (strcmp(spec, "pty") == 0) {
         return chardev_pty_new(label, out, err);
+    }
+    if ((rest = after(spec, "chardev:")) && *rest) {
+        return chardev_named_take(rest, label, out, err);
+    }
+    if (after(spec, "/dev/")) {
+        return chardev_tty_new(label, spec, out, err);
     }
     if ((rest = after(spec, "file:")) && *rest) {
         return chardev_file_new(label, rest, out, err);
@@ -62,7 +69,7 @@ int chardev_new(const char *spec, const char *label, bool signals, struct charde
     }
     return error_set(err, EINVAL,
                      "%s: unknown character device '%s' (null, stdio, pty, file:PATH, pipe:PATH, "
-                     "unix:PATH, tcp:HOST:PORT)",
+                     "unix:PATH, tcp:HOST:PORT, /dev/NAME, chardev:ID)",
                      label, spec);
 }
 

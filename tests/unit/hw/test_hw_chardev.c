@@ -100,7 +100,8 @@ static const uint8_t *pattern(void)
 
 static void test_what_is_no_character_device_is_refused_with_the_list(void **state)
 {
-    static const char *const specs[] = {"", "nul", "null ", "file:", "pipe:", "vc", "stdio:"};
+    static const char *const specs[] = {
+        "", "nul", "null ", "file:", "pipe:", "chardev:", "vcx", "stdio:"};
     (void)state;
     for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
         const char *text = refusal(specs[i], EINVAL);
