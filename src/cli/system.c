@@ -14,7 +14,7 @@
 #include "cli/monitor.h"
 #include "cli/system_options.h"
 #include "exec/vcpu.h"
-#include "hw/chardev.h"
+#include "hw/chardev_named.h"
 #include "hw/device.h"
 #include "hw/drive.h"
 #include "hw/icount_clock.h"
@@ -42,11 +42,15 @@ static void on_signal(void *opaque, const struct signalfd_siginfo *info)
     machine_request(&machine, MACHINE_QUIT, 0);
 }
 
-/* Serial port and monitor share the terminal. */
-static int make_shared(struct lines *lines, struct error *err) REQUIRES(bql)
+/* A serial port and the monitor share one, the terminal say. */
+static int make_shared(struct lines *lines, unsigned n, const char *spec, const char *label,
+                       struct error *err) REQUIRES(bql)
 {
     struct chardev *back, *front[2];
-    int rc = chardev_new("stdio", "serial0", false, &back, err);
+    if (lines->monitor) {
+        return error_set(err, EINVAL, "-serial mon:%s: there is one monitor only", spec);
+    }
+    int rc = chardev_new(spec, label, false, &back, err);
     if (rc == 0) {
         rc = chardev_mux_new(back, quit, &machine, front, err);
         if (rc) {
@@ -54,7 +58,7 @@ static int make_shared(struct lines *lines, struct error *err) REQUIRES(bql)
         }
     }
     if (rc == 0) {
-        lines->pc.serial[0] = front[0];
+        lines->pc.serial[n] = front[0];
         lines->monitor = front[1];
     }
     return rc;
@@ -67,12 +71,20 @@ static int make_serial(struct lines *lines, unsigned n, const char *spec, struct
     if (strcmp(spec, "none") == 0) {
         return 0;
     }
-    if (strcmp(spec, "mon:stdio") == 0) {
-        return n == 0 ? make_shared(lines, err)
-                      : error_set(err, EINVAL, "-serial mon:stdio: for the first port only");
-    }
     (void)snprintf(label, sizeof(label), "serial%u", n);
+    if (strncmp(spec, "mon:", 4) == 0) {
+        return make_shared(lines, n, spec + 4, label, err);
+    }
     return chardev_new(spec, label, true, &lines->pc.serial[n], err);
+}
+
+static bool names_stdio(const struct system_command *c)
+{
+    bool named = false;
+    for (unsigned i = 0; i < c->chardev_count; i++) {
+        named = named || strncmp(c->chardev[i], "stdio,", 6) == 0;
+    }
+    return named;
 }
 
 /* Without a display the serial port is where one looks, as with -nographic. */
@@ -83,7 +95,7 @@ static int make_lines(const struct system_command *c, struct lines *lines, struc
     for (unsigned n = 0; n < c->serial_count && rc == 0; n++) {
         rc = make_serial(lines, n, c->serial[n], err);
     }
-    if (rc == 0 && c->serial_count == 0 && !c->nodefaults) {
+    if (rc == 0 && c->serial_count == 0 && !c->nodefaults && !names_stdio(c)) {
         bool own = c->monitor && strcmp(c->monitor, "none") != 0;
         rc = make_serial(lines, 0, own && strcmp(c->monitor, "stdio") == 0 ? "none" : "mon:stdio",
                          err);
@@ -95,8 +107,15 @@ static int make_lines(const struct system_command *c, struct lines *lines, struc
         }
         rc = chardev_new(c->monitor, "monitor", true, &lines->monitor, err);
     }
-    if (rc == 0 && c->debugcon) {
-        rc = chardev_new(c->debugcon, "debugcon", true, &lines->pc.debugcon, err);
+    return rc;
+}
+
+/* What devices and lines name. */
+static int add_chardevs(const struct system_command *c, struct error *err) REQUIRES(bql)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < c->chardev_count && rc == 0; i++) {
+        rc = chardev_named_add(c->chardev[i], quit, &machine, err);
     }
     return rc;
 }
@@ -107,7 +126,7 @@ static void free_lines(struct lines *lines) REQUIRES(bql)
         chardev_free(lines->pc.serial[n]);
     }
     chardev_free(lines->monitor);
-    chardev_free(lines->pc.debugcon);
+    chardevs_named_free();
 }
 
 static int write_pidfile(const char *path, struct error *err)
@@ -131,6 +150,28 @@ static int add_drives(const struct system_command *c, struct error *err) REQUIRE
     return rc;
 }
 
+/* -debugcon is the device on a character device, so that -global says where it is. A comma is
+ * doubled in a device's property. */
+static int add_debugcon(const char *spec, struct error *err) REQUIRES(bql)
+{
+    static const char before[] = "isa-debugcon,chardev=";
+    char *text = malloc(sizeof(before) + 2 * strlen(spec));
+    if (!text) {
+        return error_set(err, ENOMEM, "-debugcon: out of memory");
+    }
+    char *to = text + sprintf(text, "%s", before);
+    for (; *spec; spec++) {
+        *to++ = *spec;
+        if (*spec == ',') {
+            *to++ = ',';
+        }
+    }
+    *to = '\0';
+    int rc = device_add(&machine, text, err);
+    free(text);
+    return rc;
+}
+
 /* What the command line adds to the machine's own devices. */
 static int add_devices(const struct system_command *c, struct error *err) REQUIRES(bql)
 {
@@ -140,6 +181,9 @@ static int add_devices(const struct system_command *c, struct error *err) REQUIR
     }
     if (rc == 0 && c->vga) {
         rc = device_add(&machine, "VGA", err);
+    }
+    if (rc == 0 && c->debugcon && strcmp(c->debugcon, "none") != 0) {
+        rc = add_debugcon(c->debugcon, err);
     }
     for (unsigned i = 0; i < c->device_count && rc == 0; i++) {
         rc = device_add(&machine, c->device[i], err);
@@ -188,7 +232,10 @@ static int run_with_loop(const struct system_command *c, int *status, struct err
         return rc;
     }
     machine_init();
-    rc = make_lines(c, &lines, err);
+    rc = add_chardevs(c, err);
+    if (rc == 0) {
+        rc = make_lines(c, &lines, err);
+    }
     if (rc == 0) {
         rc = add_drives(c, err);
     }

@@ -22,6 +22,8 @@ enum system_option_id {
     OPT_BOOT,
     OPT_DEVICE,
     OPT_GLOBAL,
+    OPT_CHARDEV,
+    OPT_MON,
     OPT_SERIAL,
     OPT_PARALLEL,
     OPT_DEBUGCON,

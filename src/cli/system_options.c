@@ -57,11 +57,52 @@ static int add_serial(struct system_command *c, const char *value, struct error 
     return 0;
 }
 
+static int add_device(struct system_command *c, const char *value, struct error *err)
+{
+    if (c->device_count == SYSTEM_DEVICES_MAX) {
+        return error_set(err, E2BIG, "more than %d devices", SYSTEM_DEVICES_MAX);
+    }
+    c->device[c->device_count++] = value;
+    return device_check(value, err);
+}
+
 static int only(const char *option, const char *value, const char *wanted, struct error *err)
 {
     return strcmp(value, wanted) == 0
                ? 0
                : error_set(err, EINVAL, "%s %s: only '%s' is there", option, value, wanted);
+}
+
+static bool is_none(const char *spec)
+{
+    return !spec || strcmp(spec, "none") == 0;
+}
+
+static int set_monitor(struct system_command *c, const char *spec, struct error *err)
+{
+    if (c->mon[0] && !is_none(spec) && !is_none(c->monitor)) {
+        return error_set(err, EINVAL, "-mon and -monitor: there is one monitor only");
+    }
+    c->monitor = is_none(c->monitor) || !is_none(spec) ? spec : c->monitor;
+    return 0;
+}
+
+/* [chardev=]ID[,mode=readline] */
+static int mon_pair(void *opaque, const char *key, const char *value, struct error *err)
+{
+    struct system_command *c = opaque;
+    if (!key || strcmp(key, "chardev") == 0) {
+        int n = c->mon[0] ? -1 : snprintf(c->mon, sizeof(c->mon), "chardev:%s", value);
+        return n > 0 && n < (int)sizeof(c->mon)
+                   ? set_monitor(c, c->mon, err)
+                   : error_set(err, EINVAL, "-mon %s: there is one monitor only", value);
+    }
+    if (strcmp(key, "mode") == 0) {
+        return only("-mon mode", value, "readline", err);
+    }
+    return strcmp(key, "pretty") == 0 || strcmp(key, "id") == 0
+               ? 0
+               : error_set(err, EINVAL, "-mon: unknown property '%s'", key);
 }
 
 /* Options that print something and end. */
@@ -157,11 +198,15 @@ static int apply_device(struct system_command *c, const struct system_option *d,
     case OPT_CDROM:
         return add_ide_drive(c, 2, "cdrom", value, err);
     case OPT_DEVICE:
-        if (c->device_count == SYSTEM_DEVICES_MAX) {
-            return error_set(err, E2BIG, "more than %d devices", SYSTEM_DEVICES_MAX);
+        return add_device(c, value, err);
+    case OPT_CHARDEV:
+        if (c->chardev_count == SYSTEM_DEVICES_MAX) {
+            return error_set(err, E2BIG, "more than %d of -chardev", SYSTEM_DEVICES_MAX);
         }
-        c->device[c->device_count++] = value;
-        return device_check(value, err);
+        c->chardev[c->chardev_count++] = value;
+        return 0;
+    case OPT_MON:
+        return value_list(value, mon_pair, c, err);
     case OPT_GLOBAL:
         if (c->global_count == SYSTEM_DEVICES_MAX) {
             return error_set(err, E2BIG, "more than %d of -global", SYSTEM_DEVICES_MAX);
@@ -171,7 +216,7 @@ static int apply_device(struct system_command *c, const struct system_option *d,
     case OPT_SERIAL:
         return add_serial(c, value, err);
     case OPT_PARALLEL:
-        return only("-parallel", value, "none", err);
+        return strcmp(value, "null") == 0 ? 0 : only("-parallel", value, "none", err);
     case OPT_VGA:
         c->vga = strcmp(value, "std") == 0;
         return c->vga ? 0 : only("-vga", value, "none", err);
@@ -206,8 +251,7 @@ static int apply_plain(struct system_command *c, const struct system_option *d, 
         c->debugcon = value;
         return 0;
     case OPT_MONITOR:
-        c->monitor = value;
-        return 0;
+        return set_monitor(c, value, err);
     case OPT_NOGRAPHIC:
         c->nographic = true;
         return 0;

@@ -32,6 +32,9 @@ struct system_command {
     unsigned device_count;
     const char *global[SYSTEM_DEVICES_MAX];
     unsigned global_count;
+    const char *chardev[SYSTEM_DEVICES_MAX];
+    unsigned chardev_count;
+    char mon[80];                  /* "chardev:ID" of -mon, which `monitor` points to then */
     char *made[SYSTEM_DRIVES_MAX]; /* to be freed */
     unsigned made_count;
     bool nographic, nodefaults, paused, vga;

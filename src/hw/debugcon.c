@@ -4,22 +4,22 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PRESENT   0xe9
 #define POST_PORT 0x80
 
 struct debugcon {
     struct memory_region region;
     struct chardev *chardev IMMUTABLE_AFTER_INIT;
+    uint8_t readback IMMUTABLE_AFTER_INIT;
     uint8_t last GUARDED_BY(bql);
 };
 
 static enum memory_result debugcon_read(void *opaque, uint64_t offset, unsigned size,
                                         uint64_t *value)
 {
-    (void)opaque;
+    const struct debugcon *d = opaque;
     (void)offset;
     (void)size;
-    *value = PRESENT;
+    *value = d->readback;
     return MEMORY_OK;
 }
 
@@ -81,10 +81,15 @@ static int add_port(struct machine *m, uint16_t port, const struct memory_ops *o
     return 0;
 }
 
-int debugcon_new(struct machine *m, uint16_t port, struct chardev *c, struct debugcon **out,
-                 struct error *err)
+int debugcon_new(struct machine *m, uint16_t port, uint8_t readback, struct chardev *c,
+                 struct debugcon **out, struct error *err)
 {
-    return add_port(m, port, &debugcon_ops, "debugcon", c, out, err);
+    int ret = add_port(m, port, &debugcon_ops, "debugcon", c, out, err);
+
+    if (ret == 0) {
+        (*out)->readback = readback;
+    }
+    return ret;
 }
 
 int post_port_new(struct machine *m, struct debugcon **out, struct error *err)

@@ -1,5 +1,5 @@
 /* The table of devices that can be asked for. */
-#include "hw/device.h"
+#include "hw/device_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,11 +16,8 @@
 #include "hw/pci_testdev.h"
 #include "hw/vga.h"
 #include "hw/virtio_blk.h"
-#include "hw/virtio_console.h"
 #include "hw/virtio_rng.h"
 
-#define CONSOLES_MAX 8
-#define GLOBALS_MAX  64
 #define VGA_ROM      "/usr/share/seabios/vgabios-stdvga.bin"
 #define VGA_ROM_NAME "vgaroms/vgabios-stdvga.bin"
 #define VGA_ROM_MAX  65536
@@ -57,46 +54,10 @@ static int create_virtio_rng(struct machine *m, const struct device_props *p, st
     return ret < 0 ? ret : virtio_rng_new(m->pci, devfn, err);
 }
 
-/* Character devices of consoles. */
-static struct chardev *consoles[CONSOLES_MAX] GUARDED_BY(bql);
-static unsigned console_count GUARDED_BY(bql);
-
-static int create_virtio_console(struct machine *m, const struct device_props *p, struct error *err)
-    REQUIRES(bql)
-{
-    const char *spec = device_props_get(p, "chardev");
-    struct chardev *c;
-    int devfn, ret = device_pci_place(m, p, &devfn, err);
-
-    if (ret < 0) {
-        return ret;
-    }
-    if (console_count == CONSOLES_MAX) {
-        return error_set(err, E2BIG, "more than %d virtio consoles", CONSOLES_MAX);
-    }
-    ret = chardev_new(spec ? spec : "null", "virtio-console", true, &c, err);
-    if (ret < 0) {
-        return ret;
-    }
-    consoles[console_count++] = c;
-    return virtio_console_new(m->pci, devfn, c, err);
-}
-
-/* Properties of -global: one each. */
-static struct {
-    const struct device_type *type;
-    struct device_props props;
-} globals[GLOBALS_MAX] GUARDED_BY(bql);
-static unsigned global_count GUARDED_BY(bql);
-
 void devices_free(void)
 {
-    while (console_count > 0) {
-        chardev_free(consoles[--console_count]);
-    }
-    while (global_count > 0) {
-        device_props_free(&globals[--global_count].props);
-    }
+    device_chars_free();
+    device_globals_free();
 }
 
 /* Firmware finds the code that drives it as a file. Without the package that has it,
@@ -182,8 +143,12 @@ static const struct device_option blk_options[] = {{"drive", "the -drive (if=non
                                                    {NULL, NULL}};
 static const struct device_option pci_options[] = {PCI_OPTIONS, {NULL, NULL}};
 static const struct device_option no_options[] = {{NULL, NULL}};
-static const struct device_option console_options[] = {
-    {"chardev", "as -serial takes it, commas doubled (null)"}, PCI_OPTIONS, {NULL, NULL}};
+#define CHARDEV_OPTION {"chardev", "the -chardev with this id, or as -serial takes it (null)"}
+static const struct device_option console_options[] = {CHARDEV_OPTION, PCI_OPTIONS, {NULL, NULL}};
+static const struct device_option debugcon_options[] = {{"iobase", "its port (0xe9)"},
+                                                        {"readback", "what it reads as (0xe9)"},
+                                                        CHARDEV_OPTION,
+                                                        {NULL, NULL}};
 static const struct device_option ide_options[] = {
     {"drive", "the -drive (if=none) with this id"},
     {"bus", "ide.0, ide.1; to ide.5 on q35 (the first with room)"},
@@ -198,11 +163,13 @@ static const struct device_option exit_options[] = {
 static const struct device_type types[] = {
     {"virtio-blk-pci", "PCI", "virtio block device", blk_options, create_virtio_blk},
     {"virtio-rng-pci", "PCI", "virtio entropy device", pci_options, create_virtio_rng},
-    {"virtio-console-pci", "PCI", "virtio console (hvc0)", console_options, create_virtio_console},
+    {"virtio-console-pci", "PCI", "virtio console (hvc0)", console_options,
+     device_char_new_virtio_console},
     {"ide-hd", "IDE", "IDE or SATA disk", ide_options, create_ide_hd},
     {"ide-cd", "IDE", "IDE or SATA CD-ROM drive", ide_options, create_ide_cd},
     {"VGA", "PCI", "VGA with linear modes", vga_options, create_vga},
     {"isa-debug-exit", "ISA", "port that ends the process", exit_options, create_debug_exit},
+    {"isa-debugcon", "ISA", "port that prints", debugcon_options, device_char_new_debugcon},
     {"pc-testdev", "ISA", "ports, lines and memory for tests", no_options, create_pc_testdev},
     {"pci-testdev", "PCI", "counts writes, for tests", pci_options, create_pci_testdev},
 };
@@ -216,7 +183,7 @@ static bool is_called(const struct device_type *t, const char *name)
            (strncmp(t->name, name, len) == 0 && strcmp(t->name + len, "-pci") == 0);
 }
 
-static const struct device_type *find(const char *name)
+const struct device_type *device_type_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         if (name && is_called(&types[i], name)) {
@@ -226,15 +193,32 @@ static const struct device_type *find(const char *name)
     return NULL;
 }
 
+bool device_type_has(const struct device_type *t, const char *property)
+{
+    const struct device_option *o = t->options;
+
+    while (o->name && strcmp(o->name, property) != 0) {
+        o++;
+    }
+    return o->name || strcmp(property, "id") == 0;
+}
+
+const char *device_type_suggest(const char *name)
+{
+    const char *names[sizeof(types) / sizeof(types[0]) + 1];
+    size_t n = 0;
+
+    for (; n < sizeof(types) / sizeof(types[0]); n++) {
+        names[n] = types[n].name;
+    }
+    names[n] = NULL;
+    return suggest_name(name, names);
+}
+
 static int check_names(const struct device_type *t, const struct device_props *p, struct error *err)
 {
     for (unsigned i = 0; i < p->count; i++) {
-        const struct device_option *o = t->options;
-
-        while (o->name && strcmp(o->name, p->pair[i].name) != 0) {
-            o++;
-        }
-        if (!o->name && strcmp(p->pair[i].name, "id") != 0) {
+        if (!device_type_has(t, p->pair[i].name)) {
             return error_set(err, EINVAL, "-device %s has no property \"%s\"", t->name,
                              p->pair[i].name);
         }
@@ -244,14 +228,8 @@ static int check_names(const struct device_type *t, const struct device_props *p
 
 static void unknown_device(const char *name, struct error *err)
 {
-    const char *names[sizeof(types) / sizeof(types[0]) + 1];
-    size_t n = 0;
+    const char *meant = device_type_suggest(name);
 
-    for (; n < sizeof(types) / sizeof(types[0]); n++) {
-        names[n] = types[n].name;
-    }
-    names[n] = NULL;
-    const char *meant = suggest_name(name, names);
     if (meant) {
         (void)error_set(err, ENODEV, "there is no device '%s'; did you mean '%s'?", name, meant);
     } else {
@@ -268,7 +246,7 @@ static int parse(const char *text, const struct device_type **t, struct device_p
     if (ret < 0) {
         return ret;
     }
-    *t = find(p->first);
+    *t = device_type_find(p->first);
     if (!*t) {
         unknown_device(p->first ? p->first : text, err);
         device_props_free(p);
@@ -293,47 +271,6 @@ int device_check(const char *text, struct error *err)
     return ret;
 }
 
-/* NAME.prop=value is taken for NAME,prop=value. */
-int device_global_add(const char *text, struct error *err)
-{
-    size_t dot = strcspn(text, ".=,");
-    char *copy;
-    int ret;
-
-    if (text[dot] != '.' || !strchr(text + dot, '=')) {
-        return error_set(err, EINVAL, "-global %s: DEVICE.PROPERTY=VALUE expected", text);
-    }
-    if (global_count == GLOBALS_MAX) {
-        return error_set(err, E2BIG, "more than %d of -global", GLOBALS_MAX);
-    }
-    copy = strdup(text);
-    if (!copy) {
-        return error_set(err, ENOMEM, "out of memory");
-    }
-    copy[dot] = ',';
-    ret = parse(copy, &globals[global_count].type, &globals[global_count].props, err);
-    free(copy);
-    global_count += ret == 0;
-    return ret;
-}
-
-static int apply_globals(const struct device_type *t, struct device_props *p, struct error *err)
-    REQUIRES(bql)
-{
-    for (unsigned i = 0; i < global_count; i++) {
-        const struct device_props *g = &globals[i].props;
-
-        if (globals[i].type != t || g->count != 1 || device_props_get(p, g->pair[0].name)) {
-            continue;
-        }
-        if (p->count == PROPS_MAX) {
-            return error_set(err, E2BIG, "-device %s: too many properties", t->name);
-        }
-        p->pair[p->count++] = g->pair[0];
-    }
-    return 0;
-}
-
 int device_add(struct machine *m, const char *text, struct error *err)
 {
     const struct device_type *t;
@@ -343,7 +280,7 @@ int device_add(struct machine *m, const char *text, struct error *err)
     if (ret < 0) {
         return ret;
     }
-    ret = apply_globals(t, &p, err);
+    ret = device_globals_apply(t, &p, err);
     if (ret == 0) {
         ret = t->create(m, &p, err);
     }
@@ -360,7 +297,7 @@ void device_help(FILE *out, const char *text)
     if (comma && (size_t)(comma - text) < sizeof(name)) {
         memcpy(name, text, (size_t)(comma - text));
     }
-    t = find(name[0] ? name : NULL);
+    t = device_type_find(name[0] ? name : NULL);
     if (t) {
         for (const struct device_option *o = t->options; o->name; o++) {
             (void)fprintf(out, "  %-12s %s\n", o->name, o->help);

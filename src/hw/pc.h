@@ -11,7 +11,6 @@ struct pc;
 /* What the command line connects to it. NULL: nothing. Stays the caller's. */
 struct pc_lines {
     struct chardev *serial[4];
-    struct chardev *debugcon;
 };
 
 /* Makes memory, chipset, interrupt controllers and vCPUs of m->config, and reads

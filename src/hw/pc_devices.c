@@ -20,11 +20,10 @@
 #include "hw/rtc.h"
 #include "hw/serial.h"
 
-#define IOAPIC_AT     0xfec00000
-#define ISA_TIMER     0
-#define ISA_RTC       8
-#define MIB           (1UL << 20)
-#define DEBUGCON_PORT 0xe9
+#define IOAPIC_AT 0xfec00000
+#define ISA_TIMER 0
+#define ISA_RTC   8
+#define MIB       (1UL << 20)
 
 static const uint16_t serial_ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
 static const unsigned serial_irqs[] = {4, 3};
@@ -173,9 +172,6 @@ static int make_isa(struct pc *pc, const struct pc_lines *lines, struct error *e
     if (rc == 0) {
         rc = post_port_new(m, &pc->post, err);
     }
-    if (rc == 0 && lines->debugcon) {
-        rc = debugcon_new(m, DEBUGCON_PORT, lines->debugcon, &pc->debugcon, err);
-    }
     if (rc == 0) {
         rc = fw_cfg_new(m, err);
     }
@@ -225,9 +221,6 @@ static void free_ports(struct pc *pc) REQUIRES(bql)
     }
     if (pc->post) {
         debugcon_free(pc->post);
-    }
-    if (pc->debugcon) {
-        debugcon_free(pc->debugcon);
     }
 }
 

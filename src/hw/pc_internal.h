@@ -44,7 +44,7 @@ struct pc {
     struct rtc *rtc IMMUTABLE_AFTER_INIT;
     struct i8042 *keyboard IMMUTABLE_AFTER_INIT;
     struct port92 *port92 IMMUTABLE_AFTER_INIT;
-    struct debugcon *post IMMUTABLE_AFTER_INIT, *debugcon IMMUTABLE_AFTER_INIT;
+    struct debugcon *post IMMUTABLE_AFTER_INIT;
     struct serial *serial[4] IMMUTABLE_AFTER_INIT;
     struct irq_or serial_irq[2];                     /* of ports 0 and 2, and of 1 and 3 */
     struct boot_direct *direct IMMUTABLE_AFTER_INIT; /* NULL: firmware starts */

@@ -23,6 +23,18 @@ static char *cut(char *at)
     return NULL;
 }
 
+/* "name=value"; "name" is name=on, "noname" name=off. */
+static void add(struct device_props *p, char *item, char *equals)
+{
+    bool no = !equals && strncmp(item, "no", 2) == 0 && item[2];
+
+    if (equals) {
+        *equals = 0;
+    }
+    p->pair[p->count].name = no ? item + 2 : item;
+    p->pair[p->count++].value = equals ? equals + 1 : no ? "off" : "on";
+}
+
 int device_props_parse(struct device_props *p, const char *text, struct error *err)
 {
     char *item, *next;
@@ -40,15 +52,13 @@ int device_props_parse(struct device_props *p, const char *text, struct error *e
             p->first = item;
             continue;
         }
-        if (!equals || equals == item || p->count == PROPS_MAX) {
+        if (!*item || equals == item || p->count == PROPS_MAX) {
             int ret = error_set(err, EINVAL, "\"%s\": \"%s\" is not property=value", text, item);
 
             device_props_free(p);
             return ret;
         }
-        *equals = 0;
-        p->pair[p->count].name = item;
-        p->pair[p->count++].value = equals + 1;
+        add(p, item, equals);
     }
     return 0;
 }

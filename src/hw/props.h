@@ -1,5 +1,5 @@
 /* "NAME,prop=value,prop=value": how options describe drives and devices. A comma in a
- * value is written twice. */
+ * value is written twice; "prop" alone is prop=on, "noprop" prop=off. */
 #ifndef MORTISE_HW_PROPS_H
 #define MORTISE_HW_PROPS_H
 

@@ -9,6 +9,7 @@
 #include "devices/disks.h"
 #include "devices/lines.h"
 #include "devices/standins.h"
+#include "hw/debugcon.h"
 #include "hw/drive.h"
 #include "hw/i8042.h"
 #include "hw/pc_internal.h"
@@ -20,6 +21,7 @@
 struct machine fuzz_machine;
 static struct pc *pc GUARDED_BY(bql);
 static struct vga *vga GUARDED_BY(bql);
+static struct debugcon *debugcon GUARDED_BY(bql);
 
 void fuzz_fail(const char *what, const char *why)
 {
@@ -92,6 +94,7 @@ static void add_devices(void) REQUIRES(bql)
 
     if (drives_connect(&fuzz_machine, &err) < 0 || vga_new(bus, -1, 1 << 20, &vga, &err) < 0 ||
         virtio_rng_new(bus, -1, &err) < 0 ||
+        debugcon_new(&fuzz_machine, 0xe9, 0xe9, fuzz_line_of(FUZZ_DEBUGCON), &debugcon, &err) < 0 ||
         virtio_console_new(bus, -1, fuzz_line_of(FUZZ_CONSOLE), &err) < 0) {
         fuzz_fail("devices", err.text);
     }
@@ -109,7 +112,6 @@ void fuzz_machine_up(unsigned kind)
     fuzz_disks_add(flash);
     lines.serial[0] = fuzz_line_of(FUZZ_SERIAL0);
     lines.serial[1] = fuzz_line_of(FUZZ_SERIAL1);
-    lines.debugcon = fuzz_line_of(FUZZ_DEBUGCON);
     memset(&fuzz_machine, 0, sizeof(fuzz_machine));
     fuzz_machine.config =
         (struct machine_config){.type = kind & FUZZ_WITH_Q35 ? MACHINE_Q35 : MACHINE_PC,
@@ -141,6 +143,7 @@ void fuzz_machine_down(void)
     memory_region_set_enabled(&fuzz_machine.io, false); /* likewise: views of nothing */
     memory_region_set_enabled(&fuzz_machine.memory, false);
     pc_free(pc);
+    debugcon_free(debugcon);
     drives_free();
     standin_resets_free(&fuzz_machine);
     fuzz_lines_free();
