@@ -122,6 +122,8 @@ static void lower_rdtsc(struct sys_translation *t, const struct sys_insn *in)
     emit_bytes(&t->e, split, sizeof(split));
 }
 
+/* Flags count as live up to the end of the push, even if nothing behind reads them: if it
+ * faults, they are what the guest is found with, and what the repeated PUSHF pushes. */
 static void lower_pushf(struct sys_translation *t, const struct sys_insn *in)
 {
     struct emit *e = &t->e;
@@ -133,7 +135,6 @@ static void lower_pushf(struct sys_translation *t, const struct sys_insn *in)
     sys_flags_restore(t);
     emit_u8(e, 0x9c); /* pushfq; pop gs:[kept_value] */
     emit_op_mem(e, 0, false, 0x8f, 0, &kept, 0);
-    t->flags_live = t->live_in[t->at + 1];
     sys_flags_save(t);
     emit_op_mem(e, 0, false, 0x8b, SYS_HOST_S1, &kept, 0);
     emit_op_mem(e, 0, false, 0x8b, SYS_HOST_S0, &rflags, 0);

@@ -7,6 +7,8 @@
 
 #include "x86sys/interrupt.h"
 
+enum { PF_HANDLER = 0x7000 };
+
 static void test_loops_calls_and_indirect_jumps(void **state)
 {
     (void)state;
@@ -207,6 +209,34 @@ static void *interrupter(void *opaque)
     return NULL;
 }
 
+/* Nothing reads the flags behind it but the handler, and PUSHF itself when it is repeated. */
+static void test_a_pushf_that_faults_finds_its_flags(void **state)
+{
+    (void)state;
+    static const uint8_t code[] = {
+        0xf9,       /* stc */
+        0x9c,       /* pushfq */
+        0x31, 0xc0, /* xor eax, eax */
+        0xf4,       /* hlt */
+    };
+    static const uint8_t handler[] = {
+        0x48, 0x8b, 0x5c, 0x24, 0x18,                   /* mov rbx, [rsp + 24]: RFLAGS */
+        0x80, 0x0c, 0x25, 0x00, 0x40, 0xc0, 0x00, 0x01, /* or byte [entry of the page], 1 */
+        0x48, 0x83, 0xc4, 0x08,                         /* add rsp, 8 */
+        0x48, 0xcf,                                     /* iretq */
+    };
+    bare_load_bytes(code, sizeof(code));
+    bare_start_64();
+    memcpy(bare_ram + PF_HANDLER, handler, sizeof(handler));
+    bare_set_handler(bare_cpu, SYS_PF, PF_HANDLER);
+    bare_ram[bare_cpu->idtr.base + 16UL * SYS_PF + 4] = 1; /* on a stack of its own */
+    bare_cpu->gpr[X86_RSP] = BARE_ABSENT + 8;
+    bare_run();
+    assert_int_equal(bare_cpu->cr2, BARE_ABSENT);
+    assert_true(bare_reg(X86_RBX) & X86_CF);
+    assert_true(bare_read(BARE_ABSENT, 8) & X86_CF);
+}
+
 static void test_interrupts_come_between_instructions(void **state)
 {
     (void)state;
@@ -374,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_lists_and_stacks_follow_their_pages),
         cmocka_unit_test(test_a_disabled_unit_is_noticed_next_to_other_accesses),
         cmocka_unit_test(test_page_faults_are_exact),
+        cmocka_unit_test(test_a_pushf_that_faults_finds_its_flags),
         cmocka_unit_test(test_interrupts_come_between_instructions),
         cmocka_unit_test(test_a_circle_of_blocks_takes_interrupts),
         cmocka_unit_test(test_interrupts_come_behind_what_sti_shadows),
