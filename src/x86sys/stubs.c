@@ -266,7 +266,7 @@ static void emit_try_victims(struct emit *e)
     enum { AE = 3, Z = 4, NZ = 5 };
     uintptr_t other, crosses, no_tag, enough, write, compare;
 
-    test_s1(e, (uint32_t)SYS_SLOW_SEGMENT << 16);
+    test_s1(e, (uint32_t)(SYS_SLOW_SEGMENT | SYS_SLOW_MISALIGNED) << 16);
     other = jump_ahead(e, NZ);
     emit_store_state(e, OFF(gpr[X86_RAX]), X86_RAX);
     emit_store_state(e, OFF(gpr[X86_RCX]), X86_RCX);

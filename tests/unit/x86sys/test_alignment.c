@@ -273,6 +273,20 @@ static void test_a_page_fault_comes_after_it_and_a_bad_address_before(void **sta
     assert_int_equal(run(0x8000000000000001ULL), SYS_GP);
 }
 
+/* The second access has thrown the page out of its entry, but not out of the TLB. */
+static void test_a_page_that_has_lost_its_entry_is_checked_too(void **state)
+{
+    (void)state;
+    /* mov eax, [rdi]; mov eax, [rdi + 4 MiB]; mov eax, [rdi + 1]; mov ebx, 1 */
+    static const char code[] = "\x8b\x07\x8b\x87\x00\x00\x40\x00\x8b\x47\x01\xbb\x01\x00\x00\x00";
+    _Static_assert(SYS_TLB_ENTRIES * 4096 == 4 << 20, "which pages have one entry");
+    load(code, sizeof code - 1);
+    start(3);
+    assert_int_equal(run(DATA), SYS_AC);
+    assert_int_equal(bare_read(bare_reg(X86_RSP) + 8, 8), BARE_LOAD + 8);
+    assert_int_equal(bare_reg(X86_RBX), 0);
+}
+
 static void test_popf_switches_it_on_within_a_block(void **state)
 {
     (void)state;
@@ -332,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_it_takes_cpl_3_and_am_and_ac),
         cmocka_unit_test(test_the_frame_has_error_code_0_and_the_instruction),
         cmocka_unit_test(test_a_page_fault_comes_after_it_and_a_bad_address_before),
+        cmocka_unit_test(test_a_page_that_has_lost_its_entry_is_checked_too),
         cmocka_unit_test(test_popf_switches_it_on_within_a_block),
         cmocka_unit_test(test_sgdt_s_base_is_what_is_aligned),
         cmocka_unit_test(test_a_gather_is_never_checked),
