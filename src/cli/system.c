@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "aio/main_loop.h"
 #include "aio/signals.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/monitor.h"
+#include "cli/pidfile.h"
 #include "cli/system_options.h"
 #include "exec/vcpu.h"
 #include "hw/chardev_named.h"
@@ -129,17 +129,6 @@ static void free_lines(struct lines *lines) REQUIRES(bql)
     chardevs_named_free();
 }
 
-static int write_pidfile(const char *path, struct error *err)
-{
-    FILE *f = fopen(path, "we");
-    if (!f) {
-        return error_set(err, errno, "-pidfile %s: %s", path, error_text(errno));
-    }
-    bool ok = fprintf(f, "%ld\n", (long)getpid()) > 0;
-    ok = fclose(f) == 0 && ok;
-    return ok ? 0 : error_set(err, EIO, "-pidfile %s: cannot be written", path);
-}
-
 /* Before the machine, which takes its firmware from some. */
 static int add_drives(const struct system_command *c, struct error *err) REQUIRES(bql)
 {
@@ -254,9 +243,6 @@ static int run(const struct system_command *c, int *status, struct error *err)
     struct sys_engine_config engine = {.cache_size = c->cache_size,
                                        .one_insn_per_tb = c->one_insn_per_tb};
     int rc = log_start(c->log_mask, c->log_file, err);
-    if (rc == 0 && c->pidfile) {
-        rc = write_pidfile(c->pidfile, err);
-    }
     if (c->icount_on) {
         icount_clock_start(&c->icount);
     }
@@ -286,6 +272,21 @@ static int run(const struct system_command *c, int *status, struct error *err)
     return rc;
 }
 
+/* While there is a process, its id is in the file. */
+static int run_with_pidfile(const struct system_command *c, int *status, struct error *err)
+{
+    struct pidfile pidfile;
+    int rc = c->pidfile ? pidfile_write(&pidfile, c->pidfile, err) : 0;
+    if (rc) {
+        return rc;
+    }
+    rc = run(c, status, err);
+    if (c->pidfile) {
+        pidfile_remove(&pidfile);
+    }
+    return rc;
+}
+
 int cli_system(int argc, char **argv)
 {
     struct error err = {.text = ""};
@@ -298,15 +299,12 @@ int cli_system(int argc, char **argv)
         status = 1;
         break;
     case SYSTEM_RUN:
-        if (run(&command, &status, &err)) {
+        if (run_with_pidfile(&command, &status, &err)) {
             fprintf(stderr, "mortise: %s\n", err.text);
             status = 1;
         }
         if (command.lock_stats) {
             lock_stats_print(stderr);
-        }
-        if (command.pidfile) {
-            (void)unlink(command.pidfile);
         }
         break;
     }
