@@ -41,12 +41,16 @@ static void print_icount(FILE *out)
 
 void monitor_info(struct monitor_view *view, const char *argument, FILE *out)
 {
-    static const char *const topics[] = {"status", "registers", "cpus",    "mtree",
-                                         "jit",    "icount",    "version", NULL};
+    static const char *const topics[] = {"status", "registers", "cpus", "mtree", "jit",
+                                         "icount", "version",   "name", NULL};
     if (strcmp(argument, "status") == 0) {
         fprintf(out, "VM status: %s\n", machine_running() ? "running" : "paused");
     } else if (strcmp(argument, "version") == 0) {
         fputs(MORTISE_VERSION "\n", out);
+    } else if (strcmp(argument, "name") == 0) {
+        if (view->machine->config.name[0]) {
+            fprintf(out, "%s\n", view->machine->config.name);
+        }
     } else if (strcmp(argument, "cpus") == 0) {
         for (unsigned n = 0; n < view->machine->config.cpus; n++) {
             fprintf(out, "%c CPU #%u: thread_id=%d\n", n == view->cpu ? '*' : ' ', n,
@@ -64,7 +68,7 @@ void monitor_info(struct monitor_view *view, const char *argument, FILE *out)
         const char *meant = suggest_name(argument, topics);
         fprintf(out, "info '%s' is unknown%s%s\n", argument,
                 meant ? "; did you mean info "
-                      : " (status, registers, cpus, mtree, jit, icount, version)",
+                      : " (status, registers, cpus, mtree, jit, icount, name, version)",
                 meant ? meant : "");
     }
 }

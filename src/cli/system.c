@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "aio/main_loop.h"
 #include "aio/signals.h"
@@ -78,16 +80,46 @@ static int make_serial(struct lines *lines, unsigned n, const char *spec, struct
     return chardev_new(spec, label, true, &lines->pc.serial[n], err);
 }
 
-static bool names_stdio(const struct system_command *c)
+static bool is_stdio(const char *spec)
 {
-    bool named = false;
-    for (unsigned i = 0; i < c->chardev_count; i++) {
-        named = named || strncmp(c->chardev[i], "stdio,", 6) == 0;
-    }
-    return named;
+    return spec && (strcmp(spec, "stdio") == 0 || strcmp(spec, "mon:stdio") == 0);
 }
 
-/* Without a display the serial port is where one looks, as with -nographic. */
+/* Somebody who was named has the terminal. */
+static bool terminal_is_taken(const struct system_command *c)
+{
+    bool taken = is_stdio(c->debugcon) || is_stdio(c->monitor);
+    for (unsigned n = 0; n < c->serial_count; n++) {
+        taken = taken || is_stdio(c->serial[n]);
+    }
+    for (unsigned n = 0; n < c->chardev_count; n++) {
+        taken = taken || strncmp(c->chardev[n], "stdio,", 6) == 0;
+    }
+    for (unsigned n = 0; n < c->device_count; n++) {
+        taken = taken || strstr(c->device[n], "chardev=stdio");
+    }
+    return taken;
+}
+
+/* The terminal is the first serial port and the monitor, each unless it has been given
+ * something else. That is so with -nographic; without a word about a display, too, so that
+ * one sees something, but then the monitor has it with the serial port only. */
+static int make_terminal(const struct system_command *c, struct lines *lines, struct error *err)
+    REQUIRES(bql)
+{
+    bool serial = c->serial_count == 0 && (c->nographic || !c->no_display);
+    if (c->nodefaults || terminal_is_taken(c)) {
+        return 0;
+    }
+    if (serial) {
+        return make_serial(lines, 0, c->monitor ? "stdio" : "mon:stdio", err);
+    }
+    if (c->nographic && !c->monitor && !lines->monitor) {
+        return chardev_new("stdio", "monitor", true, &lines->monitor, err);
+    }
+    return 0;
+}
+
 static int make_lines(const struct system_command *c, struct lines *lines, struct error *err)
     REQUIRES(bql)
 {
@@ -95,13 +127,14 @@ static int make_lines(const struct system_command *c, struct lines *lines, struc
     for (unsigned n = 0; n < c->serial_count && rc == 0; n++) {
         rc = make_serial(lines, n, c->serial[n], err);
     }
-    if (rc == 0 && c->serial_count == 0 && !c->nodefaults && !names_stdio(c)) {
-        bool own = c->monitor && strcmp(c->monitor, "none") != 0;
-        rc = make_serial(lines, 0, own && strcmp(c->monitor, "stdio") == 0 ? "none" : "mon:stdio",
-                         err);
+    if (rc == 0) {
+        rc = make_terminal(c, lines, err);
+    }
+    if (rc == 0 && !lines->pc.serial[0] && c->serial_count == 0 && !c->nodefaults) {
+        rc = make_serial(lines, 0, "null", err); /* the guest finds a port all the same */
     }
     if (rc == 0 && c->monitor && strcmp(c->monitor, "none") != 0) {
-        if (lines->monitor) {
+        if (lines->monitor) { /* of -serial mon:stdio */
             chardev_free(lines->monitor);
             lines->monitor = NULL;
         }
@@ -180,6 +213,18 @@ static int add_devices(const struct system_command *c, struct error *err) REQUIR
     return rc;
 }
 
+/* Hints to the host's kernel; it is no matter if it does not take them. */
+static void advise_on_ram(const struct system_command *c) REQUIRES(bql)
+{
+    void *ram = memory_region_host(&machine.ram);
+    if (!c->dump_ram) {
+        (void)madvise(ram, c->config.ram_size, MADV_DONTDUMP);
+    }
+    if (c->merge_ram) {
+        (void)madvise(ram, c->config.ram_size, MADV_MERGEABLE);
+    }
+}
+
 /* The machine exists from here to its end. */
 static int run_machine(const struct system_command *c, const struct lines *lines, int *status,
                        struct error *err) REQUIRES(bql, main_loop_role) MAY_BLOCK
@@ -190,6 +235,7 @@ static int run_machine(const struct system_command *c, const struct lines *lines
     if (rc) {
         return rc;
     }
+    advise_on_ram(c);
     rc = add_devices(c, err);
     if (rc == 0 && lines->monitor) {
         rc = monitor_new(&machine, lines->monitor, &monitor, err);
@@ -252,8 +298,8 @@ static int run(const struct system_command *c, int *status, struct error *err)
     if (rc) {
         return rc;
     }
-    if (c->name) {
-        (void)prctl(PR_SET_NAME, c->name);
+    if (c->process_name[0]) {
+        (void)prctl(PR_SET_NAME, c->process_name);
     }
     if (c->lock_stats) {
         lock_stats_enable();

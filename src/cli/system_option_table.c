@@ -11,10 +11,10 @@ static const struct system_option options[] = {
     {"-h", NULL, OPT_HELP, "this text"},
     {"-help", NULL, OPT_HELP, "this text"},
     {"-version", NULL, OPT_VERSION, "the version"},
-    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc or q35; hpet=on|off, acpi=on|off"},
+    {"-machine", "TYPE[,PROP=VALUE]", OPT_MACHINE, "pc or q35; hpet=on|off, acpi=on|off, accel="},
     {"-M", "TYPE", OPT_MACHINE, NULL},
     {"-cpu", "MODEL[,+F,-F]", OPT_CPU, "CPU model (-cpu help lists them)"},
-    {"-smp", "N[,sockets=,cores=,threads=]", OPT_SMP, "number of CPUs"},
+    {"-smp", "N[,sockets=,cores=,threads=,maxcpus=]", OPT_SMP, "number of CPUs"},
     {"-m", "SIZE", OPT_MEMORY, "RAM (MiB, or with k, M, G)"},
     {"-kernel", "FILE", OPT_KERNEL, "boot this Linux kernel (bzImage) directly"},
     {"-initrd", "FILE", OPT_INITRD, "its initial RAM disk"},
@@ -26,7 +26,8 @@ static const struct system_option options[] = {
     {"-hdc", "FILE", OPT_HDC, NULL},
     {"-hdd", "FILE", OPT_HDD, NULL},
     {"-cdrom", "FILE", OPT_CDROM, "CD in the third IDE drive"},
-    {"-boot", "[order=]cad", OPT_BOOT, "what firmware boots from: a floppy, c disk, d CD"},
+    {"-boot", "[order=]cad[,once=d][,menu=on]", OPT_BOOT,
+     "what firmware boots from: a floppy, c disk, d CD"},
     {"-device", "NAME[,PROP=VALUE]", OPT_DEVICE, "a device (-device help lists them)"},
     {"-global", "NAME.PROP=VALUE", OPT_GLOBAL, "what such devices have unless they say otherwise"},
     {"-chardev", "KIND,id=ID[,PROP=VALUE]", OPT_CHARDEV,
@@ -46,7 +47,7 @@ static const struct system_option options[] = {
     {"-no-reboot", NULL, OPT_NO_REBOOT, "end instead of rebooting"},
     {"-no-shutdown", NULL, OPT_NO_SHUTDOWN, "stop instead of ending at power-off"},
     {"-nodefaults", NULL, OPT_NODEFAULTS, "only the devices that are named"},
-    {"-name", "TEXT", OPT_NAME, "name of the guest, for process lists"},
+    {"-name", "[guest=]TEXT[,process=NAME]", OPT_NAME, "name of the guest; of the process"},
     {"-rtc", "base=utc|localtime|DATE", OPT_RTC, "what the clock says at start"},
     {"-S", NULL, OPT_PAUSED, "do not start; `cont` in the monitor does"},
     {"-accel", "tcg[,thread=single|multi][,tb-size=MIB]", OPT_ACCEL,
@@ -59,9 +60,11 @@ static const struct system_option options[] = {
     {"-pidfile", "FILE", OPT_PIDFILE, "write the process id to FILE"},
     {"-lock-stats", NULL, OPT_STATS, "print lock statistics at exit"},
     {"-enable-kvm", NULL, OPT_KVM, NULL},
-    {"-no-hpet", NULL, OPT_IGNORED, NULL},
-    {"-L", "DIR", OPT_IGNORED, NULL},
-    {"-k", "LANGUAGE", OPT_IGNORED, NULL},
+    {"-no-hpet", NULL, OPT_NO_HPET, NULL},
+    {"-no-acpi", NULL, OPT_NO_ACPI, NULL},
+    {"-L", "DIR", OPT_DATA_DIR, "firmware is looked for here first"},
+    {"-k", "LANGUAGE", OPT_IGNORED, NULL},        /* of a display's keyboard */
+    {"-no-user-config", NULL, OPT_IGNORED, NULL}, /* there are no such files */
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]))

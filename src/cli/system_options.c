@@ -173,6 +173,14 @@ static int apply_machine(struct system_command *c, const struct system_option *d
         return value_rtc(c, value, err);
     case OPT_BOOT:
         return value_boot(c, value, err);
+    case OPT_NAME:
+        return value_name(c, value, err);
+    case OPT_NO_HPET:
+        c->config.hpet = false;
+        return 0;
+    case OPT_NO_ACPI:
+        c->config.acpi = false;
+        return 0;
     case OPT_KVM:
         return error_set(err, ENOTSUP, "-enable-kvm: there is no KVM here, that is the point");
     case OPT_ICOUNT:
@@ -222,6 +230,8 @@ static int apply_device(struct system_command *c, const struct system_option *d,
         return c->vga ? 0 : only("-vga", value, "none", err);
     case OPT_DISPLAY:
     case OPT_VNC:
+        c->no_display = true;
+        return only(d->name, value, "none", err);
     case OPT_NIC:
         return only(d->name, value, "none", err);
     default:
@@ -247,6 +257,12 @@ static int apply_plain(struct system_command *c, const struct system_option *d, 
     case OPT_BIOS:
         c->config.bios = value;
         return 0;
+    case OPT_DATA_DIR:
+        if (c->config.data_dir_count == MACHINE_DATA_DIRS) {
+            return error_set(err, E2BIG, "more than %d of -L", MACHINE_DATA_DIRS);
+        }
+        c->config.data_dir[c->config.data_dir_count++] = value;
+        return 0;
     case OPT_DEBUGCON:
         c->debugcon = value;
         return 0;
@@ -263,9 +279,6 @@ static int apply_plain(struct system_command *c, const struct system_option *d, 
         return 0;
     case OPT_NODEFAULTS:
         c->nodefaults = true;
-        return 0;
-    case OPT_NAME:
-        c->name = value;
         return 0;
     case OPT_PAUSED:
         c->paused = true;
@@ -320,20 +333,21 @@ static int check_together(struct system_command *c, struct error *err)
         return error_set(err, EINVAL, "-seed without -icount");
     }
     c->round_robin = c->round_robin || c->icount_on;
-    return 0;
+    return value_accel_check(c, err);
 }
 
 enum system_verdict system_options_parse(int argc, char **argv, struct system_command *command)
 {
     struct error err = {.text = ""};
     *command = (struct system_command){.config = {.ram_size = DEFAULT_RAM,
-                                                  .boot_order = "cad",
+                                                  .boot = {.order = "cad"},
                                                   .cpus = 1,
                                                   .sockets = 1,
                                                   .cores = 1,
                                                   .threads = 1,
                                                   .hpet = true,
-                                                  .acpi = true}};
+                                                  .acpi = true},
+                                       .dump_ram = true};
     for (int i = 1; i < argc; i++) {
         const struct system_option *d = argv[i][0] == '-' ? system_option_find(argv[i]) : NULL;
         const char *value = "";

@@ -24,7 +24,7 @@ struct system_command {
     struct machine_config config;
     const char *serial[SYSTEM_SERIALS];
     unsigned serial_count;
-    const char *monitor, *parallel, *debugcon;
+    const char *monitor, *debugcon;
     const char
         *drive[SYSTEM_DRIVES_MAX]; /* values of -drive, those of -hda and the like included */
     unsigned drive_count;
@@ -37,13 +37,17 @@ struct system_command {
     char mon[80];                  /* "chardev:ID" of -mon, which `monitor` points to then */
     char *made[SYSTEM_DRIVES_MAX]; /* to be freed */
     unsigned made_count;
-    bool nographic, nodefaults, paused, vga;
+    bool nographic, no_display, nodefaults, paused, vga;
+    bool accel_found, accel_other;     /* tcg was named; the -accel that is read is another */
+    const char *accel_missing;         /* named before it, or NULL */
+    bool dump_ram, merge_ram;          /* core dumps have the guest's RAM; equal pages are shared */
     bool round_robin, one_thread_each; /* -accel thread=single and multi */
     bool one_insn_per_tb;
     bool icount_on, seeded;
     struct icount_config icount;
     uint64_t cache_size;
-    const char *name, *pidfile;
+    char process_name[16];
+    const char *pidfile;
     unsigned log_mask;
     const char *log_file;
     bool lock_stats;

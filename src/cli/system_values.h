@@ -15,6 +15,11 @@ NODISCARD int value_bool(const char *option, const char *value, bool *out, struc
 NODISCARD int value_number(const char *option, const char *value, uint64_t min, uint64_t max,
                            uint64_t *out, struct error *err);
 
+NODISCARD int value_unknown_key(const char *option, const char *key, const char *const *known,
+                                struct error *err);
+/* A line on standard error about what is taken but differs from what was asked for. */
+void value_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 NODISCARD int value_machine(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_smp(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_memory(struct system_command *c, const char *value, struct error *err);
@@ -23,5 +28,8 @@ NODISCARD int value_icount(struct system_command *c, const char *value, struct e
 NODISCARD int value_seed(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_accel(struct system_command *c, const char *value, struct error *err);
 NODISCARD int value_rtc(struct system_command *c, const char *value, struct error *err);
+NODISCARD int value_name(struct system_command *c, const char *value, struct error *err);
+/* What all of -accel and -machine accel= together ask for. */
+NODISCARD int value_accel_check(const struct system_command *c, struct error *err);
 
 #endif

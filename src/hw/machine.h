@@ -21,16 +21,31 @@ struct vga;
 
 enum machine_type { MACHINE_PC, MACHINE_Q35 };
 
+#define MACHINE_BOOT_LETTERS 3
+#define MACHINE_DATA_DIRS    16
+
+/* What firmware is told by -boot. Letters: a (floppy), c (disk), d (CD). */
+struct IMMUTABLE_AFTER_INIT machine_boot {
+    char order[MACHINE_BOOT_LETTERS + 1];
+    char once[MACHINE_BOOT_LETTERS + 1]; /* until the first reset, if has_once */
+    bool has_once, menu, has_menu_wait, has_fail_wait;
+    uint16_t menu_wait_ms;
+    int32_t fail_wait_ms; /* -1: it does not start anew */
+};
+
 struct IMMUTABLE_AFTER_INIT machine_config {
     enum machine_type type;
     uint64_t ram_size;
     unsigned cpus, sockets, cores, threads;
     const char *cpu_model;
     const char *bios; /* file; NULL: the default one, unless something else starts */
+    const char *data_dir[MACHINE_DATA_DIRS]; /* where firmware is looked for first */
+    unsigned data_dir_count;
     const char *kernel, *initrd, *append;
-    char boot_order[4]; /* letters of -boot: a, c, d */
-    int64_t rtc_base;   /* seconds since 1970 */
-    bool rtc_localtime, hpet, acpi, no_reboot, no_shutdown;
+    struct machine_boot boot;
+    char name[64];    /* the guest's; empty: it has none */
+    int64_t rtc_base; /* seconds since 1970, if rtc_has_base; else the host's time */
+    bool rtc_has_base, rtc_localtime, hpet, acpi, no_reboot, no_shutdown;
     int serial_fd_in[4], serial_fd_out[4]; /* -1: not there; see hw/chardev.h for the rest */
 };
 

@@ -86,7 +86,7 @@ static int64_t time_at_start(const struct machine_config *c)
 {
     struct tm tm;
     time_t now = time(NULL);
-    if (c->rtc_base) {
+    if (c->rtc_has_base) {
         return c->rtc_base;
     }
     return c->rtc_localtime && localtime_r(&now, &tm) ? now + tm.tm_gmtoff : now;
@@ -126,6 +126,23 @@ static unsigned boot_device(const char *order, unsigned n)
     return code;
 }
 
+static void set_boot_order(struct rtc *rtc, const char *order) REQUIRES(bql)
+{
+    rtc_set_cmos(rtc, 0x3d, (uint8_t)(boot_device(order, 0) | boot_device(order, 1) << 4));
+    rtc_set_cmos(rtc, 0x38, (uint8_t)(boot_device(order, 2) << 4));
+}
+
+/* At the first reset; what the guest writes there later stays. */
+static void end_boot_once(void *opaque)
+{
+    struct pc *pc = opaque;
+    bql_assert_locked();
+    if (pc->boot_once) {
+        pc->boot_once = false;
+        set_boot_order(pc->rtc, pc->machine->config.boot.order);
+    }
+}
+
 /* What firmware reads of memory, CPUs and where to boot from. */
 static void fill_cmos(struct rtc *rtc, const struct machine *m) REQUIRES(bql)
 {
@@ -136,10 +153,7 @@ static void fill_cmos(struct rtc *rtc, const struct machine *m) REQUIRES(bql)
     set_cmos16(rtc, 0x34, m->low_ram > 16 * MIB ? (m->low_ram - 16 * MIB) >> 16 : 0);
     set_cmos16(rtc, 0x5b, m->high_ram >> 16 & 0xffff);
     rtc_set_cmos(rtc, 0x5d, (uint8_t)(m->high_ram >> 32));
-    rtc_set_cmos(rtc, 0x3d,
-                 (uint8_t)(boot_device(m->config.boot_order, 0) |
-                           boot_device(m->config.boot_order, 1) << 4));
-    rtc_set_cmos(rtc, 0x38, (uint8_t)(boot_device(m->config.boot_order, 2) << 4));
+    set_boot_order(rtc, m->config.boot.has_once ? m->config.boot.once : m->config.boot.order);
     rtc_set_cmos(rtc, 0x5f, (uint8_t)(m->config.cpus - 1));
 }
 
@@ -180,7 +194,7 @@ static int make_isa(struct pc *pc, const struct pc_lines *lines, struct error *e
 
 /* Those that interrupts go to come last: what the others do to their lines on the way is no
  * interrupt. */
-static int register_resets(const struct pc *pc, struct error *err) REQUIRES(bql)
+static int register_resets(struct pc *pc, struct error *err) REQUIRES(bql)
 {
     struct machine *m = pc->machine;
     const struct {
@@ -191,7 +205,7 @@ static int register_resets(const struct pc *pc, struct error *err) REQUIRES(bql)
         {i8254_reset, pc->pit},        {rtc_reset, pc->rtc},          {i8042_reset, pc->keyboard},
         {fw_cfg_reset, m->fw_cfg},     {serial_reset, pc->serial[0]}, {serial_reset, pc->serial[1]},
         {serial_reset, pc->serial[2]}, {serial_reset, pc->serial[3]}, {post_port_reset, pc->post},
-        {ioapic_reset, pc->ioapic},    {i8259_reset, pc->pic},
+        {end_boot_once, pc},           {ioapic_reset, pc->ioapic},    {i8259_reset, pc->pic},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (all[i].opaque && machine_on_reset(m, all[i].fn, all[i].opaque)) {
@@ -209,6 +223,7 @@ int pc_make_devices(struct pc *pc, const struct pc_lines *lines, struct error *e
     }
     if (rc == 0) {
         fill_cmos(pc->rtc, pc->machine);
+        pc->boot_once = pc->machine->config.boot.has_once;
         rc = make_isa(pc, lines, err);
     }
     return rc ? rc : register_resets(pc, err);

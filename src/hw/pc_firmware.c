@@ -169,6 +169,22 @@ static int add_memory_map(struct pc *pc, struct error *err) REQUIRES(bql)
     return fw_cfg_add_file(pc->machine->fw_cfg, "etc/e820", map, n * sizeof(map[0]), err);
 }
 
+/* How long the boot menu's question stays, and when firmware that finds nothing starts anew. */
+static int add_boot_waits(struct fw_cfg *f, const struct machine_boot *b, struct error *err)
+    REQUIRES(bql)
+{
+    int rc = 0;
+    if (b->has_menu_wait) {
+        rc = fw_cfg_add_file(f, "etc/boot-menu-wait", &b->menu_wait_ms, sizeof(b->menu_wait_ms),
+                             err);
+    }
+    if (rc == 0 && b->has_fail_wait) {
+        rc = fw_cfg_add_file(f, "etc/boot-fail-wait", &b->fail_wait_ms, sizeof(b->fail_wait_ms),
+                             err);
+    }
+    return rc;
+}
+
 int pc_fill_fw_cfg(struct pc *pc, struct error *err)
 {
     const struct machine *m = pc->machine;
@@ -177,12 +193,9 @@ int pc_fill_fw_cfg(struct pc *pc, struct error *err)
         uint64_t value;
         unsigned size;
     } numbers[] = {
-        {FW_CFG_RAM_SIZE, m->config.ram_size, 8},
-        {FW_CFG_NOGRAPHIC, 1, 2},
-        {FW_CFG_NB_CPUS, m->config.cpus, 2},
-        {FW_CFG_MAX_CPUS, m->config.cpus, 2},
-        {FW_CFG_BOOT_MENU, 0, 2},
-        {FW_CFG_IRQ0_OVERRIDE, 1, 4},
+        {FW_CFG_RAM_SIZE, m->config.ram_size, 8},   {FW_CFG_NOGRAPHIC, 1, 2},
+        {FW_CFG_NB_CPUS, m->config.cpus, 2},        {FW_CFG_MAX_CPUS, m->config.cpus, 2},
+        {FW_CFG_BOOT_MENU, m->config.boot.menu, 2}, {FW_CFG_IRQ0_OVERRIDE, 1, 4},
     };
     int rc = 0;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && rc == 0; i++) {
@@ -190,6 +203,9 @@ int pc_fill_fw_cfg(struct pc *pc, struct error *err)
     }
     if (rc == 0) {
         rc = add_memory_map(pc, err);
+    }
+    if (rc == 0) {
+        rc = add_boot_waits(m->fw_cfg, &m->config.boot, err);
     }
     if (rc == 0 && pc->serial[0]) { /* the firmware's console is the serial port */
         uint16_t port = SERIAL_PORT;

@@ -42,6 +42,7 @@ struct pc {
     struct hpet *hpet IMMUTABLE_AFTER_INIT;
     struct i8254 *pit IMMUTABLE_AFTER_INIT;
     struct rtc *rtc IMMUTABLE_AFTER_INIT;
+    bool boot_once GUARDED_BY(bql); /* it has the order for the first time only */
     struct i8042 *keyboard IMMUTABLE_AFTER_INIT;
     struct port92 *port92 IMMUTABLE_AFTER_INIT;
     struct debugcon *post IMMUTABLE_AFTER_INIT;

@@ -15,20 +15,33 @@
 #define LOW_PART_END  (1UL << 20)
 #define FIRMWARE_UNIT 4096UL
 
-static const char *const firmware_dirs[] = {"", "/usr/share/seabios/", "/usr/share/qemu/",
-                                            "/usr/share/ovmf/"};
+static const char *const firmware_dirs[] = {"/usr/share/seabios", "/usr/share/qemu",
+                                            "/usr/share/ovmf"};
 #define DEFAULT_FIRMWARE "bios-256k.bin"
 
-/* A name as it is, or as a file of the directories that Debian's packages use. */
-static int find_firmware(const char *name, char *path, size_t size, struct error *err)
+/* A NULL directory: the name as it is. */
+static bool is_in(const char *dir, const char *name, char *path, size_t size)
 {
-    for (size_t i = 0; i < sizeof(firmware_dirs) / sizeof(firmware_dirs[0]); i++) {
-        int n = snprintf(path, size, "%s%s", firmware_dirs[i], name);
-        if (n > 0 && (size_t)n < size && access(path, F_OK) == 0) {
+    int n = snprintf(path, size, "%s%s%s", dir ? dir : "", dir ? "/" : "", name);
+    return n > 0 && (size_t)n < size && access(path, F_OK) == 0;
+}
+
+/* A name as it is, or as a file of the directories of -L, or of those that Debian's packages
+ * use. */
+static int find_firmware(const struct machine_config *c, char *path, size_t size, struct error *err)
+{
+    const char *name = c->bios ? c->bios : DEFAULT_FIRMWARE;
+    if (is_in(NULL, name, path, size)) {
+        return 0;
+    }
+    for (size_t i = 0; i < c->data_dir_count; i++) {
+        if (is_in(c->data_dir[i], name, path, size)) {
             return 0;
         }
-        if (strchr(name, '/')) {
-            break;
+    }
+    for (size_t i = 0; i < sizeof(firmware_dirs) / sizeof(firmware_dirs[0]); i++) {
+        if (!strchr(name, '/') && is_in(firmware_dirs[i], name, path, size)) {
+            return 0;
         }
     }
     return strcmp(name, DEFAULT_FIRMWARE) == 0
@@ -60,11 +73,10 @@ static int map_firmware(struct pc *pc, const uint8_t *data, size_t len, struct e
 
 int pc_load_firmware(struct pc *pc, struct error *err)
 {
-    const char *name = pc->machine->config.bios ? pc->machine->config.bios : DEFAULT_FIRMWARE;
     char path[512];
     uint8_t *data;
     size_t len;
-    int rc = find_firmware(name, path, sizeof(path), err);
+    int rc = find_firmware(&pc->machine->config, path, sizeof(path), err);
     if (rc == 0) {
         rc = file_read("firmware", path, FIRMWARE_MAX, &data, &len, err);
     }

@@ -107,6 +107,11 @@ static void test_sizes(void **unused)
     assert_false(parse_size("", 1, &size));
     assert_false(parse_size("-1", 1, &size));
     assert_false(parse_size("1x", 1, &size));
+    assert_true(parse_size("1.5G", 1, &size) && size == 3UL << 29);
+    assert_true(parse_size("0.25", 1UL << 20, &size) && size == 1UL << 18);
+    assert_true(parse_size("2T", 1, &size) && size == 2UL << 40);
+    assert_false(parse_size("1.5", 1, &size));
+    assert_false(parse_size("1.G", 1, &size));
     assert_false(parse_size("99999999999999999999", 1, &size));
     assert_false(parse_size("99999999999999999G", 1, &size));
 }
