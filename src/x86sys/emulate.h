@@ -30,6 +30,9 @@ bool sys_deliver_exception(struct sys_cpu *cpu);
  * Returns whether anything was; false in *alive: triple fault on the way. */
 bool sys_take_interrupts(struct sys_cpu *cpu, bool *alive);
 
+/* NMIs are taken again: the end of their handler. */
+void sys_nmi_unblock(struct sys_cpu *cpu);
+
 /* Whether a halted CPU would wake up. */
 bool sys_interrupt_pending(struct sys_cpu *cpu);
 

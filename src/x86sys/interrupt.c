@@ -3,12 +3,27 @@
  *
  * cpu->interrupt: set with release (sys_cpu_interrupt, sys_cpu_sipi), read with
  * acquire here, so that sipi_vector is seen with its bit. The kick that follows
- * the setting makes the vCPU look. */
+ * the setting makes the vCPU look.
+ *
+ * NMIs: a CPU takes one, and keeps one more that comes before IRET. So of those that
+ * come before the vCPU looks a second one is kept, too, as SYS_INT_NMI_AGAIN: it is set
+ * only where SYS_INT_NMI is, and taking an NMI clears it instead, so it is never there
+ * alone. What it says of NMIs that came while they were blocked is too much, and
+ * forgotten at IRET. */
 #include "x86sys/interrupt.h"
 #include "x86sys/emulate.h"
 #include "x86sys/event.h"
 #include "x86sys/machine.h"
 #include "x86sys/system_insns.h"
+
+static void request(struct sys_cpu *s, uint32_t set)
+{
+    uint32_t before = atomic_load_explicit(&s->interrupt, memory_order_relaxed), after;
+    do {
+        after = before | set | (before & set & SYS_INT_NMI ? SYS_INT_NMI_AGAIN : 0u);
+    } while (!atomic_compare_exchange_weak_explicit(&s->interrupt, &before, after,
+                                                    memory_order_release, memory_order_relaxed));
+}
 
 void sys_cpu_interrupt(struct cpu *cpu, uint32_t set, uint32_t clear)
 {
@@ -17,7 +32,7 @@ void sys_cpu_interrupt(struct cpu *cpu, uint32_t set, uint32_t clear)
         atomic_fetch_and_explicit(&s->interrupt, ~clear, memory_order_relaxed);
     }
     if (set) {
-        atomic_fetch_or_explicit(&s->interrupt, set, memory_order_release);
+        request(s, set);
         cpu_kick(cpu, CPU_EXIT_INTERRUPT);
     }
 }
@@ -109,9 +124,21 @@ static bool take_machine_check(struct sys_cpu *cpu)
     return cpu->cr4 & SYS_CR4_MCE && !cpu->mc_fatal && deliver(cpu, SYS_MC);
 }
 
+void sys_nmi_unblock(struct sys_cpu *cpu)
+{
+    if (cpu->nmi_blocked) {
+        clear(cpu, SYS_INT_NMI_AGAIN);
+        cpu->nmi_blocked = false;
+    }
+}
+
 static bool take_nmi(struct sys_cpu *cpu)
 {
-    clear(cpu, SYS_INT_NMI);
+    uint32_t before = pending_now(cpu), after;
+    do {
+        after = before & ~(uint32_t)(before & SYS_INT_NMI_AGAIN ? SYS_INT_NMI_AGAIN : SYS_INT_NMI);
+    } while (!atomic_compare_exchange_weak_explicit(&cpu->interrupt, &before, after,
+                                                    memory_order_relaxed, memory_order_relaxed));
     cpu->nmi_blocked = true;
     return deliver(cpu, SYS_NMI);
 }

@@ -13,13 +13,14 @@ struct sys_cpu;
  * cpu_kick(..., CPU_EXIT_INTERRUPT)), cleared by the vCPU's thread. */
 enum sys_interrupt {
     SYS_INT_HARD = 1 << 0, /* level of the INTR input: the APIC or PIC has a vector to hand out */
-    SYS_INT_NMI = 1 << 1,
+    SYS_INT_NMI = 1 << 1,  /* by sys_cpu_interrupt only */
     SYS_INT_SMI = 1 << 2,
     SYS_INT_INIT = 1 << 3,
     SYS_INT_SIPI = 1 << 4, /* vector in sipi_vector */
     SYS_INT_MCE = 1 << 5,
-    SYS_INT_RESET = 1 << 6, /* power-on state */
-    SYS_INT_TLB = 1 << 7,   /* the memory map changed: flush the TLB */
+    SYS_INT_RESET = 1 << 6,     /* power-on state */
+    SYS_INT_TLB = 1 << 7,       /* the memory map changed: flush the TLB */
+    SYS_INT_NMI_AGAIN = 1 << 8, /* with SYS_INT_NMI: another one came before it was taken */
 };
 
 /* The local APIC as its CPU sees it. Called on the vCPU's thread, in or out of

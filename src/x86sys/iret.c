@@ -175,7 +175,7 @@ enum sys_result sys_insn_iret(struct sys_cpu *cpu, const struct sys_insn *in)
     bool good;
     bool debugged = (cpu->mode & (SYS_MODE_TF | SYS_MODE_DEBUG)) != 0;
     /* NMIs are unblocked even if it faults. */
-    cpu->nmi_blocked = false;
+    sys_nmi_unblock(cpu);
     if (sys_protected(cpu)) {
         good = iret_protected(cpu, in, size);
     } else if (!(cpu->mode & SYS_MODE_VM) || cpu->mode & SYS_MODE_IOPL) {

@@ -200,6 +200,7 @@ bool sys_op_rsm(struct sys_cpu *cpu)
     cpu->smbase = (uint32_t)get(&s, AT_SMBASE, 4);
     make_consistent(cpu);
     cpu->in_smm = false;
+    sys_nmi_unblock(cpu);
     cpu->nmi_blocked = cpu->smm_nmi_blocked;
     sys_tlb_flush(cpu);
     sys_mode_update(cpu);

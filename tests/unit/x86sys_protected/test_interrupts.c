@@ -89,6 +89,55 @@ static void test_nmis_are_blocked_until_iret(void **state)
     assert_true(take());
 }
 
+/* From the vCPU's own thread: there is no other to be kicked. */
+static void send_nmis(unsigned n)
+{
+    current_cpu = &kit_cpu->cpu;
+    while (n--) {
+        sys_cpu_interrupt(&kit_cpu->cpu, SYS_INT_NMI, 0);
+    }
+    current_cpu = NULL;
+}
+
+static unsigned take_nmis(void)
+{
+    unsigned taken = 0;
+    struct sys_insn in = kit_insn();
+    while (take()) {
+        assert_int_equal(kit_cpu->rip, KIT_HANDLER + 16 * SYS_NMI);
+        assert_false(take());
+        kit_assert_done(sys_insn_iret(kit_cpu, &in));
+        taken++;
+    }
+    assert_int_equal(atomic_load(&kit_cpu->interrupt), 0);
+    return taken;
+}
+
+/* A CPU takes the first, and keeps one more until IRET. */
+static void test_of_nmis_that_come_together_two_are_taken(void **state)
+{
+    (void)state;
+    gates();
+    for (unsigned n = 1; n < 5; n++) {
+        send_nmis(n);
+        assert_int_equal(take_nmis(), n > 2 ? 2 : n);
+    }
+}
+
+static void test_of_nmis_that_come_in_the_handler_one_is_taken(void **state)
+{
+    (void)state;
+    gates();
+    for (unsigned n = 1; n < 4; n++) {
+        struct sys_insn in = kit_insn();
+        send_nmis(1);
+        assert_true(take());
+        send_nmis(n);
+        kit_assert_done(sys_insn_iret(kit_cpu, &in));
+        assert_int_equal(take_nmis(), 1);
+    }
+}
+
 static void test_priorities(void **state)
 {
     (void)state;
@@ -189,6 +238,8 @@ int main(void)
         KIT_TEST(test_an_interrupt_that_went_away_is_none),
         KIT_TEST(test_an_interrupt_ends_hlt),
         KIT_TEST(test_nmis_are_blocked_until_iret),
+        KIT_TEST(test_of_nmis_that_come_together_two_are_taken),
+        KIT_TEST(test_of_nmis_that_come_in_the_handler_one_is_taken),
         KIT_TEST(test_priorities),
         KIT_TEST(test_smi_waits_for_the_end_of_smm),
         KIT_TEST(test_machine_check_without_cr4_mce_is_the_end),
