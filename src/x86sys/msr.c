@@ -18,7 +18,8 @@
 
 /* IBRS, STIBP, SSBD, BHI_DIS_S */
 #define SPEC_CTRL_BITS 0x407u
-/* LBR, BTF, and what else Intel has in its low half */
+/* LBR, BTF, and what else Intel has in its low half: they may be written and stay clear,
+ * as there are neither branch records nor steps of whole blocks */
 #define DEBUGCTL_BITS 0xffc3u
 
 static bool write_efer(struct sys_cpu *cpu, uint64_t value)
@@ -222,7 +223,7 @@ static bool read_low(struct sys_cpu *cpu, uint32_t index, uint64_t *value, bool 
         *value = cpu->misc_enable;
         return true;
     case SYS_MSR_DEBUGCTL:
-        *value = cpu->debugctl;
+        *value = 0;
         return true;
     case SYS_MSR_PAT:
         *value = cpu->pat;
@@ -266,11 +267,7 @@ static bool write_low(struct sys_cpu *cpu, uint32_t index, uint64_t value, bool 
         cpu->misc_enable = value;
         return true;
     case SYS_MSR_DEBUGCTL:
-        if (value & ~(uint64_t)DEBUGCTL_BITS) {
-            return false;
-        }
-        cpu->debugctl = value & 3;
-        return true;
+        return !(value & ~(uint64_t)DEBUGCTL_BITS);
     case SYS_MSR_PAT:
         return write_pat(cpu, value);
     case SYS_MSR_PLATFORM_INFO:
@@ -326,7 +323,7 @@ void sys_msr_reset(struct sys_cpu *cpu)
     if (sys_model_has(cpu->model, SYS_FEAT_MONITOR)) {
         cpu->misc_enable |= 1 << 18;
     }
-    cpu->spec_ctrl = cpu->debugctl = 0;
+    cpu->spec_ctrl = 0;
     cpu->mtrr_def_type = 0;
     for (unsigned i = 0; i < 11; i++) {
         cpu->mtrr_fixed[i] = 0;

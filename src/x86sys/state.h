@@ -235,7 +235,7 @@ struct OWNED_BY(its thread) sys_cpu {
     uint64_t tsc_aux, tsc_adjust;
     int64_t tsc_offset; /* guest TSC = host TSC + this */
     uint64_t tsc_look;  /* reading the TSC when the host's is past this raises CPU_EXIT_CLOCK */
-    uint64_t pat, misc_enable, spec_ctrl, debugctl;
+    uint64_t pat, misc_enable, spec_ctrl;
     uint64_t mtrr_def_type, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
     uint64_t mcg_status, mcg_ctl, mc_bank[4 * SYS_MC_BANKS];
     struct { /* MONITOR: mwait.c */

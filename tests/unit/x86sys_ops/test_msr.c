@@ -53,6 +53,8 @@ static const struct rule rules[] = {
     {"kvm64", SYS_MSR_SPEC_CTRL, 8, false},
     {"kvm64", SYS_MSR_PRED_CMD, 1, true},
     {"kvm64", SYS_MSR_PRED_CMD, 2, false},
+    {"max", SYS_MSR_DEBUGCTL, 3, true},
+    {"max", SYS_MSR_DEBUGCTL, 1 << 16, false},
     {"x86-64-v2", 0x10b, 1, false},                /* FLUSH_CMD: no model has it in CPUID */
     {"max", SYS_MSR_APIC_BASE, 0xfee00900, false}, /* there is no APIC here */
     {"max", 0x12345678, 0, false},
@@ -91,6 +93,15 @@ static void test_what_is_written_is_read_back(void **state)
         assert_true(sys_msr_read(ops_cpu, msrs[i], &back));
         assert_int_equal(back, value);
     }
+}
+
+static void test_debugctl_does_not_promise_what_it_does_not_do(void **state)
+{
+    (void)state;
+    uint64_t back = 1;
+    assert_true(sys_msr_write(ops_cpu, SYS_MSR_DEBUGCTL, 3));
+    assert_true(sys_msr_read(ops_cpu, SYS_MSR_DEBUGCTL, &back));
+    assert_int_equal(back, 0);
 }
 
 static void test_lme_stays_while_paging(void **state)
@@ -163,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_values_are_taken_or_refused),
         T(test_what_is_written_is_read_back),
+        T(test_debugctl_does_not_promise_what_it_does_not_do),
         T(test_lme_stays_while_paging),
         T(test_the_tsc_and_its_adjustment_move_together),
         T(test_deadlines_lie_where_the_clock_will_be),
