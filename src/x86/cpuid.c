@@ -45,7 +45,9 @@ int x86_host_detect(struct error *err)
     }
     x86_host.avx = (r.ecx & LEAF1_ECX_AVX) != 0;
     x86_host.bmi2 = (x86_host_cpuid(7, 0).ebx & LEAF7_EBX_BMI2) != 0;
-    x86_host.xcr0 = x86_host_xgetbv(0) & XCR0_GUEST;
+    uint64_t xcr0 = x86_host_xgetbv(0);
+    x86_host.xcr0 = xcr0 & XCR0_GUEST;
+    x86_host.hides_state = xcr0 != x86_host.xcr0;
     x86_host.xsave_size = xsave_size(x86_host.xcr0);
     return 0;
 }

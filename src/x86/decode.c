@@ -12,6 +12,8 @@
 
 #include <Zydis/Zydis.h>
 
+#include "x86/host.h"
+
 static const ZydisDecoder *decoder(void)
 {
     static _Thread_local ZydisDecoder d;
@@ -165,6 +167,15 @@ static enum x86_insn_class classify(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_WRGSBASE:
     case ZYDIS_MNEMONIC_XBEGIN:
         return X86_INSN_EMULATE;
+    case ZYDIS_MNEMONIC_XSAVE:
+    case ZYDIS_MNEMONIC_XSAVE64:
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
+    case ZYDIS_MNEMONIC_XRSTOR:
+    case ZYDIS_MNEMONIC_XRSTOR64:
+        return x86_host.hides_state ? X86_INSN_XSTATE : X86_INSN_COPY;
     case ZYDIS_MNEMONIC_IRET:
     case ZYDIS_MNEMONIC_IRETD:
     case ZYDIS_MNEMONIC_IRETQ:
@@ -325,7 +336,8 @@ static void decode_memory(struct x86_insn *in, const ZydisDecodedInstruction *zi
     } else if (rip) {
         in->mem = X86_MEM_RIP;
     }
-    if (in->mem != X86_MEM_AS_IS || in->cls == X86_INSN_JMP_IND || in->cls == X86_INSN_CALL_IND) {
+    if (in->mem != X86_MEM_AS_IS || in->cls == X86_INSN_JMP_IND || in->cls == X86_INSN_CALL_IND ||
+        in->cls == X86_INSN_XSTATE) {
         if (rip && in->mem == X86_MEM_SEG) { /* fs:[rip + x]: both replaced */
             decode_operands(in, zi, context);
             in->base = X86_NONE;

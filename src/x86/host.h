@@ -11,6 +11,7 @@
 
 struct IMMUTABLE_AFTER_INIT x86_host {
     bool avx, bmi2;
+    bool hides_state;    /* components that the guest does not get are enabled */
     uint64_t xcr0;       /* state components the guest gets */
     uint32_t xsave_size; /* bytes of their standard format */
 };

@@ -10,6 +10,7 @@
 
 enum x86_insn_class {
     X86_INSN_COPY,    /* runs as it is, its memory operand replaced if `mem` says so */
+    X86_INSN_XSTATE,  /* XSAVE, XRSTOR and their kin where the host hides components */
     X86_INSN_LEA_RIP, /* LEA of a rip-relative address: a constant */
     X86_INSN_JMP,     /* direct, to `target` */
     X86_INSN_JCC,     /* direct, condition `cc` */

@@ -57,6 +57,7 @@ bool x86_insn_ends_tb(const struct x86_insn *in)
 {
     switch (in->cls) {
     case X86_INSN_COPY:
+    case X86_INSN_XSTATE:
     case X86_INSN_LEA_RIP:
     case X86_INSN_JCC:
     case X86_INSN_LOOP:
@@ -155,6 +156,46 @@ static void lower_replaced(struct translation *t, const struct x86_insn *in)
     }
 }
 
+/* The address of the operand as it stands, or as x86_lower_address makes it of one that
+ * cannot stand, in `scratch`. */
+static void lower_whole_address(struct translation *t, const struct x86_insn *in, uint8_t scratch,
+                                uint8_t scratch2)
+{
+    struct emit_mem m = {
+        .base = in->base, .index = in->index, .scale = in->scale, .disp = in->disp};
+    if (in->mem != X86_MEM_AS_IS || in->addr32) {
+        m = x86_lower_address(t, in, scratch, scratch2);
+    }
+    emit_lea(&t->e, scratch, &m);
+}
+
+/* XSAVE and its kin take from EDX:EAX which components they touch. Those that the guest
+ * does not have are left out: they would be written behind its area, or protection keys
+ * set that the emulator's memory needs as they are. Bits 0 to 7 are those that it may
+ * have (and MPX, which Linux enables no more). Flags stay. */
+static void lower_xstate(struct translation *t, const struct x86_insn *in)
+{
+    static const uint8_t movzx_eax_al[] = {0x0f, 0xb6, 0xc0};
+    struct emit *e = &t->e;
+    bool stack = in->mem == X86_MEM_AS_IS && (in->base == X86_RSP || in->base == X86_RBP);
+    uint16_t used = (uint16_t)(in->gprs | 1u << X86_RAX | 1u << X86_RDX);
+    /* An address that faults as one of the stack still does in RBP. */
+    uint8_t scratch = stack ? (uint8_t)X86_RBP : pick_scratch(used);
+    uint16_t saved = (uint16_t)(1u << scratch | 1u << X86_RAX | 1u << X86_RDX);
+    emit_save_slot(e, scratch);
+    emit_save_slot(e, X86_RAX);
+    emit_save_slot(e, X86_RDX);
+    x86_restart_at(t, in, saved);
+    lower_whole_address(t, in, scratch, X86_RDX);
+    emit_bytes(e, movzx_eax_al, sizeof(movzx_eax_al));
+    emit_mov_imm(e, X86_RDX, 0);
+    x86_reencode(e, in, &(struct emit_mem){.base = scratch, .index = X86_NONE});
+    x86_restart_after(t, in, saved);
+    emit_restore_slot(e, scratch);
+    emit_restore_slot(e, X86_RAX);
+    emit_restore_slot(e, X86_RDX);
+}
+
 static void lower_lea_rip(struct translation *t, const struct x86_insn *in)
 {
     struct emit *e = &t->e;
@@ -201,6 +242,9 @@ void x86_lower(struct translation *t, const struct x86_insn *in)
         } else {
             lower_replaced(t, in);
         }
+        break;
+    case X86_INSN_XSTATE:
+        lower_xstate(t, in);
         break;
     case X86_INSN_LEA_RIP:
         lower_lea_rip(t, in);

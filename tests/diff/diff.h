@@ -72,6 +72,7 @@ struct diff_case {
     bool use_fs, use_gs;
     bool no_values;       /* only how it ends is compared */
     bool no_memory;       /* memory and vector state are not compared */
+    bool xstate;          /* XSAVE or its kin: RAX says which components */
     bool x87;             /* FIP, FDP and FOP are not compared */
     bool segments;        /* loads segment registers */
     bool wide;            /* state-saving and masked operands: which of their bytes faults is up to

@@ -56,6 +56,21 @@ static bool touches_x87(const struct insn *in)
     }
 }
 
+static bool saves_components(const struct insn *in)
+{
+    switch (in->zi.mnemonic) {
+    case ZYDIS_MNEMONIC_XSAVE:
+    case ZYDIS_MNEMONIC_XSAVE64:
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool loads_segment(const struct insn *in)
 {
     return in->zi.mnemonic == ZYDIS_MNEMONIC_LSS ||
@@ -186,6 +201,7 @@ static void describe(struct diff_case *c, const struct insn *in)
     }
     c->no_values |= in->form->level == COMPARE_END;
     c->no_memory |= in->form->level == COMPARE_NO_MEMORY;
+    c->xstate |= saves_components(in);
     c->x87 |= touches_x87(in);
     c->segments |= loads_segment(in);
     for (unsigned k = 0; k < in->zi.operand_count; k++) {

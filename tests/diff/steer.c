@@ -307,6 +307,16 @@ static void steer_operation(struct steer *s, const struct insn *in, unsigned i)
             patch(s, whole ? at + 24 : at, &mxcsr, 4);
         }
         break;
+    case ZYDIS_MNEMONIC_XSAVE:
+    case ZYDIS_MNEMONIC_XSAVE64:
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
+        if (free_gpr(s, 0)) {
+            settle(s, 0, s->st->gpr[0] & 0xff); /* see is_about_hidden_state */
+        }
+        break;
     case ZYDIS_MNEMONIC_XRSTOR:
     case ZYDIS_MNEMONIC_XRSTOR64:
         steer_xrstor(s, at);

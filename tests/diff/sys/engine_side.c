@@ -41,9 +41,8 @@ void engine_init(size_t cache_size, bool one_insn_per_tb)
     }
 }
 
-static uint64_t undefined_flags;  /* by any instruction of the case */
-static bool incomparable;         /* it reads such flags, or see is_comparable */
-static uint32_t incomparable_rax; /* if one of these bits is set at the start */
+static uint64_t undefined_flags; /* by any instruction of the case */
+static bool incomparable;        /* it reads such flags, or see is_comparable */
 
 /* Linux answers these itself on a CPU with UMIP, and reports their page faults its own way. */
 static bool is_answered_by_host(const struct sys_insn *in)
@@ -54,23 +53,6 @@ static bool is_answered_by_host(const struct sys_insn *in)
     case ZYDIS_MNEMONIC_SLDT:
     case ZYDIS_MNEMONIC_STR:
         return host_has_umip();
-    default:
-        return false;
-    }
-}
-
-static bool uses_xsave_area(const struct sys_insn *in)
-{
-    switch (in->mnemonic) {
-    case ZYDIS_MNEMONIC_XSAVE:
-    case ZYDIS_MNEMONIC_XSAVE64:
-    case ZYDIS_MNEMONIC_XSAVEC:
-    case ZYDIS_MNEMONIC_XSAVEC64:
-    case ZYDIS_MNEMONIC_XSAVEOPT:
-    case ZYDIS_MNEMONIC_XSAVEOPT64:
-    case ZYDIS_MNEMONIC_XRSTOR:
-    case ZYDIS_MNEMONIC_XRSTOR64:
-        return true;
     default:
         return false;
     }
@@ -114,17 +96,12 @@ static void look_at(const struct diff_case *c)
     bool jumps = false;
     undefined_flags = 0;
     incomparable = false;
-    incomparable_rax = 0;
     for (unsigned i = 0; i < c->insn_count; i++) {
         struct sys_insn in;
         unsigned at = c->insn_off[i];
         if (sys_decode(&in, machine_cpu->mode, c->start + at, c->start + at, c->code + at,
                        c->code_len - at) == 0) {
             incomparable |= !is_comparable(&in);
-            if (uses_xsave_area(&in)) { /* RAX selects components that the machine's XCR0 lacks */
-                incomparable_rax = (uint32_t)(host_xcr0() & ~xsave_mask());
-                incomparable |= incomparable_rax && c->insn_count > 1;
-            }
             incomparable |= in.cls != SYS_INSN_C && in.flags_read & undefined;
             jumps |= in.cls != SYS_INSN_DATA && in.cls != SYS_INSN_LEA && in.cls != SYS_INSN_NOP;
             undefined = jumps ? undefined : undefined & ~(uint64_t)in.flags_written;
@@ -288,8 +265,7 @@ void engine_run(const struct diff_case *c, const struct diff_state *st, struct d
     res->unknown_flags = res->outcome == OUTCOME_FAULT || res->outcome == OUTCOME_NOCODE
                              ? SYS_RF_ARITH
                              : undefined_flags;
-    if (incomparable || st->gpr[X86_RAX] & incomparable_rax ||
-        (st->rflags | end.rflags) & X86_AC) { /* alignment checks are not made */
+    if (incomparable || (st->rflags | end.rflags) & X86_AC) { /* alignment checks are not made */
         res->outcome = OUTCOME_SKIP;
     }
     memory_collect(c, res);
