@@ -1,4 +1,5 @@
 /* The chipset: what the machines "pc" and "q35" do not have in common. */
+#include "exec/cpu.h"
 #include "hw/acpi_pm.h"
 #include "hw/ahci.h"
 #include "hw/i440fx.h"
@@ -16,8 +17,8 @@
 #define AHCI_DEVFN     PCI_DEVFN(31, 2)
 #define FIRST_PIRQ     16 /* the I/O APIC's input of PIRQ A */
 
-/* Management interrupts go to the first CPU, whose firmware handles them. */
-static void set_smi(void *opaque, unsigned n, bool level)
+/* Management interrupts of a PIIX go to the first CPU: firmware for it sets up no other's. */
+static void set_first_smi(void *opaque, unsigned n, bool level)
 {
     const struct machine *m = opaque;
     (void)n;
@@ -26,8 +27,20 @@ static void set_smi(void *opaque, unsigned n, bool level)
     }
 }
 
-static int make_pc(struct pc *pc, struct irq smi, struct error *err) REQUIRES(bql)
+/* Those of an ICH9 go to the CPU that writes to the port: its firmware looks there for
+ * what is asked for, and goes on when that is done. */
+static void set_own_smi(void *opaque, unsigned n, bool level)
 {
+    const struct machine *m = opaque;
+    (void)n;
+    if (level) {
+        sys_cpu_interrupt(current_cpu ? current_cpu : m->cpus[0], SYS_INT_SMI, 0);
+    }
+}
+
+static int make_pc(struct pc *pc, struct error *err) REQUIRES(bql)
+{
+    struct irq smi = {.set = set_first_smi, .opaque = pc->machine};
     int rc = i440fx_new(pc->machine, pc->lapics, &pc->host, err);
     if (rc == 0) {
         rc = piix3_new(pc->machine, smi, &pc->south, err);
@@ -38,9 +51,9 @@ static int make_pc(struct pc *pc, struct irq smi, struct error *err) REQUIRES(bq
     return rc;
 }
 
-static int make_q35(struct pc *pc, struct irq smi, struct error *err) REQUIRES(bql)
+static int make_q35(struct pc *pc, struct error *err) REQUIRES(bql)
 {
-    struct ich9_lines lines = {.smi = smi};
+    struct ich9_lines lines = {.smi = {.set = set_own_smi, .opaque = pc->machine}};
     for (unsigned n = 0; n < PCI_PIRQS; n++) {
         lines.pirq[n] =
             (struct irq){.set = ioapic_set_irq, .opaque = pc->ioapic, .n = FIRST_PIRQ + n};
@@ -58,8 +71,7 @@ static int make_q35(struct pc *pc, struct irq smi, struct error *err) REQUIRES(b
 
 int pc_make_chipset(struct pc *pc, struct error *err)
 {
-    struct irq smi = {.set = set_smi, .opaque = pc->machine};
-    return pc->machine->config.type == MACHINE_Q35 ? make_q35(pc, smi, err) : make_pc(pc, smi, err);
+    return pc->machine->config.type == MACHINE_Q35 ? make_q35(pc, err) : make_pc(pc, err);
 }
 
 void pc_free_chipset(struct pc *pc)
