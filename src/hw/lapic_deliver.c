@@ -12,11 +12,16 @@ bool vectors_set(struct vectors *v, uint8_t vector)
     return !(atomic_fetch_or_explicit(&v->word[vector / 32], bit, memory_order_seq_cst) & bit);
 }
 
-bool vectors_clear(struct vectors *v, uint8_t vector)
+void vectors_clear(struct vectors *v, uint8_t vector)
 {
     uint32_t bit = UINT32_C(1) << vector % 32;
 
-    return atomic_fetch_and_explicit(&v->word[vector / 32], ~bit, memory_order_seq_cst) & bit;
+    atomic_fetch_and_explicit(&v->word[vector / 32], ~bit, memory_order_seq_cst);
+}
+
+bool vectors_has(const struct vectors *v, uint8_t vector)
+{
+    return atomic_load_explicit(&v->word[vector / 32], memory_order_seq_cst) >> vector % 32 & 1;
 }
 
 int vectors_highest(const struct vectors *v)
@@ -102,14 +107,9 @@ static bool take_owed(_Atomic(uint8_t) *owed)
     return before != 0;
 }
 
-static bool is_requested(const struct vectors *v, uint8_t vector)
-{
-    return atomic_load_explicit(&v->word[vector / 32], memory_order_seq_cst) >> vector % 32 & 1;
-}
-
 void lapic_offer_owed(struct lapic *l, uint8_t vector)
 {
-    while (!is_requested(&l->irr, vector) && take_owed(&l->owed[vector])) {
+    while (!vectors_has(&l->irr, vector) && take_owed(&l->owed[vector])) {
         if (vectors_set(&l->irr, vector)) {
             return;
         }

@@ -116,8 +116,9 @@ static inline bool lapic_is_x2apic(const struct lapic *l)
 
 /* lapic_deliver.c. True if the bit was not set before. */
 bool vectors_set(struct vectors *v, uint8_t vector);
-bool vectors_clear(struct vectors *v, uint8_t vector); /* true if it was set */
-int vectors_highest(const struct vectors *v);          /* -1: none */
+void vectors_clear(struct vectors *v, uint8_t vector);
+bool vectors_has(const struct vectors *v, uint8_t vector);
+int vectors_highest(const struct vectors *v); /* -1: none */
 void vectors_zero(struct vectors *v);
 
 uint8_t lapic_ppr(const struct lapic *l);

@@ -116,7 +116,8 @@ static void end_of_interrupt(struct lapic *l)
         return;
     }
     vectors_clear(&l->isr, (uint8_t)vector);
-    if (vectors_clear(&l->tmr, (uint8_t)vector)) {
+    /* TMR stays: only the next interrupt with this vector changes it. */
+    if (vectors_has(&l->tmr, (uint8_t)vector)) {
         for (unsigned i = 0; i < l->set->eois; i++) {
             l->set->eoi[i].fn(l->set->eoi[i].opaque, (uint8_t)vector);
         }

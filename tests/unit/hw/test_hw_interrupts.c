@@ -254,6 +254,21 @@ static void test_ioapic_level_comes_again_until_it_falls(void **state)
     assert_int_equal(ioapic_read(0x10 + 20) & 0x4000, 0);
 }
 
+static void test_apic_trigger_mode_stays_until_the_vector_comes_again(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(10, 0, 0x8000 | 0x51);
+    ioapic_set_irq(ioapic, 10, true);
+    assert_int_equal(take(0), 0x51);
+    ioapic_set_irq(ioapic, 10, false);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(apic_read(0, 0x180 + 0x20), 1u << 17);
+    lapic_set_msi(lapics, LAPIC_BASE, 0x51);
+    assert_int_equal(apic_read(0, 0x180 + 0x20), 0);
+    assert_int_equal(take(0), 0x51);
+}
+
 static void test_ioapic_masked_level_comes_when_unmasked(void **state)
 {
     (void)state;
@@ -647,6 +662,7 @@ int main(void)
         TEST(test_pic_special_mask_lets_lower_requests_pass),
         TEST(test_ioapic_edge_goes_to_the_addressed_cpu),
         TEST(test_ioapic_level_comes_again_until_it_falls),
+        TEST(test_apic_trigger_mode_stays_until_the_vector_comes_again),
         TEST(test_ioapic_masked_level_comes_when_unmasked),
         TEST(test_ioapic_ticks_come_one_after_another),
         TEST(test_ioapic_ticks_that_come_during_the_handler_are_not_lost),
