@@ -55,8 +55,9 @@ struct vectors {
 struct lapic_timer {
     struct spinlock lock;
     uint32_t initial GUARDED_BY(&lock), divider GUARDED_BY(&lock);
-    int64_t start GUARDED_BY(&lock);     /* virtual ns when the count began */
-    int64_t expires GUARDED_BY(&lock);   /* virtual ns of the next interrupt; -1: none */
+    /* Virtual ns of the next interrupt, which the current count follows from; -1: it stands
+     * at 0. */
+    int64_t expires GUARDED_BY(&lock);
     uint64_t deadline GUARDED_BY(&lock); /* IA32_TSC_DEADLINE */
     int64_t deadline_ns GUARDED_BY(&lock);
     struct aio_timer count_timer, deadline_timer;

@@ -26,12 +26,16 @@ static bool is_deadline(const struct lapic *l)
     return (lapic_get(&l->lvt[LVT_TIMER]) & LVT_TIMER_MODE) == TIMER_DEADLINE;
 }
 
+/* Nanoseconds that a count takes: 2 to this power. */
+static unsigned count_shift(const struct lapic_timer *t) REQUIRES(&t -> lock)
+{
+    return (((t->divider & 3) | (t->divider >> 1 & 4)) + 1) & 7;
+}
+
 /* Nanoseconds from the initial count to 0. */
 static int64_t period_ns(const struct lapic_timer *t) REQUIRES(&t -> lock)
 {
-    unsigned shift = ((t->divider & 3) | (t->divider >> 1 & 4)) + 1;
-
-    return (int64_t)((uint64_t)t->initial << (shift & 7));
+    return (int64_t)((uint64_t)t->initial << count_shift(t));
 }
 
 static int64_t interval_ns(const struct lapic_timer *t, const struct lapic *l) REQUIRES(&t -> lock)
@@ -44,7 +48,6 @@ static int64_t interval_ns(const struct lapic_timer *t, const struct lapic *l) R
 /* Sets the timer going as its registers say, from now on. */
 static void restart(struct lapic_timer *t, const struct lapic *l, int64_t now) REQUIRES(&t -> lock)
 {
-    t->start = now;
     t->expires = t->initial && !is_deadline(l) ? now + interval_ns(t, l) : -1;
 }
 
@@ -157,7 +160,7 @@ void lapic_timer_set_initial(struct lapic *l, uint32_t count)
     arm(t, expires);
 }
 
-/* A change begins the count anew. */
+/* A change begins the count anew, if it has not come to its end. */
 void lapic_timer_set_divider(struct lapic *l, uint32_t divider)
 {
     struct lapic_timer *t = &l->timer;
@@ -167,7 +170,9 @@ void lapic_timer_set_divider(struct lapic *l, uint32_t divider)
     spinlock_lock(&t->lock);
     if (t->divider != divider) {
         t->divider = divider;
-        restart(t, l, now);
+        if (t->expires >= 0) {
+            restart(t, l, now);
+        }
     }
     expires = t->expires;
     spinlock_unlock(&t->lock);
@@ -216,24 +221,33 @@ uint32_t lapic_timer_divider(struct lapic *l)
     return divider;
 }
 
+static uint32_t count_at(const struct lapic_timer *t, const struct lapic *l, int64_t now)
+    REQUIRES(&t -> lock)
+{
+    int64_t left = t->expires - now;
+
+    if (t->expires < 0) {
+        return 0;
+    }
+    if (left <= 0) { /* the main loop is late */
+        if (!is_periodic(l)) {
+            return 0;
+        }
+        left += (-left / interval_ns(t, l) + 1) * interval_ns(t, l);
+    }
+    /* Of a period that is stretched the count is gone through more than once. */
+    left = (left - 1) % period_ns(t) + 1;
+    return (uint32_t)(left >> count_shift(t));
+}
+
 uint32_t lapic_timer_current(struct lapic *l)
 {
     struct lapic_timer *t = &l->timer;
     int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
-    uint32_t current = 0;
+    uint32_t current;
 
     spinlock_lock(&t->lock);
-    if (t->initial && !is_deadline(l)) {
-        int64_t period = period_ns(t);
-        int64_t elapsed = now - t->start;
-
-        if (is_periodic(l)) {
-            elapsed %= period;
-        }
-        if (elapsed < period) {
-            current = (uint32_t)((uint64_t)(period - elapsed) / ((uint64_t)period / t->initial));
-        }
-    }
+    current = count_at(t, l, now);
     spinlock_unlock(&t->lock);
     return current;
 }

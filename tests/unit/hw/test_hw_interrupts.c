@@ -585,6 +585,55 @@ static void test_apic_timer_one_shot_and_periodic(void **state)
     assert_int_equal(take(0), -1);
 }
 
+static void test_apic_timer_that_has_run_out_stays_so_until_it_is_set(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x30);
+    apic_write(0, 0x380, 1000000);
+    test_advance(1000000, 1000000);
+    assert_int_equal(take_all(0, 0x30), 1);
+    apic_write(0, 0x3e0, 0x3); /* by 16 */
+    apic_write(0, 0x320, 0x20030);
+    test_advance(500000, 500000);
+    assert_int_equal(apic_read(0, 0x390), 0);
+    test_advance(100000000, 1000000);
+    assert_int_equal(take_all(0, 0x30), 0);
+}
+
+static void test_apic_timer_counts_on_when_it_is_made_one_shot(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x20030);
+    apic_write(0, 0x380, 1000000);
+    test_advance(2400000, 400000);
+    assert_int_equal(take_all(0, 0x30), 2);
+    apic_write(0, 0x320, 0x30);
+    assert_int_equal(apic_read(0, 0x390), 600000);
+    test_advance(600000, 600000);
+    assert_int_equal(take_all(0, 0x30), 1);
+    assert_int_equal(apic_read(0, 0x390), 0);
+}
+
+static void test_apic_timer_shows_the_count_of_a_period_that_the_main_loop_is_late_for(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x20030);
+    apic_write(0, 0x380, 1000000);
+    test_now += 2300000;
+    assert_int_equal(apic_read(0, 0x390), 700000);
+    apic_write(0, 0x320, 0x30);
+    assert_int_equal(apic_read(0, 0x390), 0);
+}
+
 static void test_apic_deadline_in_the_past_comes_at_once(void **state)
 {
     uint64_t value;
@@ -677,6 +726,9 @@ int main(void)
         TEST(test_apic_ipis),
         TEST(test_x2apic_registers_are_msrs),
         TEST(test_apic_timer_one_shot_and_periodic),
+        TEST(test_apic_timer_that_has_run_out_stays_so_until_it_is_set),
+        TEST(test_apic_timer_counts_on_when_it_is_made_one_shot),
+        TEST(test_apic_timer_shows_the_count_of_a_period_that_the_main_loop_is_late_for),
         TEST(test_apic_deadline_in_the_past_comes_at_once),
         TEST(test_apic_disabled_by_software_takes_no_interrupts),
         TEST(test_apic_init_resets_registers_but_not_the_base),
