@@ -265,19 +265,27 @@ uint64_t lapic_timer_deadline(struct lapic *l)
 void lapic_timer_set_deadline(struct lapic *l, uint64_t tsc)
 {
     struct lapic_timer *t = &l->timer;
-    int64_t ns;
+    int64_t ns = 0;
+    bool due;
 
     if (!is_deadline(l)) {
         return;
     }
-    ns = tsc ? sys_cpu_tsc_to_ns(l->cpu, tsc) : 0;
+    if (tsc) {
+        ns = sys_cpu_tsc_to_ns(l->cpu, tsc);
+    }
+    /* One that has passed comes at once: the main loop might take its time. */
+    due = tsc && ns <= aio_clock_get_ns(deadline_clock());
     spinlock_lock(&t->lock);
-    t->deadline = tsc;
+    t->deadline = due ? 0 : tsc;
     t->deadline_ns = ns;
     spinlock_unlock(&t->lock);
-    if (tsc) {
+    if (tsc && !due) {
         aio_timer_mod(&t->deadline_timer, ns);
-    } else {
-        aio_timer_del(&t->deadline_timer);
+        return;
+    }
+    aio_timer_del(&t->deadline_timer);
+    if (due) {
+        lapic_raise_lvt(l, LVT_TIMER);
     }
 }
