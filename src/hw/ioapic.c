@@ -205,10 +205,11 @@ static void write_register(struct ioapic *io, uint32_t v, struct outbox *out) RE
 static enum memory_result ioapic_read(void *opaque, uint64_t offset, unsigned size, uint64_t *value)
 {
     struct ioapic *io = opaque;
-    (void)size;
 
     spinlock_lock(&io->lock);
-    *value = offset == WINDOW_INDEX ? io->index : offset == WINDOW_DATA ? read_register(io) : 0;
+    *value = offset == WINDOW_INDEX               ? io->index
+             : offset == WINDOW_DATA && size == 4 ? read_register(io)
+                                                  : 0;
     spinlock_unlock(&io->lock);
     return MEMORY_OK;
 }
@@ -217,8 +218,10 @@ static enum memory_result ioapic_write(void *opaque, uint64_t offset, unsigned s
 {
     struct ioapic *io = opaque;
     struct outbox out = {.count = 0};
-    (void)size;
 
+    if (size != 4 && offset != WINDOW_INDEX) {
+        return MEMORY_OK;
+    }
     if (offset == WINDOW_EOI) {
         ioapic_eoi(io, (uint8_t)value);
         return MEMORY_OK;
@@ -234,8 +237,9 @@ static enum memory_result ioapic_write(void *opaque, uint64_t offset, unsigned s
     return MEMORY_OK;
 }
 
+/* The index is a byte, and firmware writes it as one; the others are words. */
 static const struct memory_ops ioapic_ops = {
-    .read = ioapic_read, .write = ioapic_write, .min_size = 4, .max_size = 4};
+    .read = ioapic_read, .write = ioapic_write, .min_size = 1, .max_size = 4};
 
 void ioapic_reset(void *opaque)
 {

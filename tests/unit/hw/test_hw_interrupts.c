@@ -281,6 +281,19 @@ static void test_ioapic_masked_level_comes_when_unmasked(void **state)
     assert_int_equal(ioapic_read(1), 0x00170020);
 }
 
+static void test_ioapic_index_is_a_byte_and_its_window_a_word(void **state)
+{
+    (void)state;
+    ioapic_write(0x10 + 20, 0x18052);
+    test_store(IOAPIC, 1, 1);
+    assert_int_equal(test_load(IOAPIC + 0x10, 4), 0x00170020);
+    test_store(IOAPIC, 2, 0x10 + 20);
+    assert_int_equal(test_load(IOAPIC, 1), 0x10 + 20);
+    test_store(IOAPIC + 0x10, 1, 0x99);
+    test_store(IOAPIC + 0x10, 2, 0x9999);
+    assert_int_equal(test_load(IOAPIC + 0x10, 4), 0x18052);
+}
+
 /* How many times that vector is taken, one interrupt after the other. */
 static unsigned take_all(unsigned cpu, int vector)
 {
@@ -714,6 +727,7 @@ int main(void)
         TEST(test_ioapic_level_comes_again_until_it_falls),
         TEST(test_apic_trigger_mode_stays_until_the_vector_comes_again),
         TEST(test_ioapic_masked_level_comes_when_unmasked),
+        TEST(test_ioapic_index_is_a_byte_and_its_window_a_word),
         TEST(test_ioapic_ticks_come_one_after_another),
         TEST(test_ioapic_ticks_that_come_during_the_handler_are_not_lost),
         TEST(test_ioapic_ticks_of_a_masked_pin_are_lost_and_of_a_stopped_timer_forgotten),
