@@ -86,6 +86,18 @@ static void on_timer(void *opaque)
     update(opaque);
 }
 
+/* The bytes of a word register that an access reaches, and what of it belongs there: these
+ * registers are written by bytes too. */
+static uint16_t reached(uint64_t offset, unsigned size)
+{
+    return (uint16_t)((size == 1 ? 0xffu : 0xffffu) << offset % 2 * 8);
+}
+
+static uint16_t in_place(uint64_t offset, uint64_t value)
+{
+    return (uint16_t)(value << offset % 2 * 8);
+}
+
 static enum memory_result events_read(void *opaque, uint64_t offset, unsigned size, uint64_t *value)
 {
     struct acpi_pm *pm = opaque;
@@ -93,21 +105,21 @@ static enum memory_result events_read(void *opaque, uint64_t offset, unsigned si
 
     bql_assert_locked();
     update(pm);
-    *value = offset < 2 ? pm->status : pm->enable;
+    *value = (uint64_t)(offset < 2 ? pm->status : pm->enable) >> offset % 2 * 8;
     return MEMORY_OK;
 }
 
 static enum memory_result events_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
 {
     struct acpi_pm *pm = opaque;
-    (void)size;
+    uint16_t bits = in_place(offset, value), mask = reached(offset, size);
 
     bql_assert_locked();
     update(pm);
     if (offset < 2) {
-        pm->status &= (uint16_t)~value;
+        pm->status &= (uint16_t)~bits;
     } else {
-        pm->enable = value & PM1_EVENTS;
+        pm->enable = (uint16_t)(((pm->enable & ~mask) | bits) & PM1_EVENTS);
     }
     update(pm);
     return MEMORY_OK;
@@ -120,7 +132,7 @@ static enum memory_result control_read(void *opaque, uint64_t offset, unsigned s
     (void)size;
 
     bql_assert_locked();
-    *value = offset < 2 ? pm->cnt : 0;
+    *value = offset < 2 ? (uint64_t)pm->cnt >> offset * 8 : 0;
     return MEMORY_OK;
 }
 
@@ -128,15 +140,15 @@ static enum memory_result control_write(void *opaque, uint64_t offset, unsigned 
                                         uint64_t value)
 {
     struct acpi_pm *pm = opaque;
-    (void)size;
+    uint16_t bits = in_place(offset, value), mask = reached(offset, size);
 
     bql_assert_locked();
     if (offset >= 2) {
         return MEMORY_OK;
     }
-    /* SCI_EN is the APM port's to change, not the guest's. */
-    pm->cnt = (uint16_t)((value & CONTROL_KEPT & ~(unsigned)CONTROL_SCI) | (pm->cnt & CONTROL_SCI));
-    if ((value & CONTROL_SLEEP) && (value >> CONTROL_TYPE_SHIFT & 7) == pm->config.sleep_off) {
+    mask &= (uint16_t)~CONTROL_SCI; /* the APM port's to change, not the guest's */
+    pm->cnt = (uint16_t)((bits & CONTROL_KEPT & mask) | (pm->cnt & ~mask));
+    if ((bits & CONTROL_SLEEP) && (bits >> CONTROL_TYPE_SHIFT & 7) == pm->config.sleep_off) {
         machine_request(pm->machine, MACHINE_SHUTDOWN, 0);
     }
     return MEMORY_OK;
@@ -223,9 +235,9 @@ static enum memory_result apm_write(void *opaque, uint64_t offset, unsigned size
 }
 
 static const struct memory_ops events_ops = {
-    .read = events_read, .write = events_write, .min_size = 2, .max_size = 2};
+    .read = events_read, .write = events_write, .min_size = 1, .max_size = 2};
 static const struct memory_ops control_ops = {
-    .read = control_read, .write = control_write, .min_size = 2, .max_size = 2};
+    .read = control_read, .write = control_write, .min_size = 1, .max_size = 2};
 static const struct memory_ops counter_ops = {
     .read = counter_read, .write = counter_write, .min_size = 4, .max_size = 4};
 static const struct memory_ops gpe_ops = {

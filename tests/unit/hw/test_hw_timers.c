@@ -297,6 +297,28 @@ static void test_pm_power_button_and_sleep(void **state)
     assert_int_equal(test_requests, MACHINE_SHUTDOWN);
 }
 
+static void test_pm_registers_take_bytes(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    test_out(0xb2, 1, ACPI_PM_ENABLE);
+    test_out(0x602, 1, 0x20);
+    test_out(0x603, 1, 1);
+    assert_int_equal(test_in(0x602, 2), 0x120);
+    acpi_pm_power_button(pm);
+    assert_true(test_line[IRQ_SCI]);
+    test_out(0x600, 1, 0xff); /* the other byte's bits stay */
+    assert_int_equal(test_in(0x601, 1), 1);
+    test_out(0x601, 1, 1);
+    assert_false(test_line[IRQ_SCI]);
+    test_out(0x604, 1, 6);
+    test_out(0x605, 1, 4);
+    assert_int_equal(test_in(0x604, 2), 0x407);
+    assert_int_equal(test_requests, 0);
+    test_out(0x605, 1, 0x20);
+    assert_int_equal(test_requests, MACHINE_SHUTDOWN);
+}
+
 static void test_pm_general_purpose_events(void **state)
 {
     (void)state;
@@ -332,6 +354,7 @@ int main(void)
         TEST(test_calendar_is_its_own_inverse),
         TEST(test_pm_timer_counts_and_wraps_with_an_interrupt),
         TEST(test_pm_power_button_and_sleep),
+        TEST(test_pm_registers_take_bytes),
         TEST(test_pm_general_purpose_events),
     };
 
