@@ -16,6 +16,8 @@
 
 #define ARCH_CAP_ITS_NO (1ULL << 62)
 
+#define APIC_BASE_X2APIC (1ULL << 10)
+
 /* IBRS, STIBP, SSBD, BHI_DIS_S */
 #define SPEC_CTRL_BITS 0x407u
 /* LBR, BTF, and what else Intel has in its low half: they may be written and stay clear,
@@ -67,9 +69,16 @@ static bool put_address(struct sys_cpu *cpu, uint64_t *field, uint64_t value)
     return true;
 }
 
+/* The deadline timer's MSR is there if CPUID says so; x2APIC's answer by the APIC's mode. */
+static bool has_apic_msr(const struct sys_cpu *cpu, uint32_t index)
+{
+    return cpu->apic_ops &&
+           (index != SYS_MSR_TSC_DEADLINE || sys_model_has(cpu->model, SYS_FEAT_TSC_DEADLINE));
+}
+
 static bool read_apic(struct sys_cpu *cpu, uint32_t index, uint64_t *value)
 {
-    if (!cpu->apic_ops) {
+    if (!has_apic_msr(cpu, index)) {
         return false;
     }
     sys_vec_save(cpu);
@@ -82,12 +91,14 @@ static bool read_apic(struct sys_cpu *cpu, uint32_t index, uint64_t *value)
 
 static bool write_apic(struct sys_cpu *cpu, uint32_t index, uint64_t value)
 {
-    if (!cpu->apic_ops) {
+    if (!has_apic_msr(cpu, index)) {
         return false;
     }
     sys_vec_save(cpu);
     if (index == SYS_MSR_APIC_BASE) {
-        return !(value & ~(cpu->phys_mask | 0xfff)) && cpu->apic_ops->set_base(cpu->apic, value);
+        bool allowed = !(value & APIC_BASE_X2APIC) || sys_model_has(cpu->model, SYS_FEAT_X2APIC);
+        return allowed && !(value & ~(cpu->phys_mask | 0xfff)) &&
+               cpu->apic_ops->set_base(cpu->apic, value);
     }
     return cpu->apic_ops->write_msr(cpu->apic, index, value);
 }

@@ -80,6 +80,53 @@ static void test_values_are_taken_or_refused(void **state)
     }
 }
 
+/* An APIC that has all modes and all registers. */
+
+static bool apic_set_base(void *apic, uint64_t value)
+{
+    (void)apic;
+    (void)value;
+    return true;
+}
+
+static bool apic_read_msr(void *apic, uint32_t msr, uint64_t *value)
+{
+    (void)apic;
+    (void)msr;
+    *value = 0;
+    return true;
+}
+
+static bool apic_write_msr(void *apic, uint32_t msr, uint64_t value)
+{
+    (void)apic;
+    (void)msr;
+    (void)value;
+    return true;
+}
+
+static const struct sys_apic_ops apic_ops = {
+    .set_base = apic_set_base, .read_msr = apic_read_msr, .write_msr = apic_write_msr};
+
+static void test_apic_modes_are_those_that_cpuid_shows(void **state)
+{
+    static const struct {
+        const char *model;
+        bool x2apic, deadline;
+    } models[] = {
+        {"max", true, true}, {"max,-x2apic", false, true}, {"max,-tsc-deadline", true, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        uint64_t value;
+        ops_model(models[i].model);
+        ops_cpu->apic_ops = &apic_ops;
+        assert_true(sys_msr_write(ops_cpu, SYS_MSR_APIC_BASE, 0xfee00900));
+        assert_int_equal(sys_msr_write(ops_cpu, SYS_MSR_APIC_BASE, 0xfee00d00), models[i].x2apic);
+        assert_int_equal(sys_msr_write(ops_cpu, SYS_MSR_TSC_DEADLINE, 1), models[i].deadline);
+        assert_int_equal(sys_msr_read(ops_cpu, SYS_MSR_TSC_DEADLINE, &value), models[i].deadline);
+    }
+}
+
 static void test_what_is_written_is_read_back(void **state)
 {
     (void)state;
@@ -173,6 +220,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, ops_setup, ops_teardown)
     const struct CMUnitTest tests[] = {
         T(test_values_are_taken_or_refused),
+        T(test_apic_modes_are_those_that_cpuid_shows),
         T(test_what_is_written_is_read_back),
         T(test_debugctl_does_not_promise_what_it_does_not_do),
         T(test_lme_stays_while_paging),
