@@ -97,6 +97,9 @@ static void reset(struct machine *m, void (*boot)(struct machine *m))
     bool was_running = running;
     machine_stop();
     vcpu_stop_all(); /* one that has shut down alone, too */
+    /* While they stopped, guests that ask more than once have done so again: this is the
+     * reset that they mean. */
+    atomic_fetch_and_explicit(&requests, ~(unsigned)MACHINE_RESET, memory_order_acq_rel);
     for (struct machine_reset *r = m->resets; r; r = r->next) {
         r->fn(r->opaque);
     }
