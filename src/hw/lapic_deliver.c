@@ -245,6 +245,10 @@ void lapic_set_intr(void *opaque, unsigned n, bool level)
     struct lapic_set *set = opaque;
     (void)n;
 
+    /* The 8259's output has been stored, now LVT entries are looked at. A vCPU that unmasks
+     * LINT0 stores its entry, then looks at the output: the partner of this fence is the
+     * one in lapic_update. One of the two sees what the other has stored. */
+    atomic_thread_fence(memory_order_seq_cst);
     /* Where it went down nothing is to be done: the vCPU finds out. */
     for (unsigned i = 0; level && i < set->count; i++) {
         struct lapic *l = set->lapic[i];
@@ -280,7 +284,8 @@ void lapic_update(struct lapic *l)
     }
     if (!has_interrupt(l)) {
         sys_cpu_interrupt(l->cpu, 0, SYS_INT_HARD);
-        /* The clearing comes before the second look. */
+        /* The clearing comes before the second look, and so does what the caller has
+         * stored: see lapic_set_intr. */
         atomic_thread_fence(memory_order_seq_cst);
     }
     if (has_interrupt(l)) {
