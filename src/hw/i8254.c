@@ -2,7 +2,8 @@
  * the tick at which it was loaded, and its mode: what it shows and what its output
  * is follows from the time. Only channel 0's output is acted on, by a timer that
  * expires when it rises; a rise is an edge whether or not anybody saw the line low.
- * If the main loop is late there are as many as periods have passed (irq_tick).
+ * If the main loop is late there are as many as periods have passed (irq_tick); so there
+ * are of periods too short for it.
  *
  * A count written while the counter runs takes effect at once, not at the end of
  * the running period. */
@@ -19,6 +20,7 @@
 #define CHANNELS    3
 #define SPEAKER     2     /* the channel whose gate port 0x61 drives */
 #define REFRESH_BIT 15085 /* ns between toggles of port 0x61's refresh bit */
+#define PERIOD_MIN  60    /* ticks, 50 us: the main loop has other things to do */
 
 enum rw { RW_LATCH, RW_LOW, RW_HIGH, RW_BOTH };
 
@@ -135,12 +137,16 @@ static int64_t next_rise(const struct channel *c, int64_t now)
 
 static void arm(struct i8254 *pit, int64_t now) REQUIRES(bql)
 {
-    pit->next = next_rise(&pit->channel[0], now);
+    const struct channel *c = &pit->channel[0];
+    int64_t at;
+
+    pit->next = next_rise(c, now);
     if (pit->next < 0) {
         aio_timer_del(&pit->timer);
-    } else {
-        aio_timer_mod(&pit->timer, ticks_to_ns(pit->next, I8254_HZ));
+        return;
     }
+    at = is_periodic(c) && c->count < PERIOD_MIN ? now + PERIOD_MIN : pit->next;
+    aio_timer_mod(&pit->timer, ticks_to_ns(at, I8254_HZ));
 }
 
 /* How often the output has risen from tick `first`, when it did, to `now`. */

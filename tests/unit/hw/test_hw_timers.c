@@ -77,6 +77,16 @@ static void test_pit_gives_the_periods_that_a_late_main_loop_missed(void **state
     assert_int_equal(test_rises[IRQ_TIMER], 2);
 }
 
+static void test_pit_periods_of_a_few_ticks_come_in_batches(void **state)
+{
+    (void)state;
+    pit_load(0, 2, 2);
+    test_rises[IRQ_TIMER] = test_ticks[IRQ_TIMER] = 0;
+    test_advance(MS, MS / 1000);
+    assert_in_range(test_rises[IRQ_TIMER], 15, 20);
+    assert_in_range(test_ticks[IRQ_TIMER], 560, 597);
+}
+
 static void test_pit_that_is_set_anew_owes_nothing(void **state)
 {
     (void)state;
@@ -340,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_pit_rate_generator_interrupts_at_its_rate),
         TEST(test_pit_gives_the_periods_that_a_late_main_loop_missed),
+        TEST(test_pit_periods_of_a_few_ticks_come_in_batches),
         TEST(test_pit_that_is_set_anew_owes_nothing),
         TEST(test_pit_one_shot_counts_down_and_interrupts_once),
         TEST(test_pit_channel_2_is_gated_and_seen_at_port_61),
