@@ -31,13 +31,15 @@ enum reg { REG_ID = 0, REG_VERSION = 1, REG_ARBITRATION = 2, REG_ENTRIES = 0x10 
 #define ENTRY_READ_ONLY  (ENTRY_REMOTE_IRR | UINT64_C(1) << 12)
 #define ENTRY_WRITABLE   UINT64_C(0xff0000000001afff)
 
+#define INPUTS 2
+
 /* Edges that come while a pin is masked are lost, as on the chip. */
 struct ioapic {
     struct memory_region region;
     struct lapic_set *lapics IMMUTABLE_AFTER_INIT;
     struct spinlock lock;
     uint64_t entry[IOAPIC_PINS] GUARDED_BY(&lock);
-    uint32_t line GUARDED_BY(&lock); /* levels of the pins */
+    uint32_t line[INPUTS] GUARDED_BY(&lock); /* levels: first and second lines of the pins */
     uint8_t index GUARDED_BY(&lock), id GUARDED_BY(&lock);
 };
 
@@ -75,13 +77,17 @@ static bool ends_by_eoi(uint64_t entry)
     return (entry & ENTRY_LEVEL) && mode <= APIC_LOWEST;
 }
 
+static bool is_up(const struct ioapic *io, unsigned n) REQUIRES(&io -> lock)
+{
+    return (io->line[0] | io->line[1]) >> n & 1;
+}
+
 /* A level-triggered pin that is high and unmasked and not in flight is sent. */
 static void consider_level(struct ioapic *io, unsigned n, struct outbox *out) REQUIRES(&io -> lock)
 {
     uint64_t *entry = &io->entry[n];
 
-    if (ends_by_eoi(*entry) && (io->line >> n & 1) &&
-        !(*entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR))) {
+    if (ends_by_eoi(*entry) && is_up(io, n) && !(*entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR))) {
         *entry |= ENTRY_REMOTE_IRR;
         post(out, *entry, 0);
     }
@@ -91,19 +97,22 @@ void ioapic_set_irq(void *opaque, unsigned n, bool level)
 {
     struct ioapic *io = opaque;
     struct outbox out = {.count = 0};
-    uint32_t bit;
+    unsigned input = n / IOAPIC_SECOND;
+    uint32_t bit, *line;
 
-    if (n >= IOAPIC_PINS) {
+    n %= IOAPIC_SECOND;
+    if (input >= INPUTS || n >= IOAPIC_PINS) {
         return;
     }
     bit = UINT32_C(1) << n;
     spinlock_lock(&io->lock);
-    if (level && !(io->line & bit) && !ends_by_eoi(io->entry[n])) {
+    if (level && !is_up(io, n) && !ends_by_eoi(io->entry[n])) {
         if (!(io->entry[n] & ENTRY_MASKED)) {
             post(&out, io->entry[n], 0);
         }
     }
-    io->line = level ? io->line | bit : io->line & ~bit;
+    line = &io->line[input];
+    *line = level ? *line | bit : *line & ~bit;
     consider_level(io, n, &out);
     spinlock_unlock(&io->lock);
     send_to_lapics(io, &out);
@@ -121,9 +130,11 @@ void ioapic_tick(void *opaque, unsigned n, unsigned count)
 {
     struct ioapic *io = opaque;
     struct outbox out = {.count = 0};
+    unsigned input = n / IOAPIC_SECOND;
     uint64_t entry;
 
-    if (n >= IOAPIC_PINS) {
+    n %= IOAPIC_SECOND;
+    if (input >= INPUTS || n >= IOAPIC_PINS) {
         return;
     }
     spinlock_lock(&io->lock);
@@ -132,7 +143,7 @@ void ioapic_tick(void *opaque, unsigned n, unsigned count)
         if (!ends_by_eoi(entry) && !(entry & ENTRY_MASKED)) {
             post(&out, entry, count);
         }
-        io->line |= UINT32_C(1) << n;
+        io->line[input] |= UINT32_C(1) << n;
         consider_level(io, n, &out);
     }
     spinlock_unlock(&io->lock);

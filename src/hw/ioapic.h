@@ -4,7 +4,8 @@
 
 #include "exec/memory.h"
 
-#define IOAPIC_PINS 24
+#define IOAPIC_PINS   24
+#define IOAPIC_SECOND 32
 
 struct ioapic;
 struct lapic_set;
@@ -16,7 +17,8 @@ NODISCARD int ioapic_new(struct memory_region *memory, uint64_t base, struct lap
 void ioapic_free(struct ioapic *io) REQUIRES(bql);
 void ioapic_reset(void *opaque) REQUIRES(bql);
 
-/* Pin n, 0 to 23. The handler of struct irq; any thread. */
+/* Pin n, 0 to 23, or, as n + IOAPIC_SECOND, another device's line to it: the pin is up
+ * while either is. The handler of struct irq; any thread. */
 void ioapic_set_irq(void *opaque, unsigned n, bool level);
 /* Its handler of irq_tick; any thread. */
 void ioapic_tick(void *opaque, unsigned n, unsigned count);

@@ -69,13 +69,16 @@ static void send_message(void *opaque, uint64_t addr, uint32_t data, unsigned ti
     lapic_set_msi_tick(opaque, addr, data, ticks);
 }
 
+/* The HPET shares the I/O APIC's pins with the PCI bus, and has their second lines. */
 static int make_hpet(struct pc *pc, struct error *err) REQUIRES(bql)
 {
     struct machine *m = pc->machine;
     struct hpet_lines lines = {.send = send_message, .send_opaque = pc->lapics};
     for (unsigned n = 0; n < HPET_GSIS; n++) {
-        lines.gsi[n] =
-            (struct irq){.set = ioapic_set_irq, .tick = ioapic_tick, .opaque = pc->ioapic, .n = n};
+        lines.gsi[n] = (struct irq){.set = ioapic_set_irq,
+                                    .tick = ioapic_tick,
+                                    .opaque = pc->ioapic,
+                                    .n = n + IOAPIC_SECOND};
     }
     lines.gsi[0] = m->isa_irq[ISA_TIMER];
     lines.gsi[ISA_RTC] = m->isa_irq[ISA_RTC];

@@ -269,6 +269,28 @@ static void test_apic_trigger_mode_stays_until_the_vector_comes_again(void **sta
     assert_int_equal(take(0), 0x51);
 }
 
+static void test_ioapic_pin_is_up_while_one_of_its_two_lines_is(void **state)
+{
+    (void)state;
+    enable_apics();
+    ioapic_route(17, 0, 0x8000 | 0x51);
+    ioapic_set_irq(ioapic, 17, true);
+    ioapic_set_irq(ioapic, 17 + IOAPIC_SECOND, true);
+    assert_int_equal(take(0), 0x51);
+    ioapic_set_irq(ioapic, 17 + IOAPIC_SECOND, false);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(take(0), 0x51);
+    ioapic_set_irq(ioapic, 17 + IOAPIC_SECOND, true);
+    ioapic_set_irq(ioapic, 17, false);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(take(0), 0x51);
+    ioapic_set_irq(ioapic, 17 + IOAPIC_SECOND, false);
+    apic_write(0, 0xb0, 0);
+    assert_int_equal(take(0), -1);
+    ioapic_tick(ioapic, IOAPIC_PINS + IOAPIC_SECOND, 1); /* no such pins */
+    ioapic_set_irq(ioapic, 2 * IOAPIC_SECOND, true);
+}
+
 static void test_ioapic_masked_level_comes_when_unmasked(void **state)
 {
     (void)state;
@@ -726,6 +748,7 @@ int main(void)
         TEST(test_ioapic_edge_goes_to_the_addressed_cpu),
         TEST(test_ioapic_level_comes_again_until_it_falls),
         TEST(test_apic_trigger_mode_stays_until_the_vector_comes_again),
+        TEST(test_ioapic_pin_is_up_while_one_of_its_two_lines_is),
         TEST(test_ioapic_masked_level_comes_when_unmasked),
         TEST(test_ioapic_index_is_a_byte_and_its_window_a_word),
         TEST(test_ioapic_ticks_come_one_after_another),
