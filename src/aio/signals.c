@@ -45,6 +45,14 @@ int aio_signals_start(struct aio_signals *s, struct aio_context *ctx, const sigs
     return ret;
 }
 
+void aio_signals_discard(struct aio_signals *s)
+{
+    struct signalfd_siginfo info;
+
+    while (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    }
+}
+
 void aio_signals_stop(struct aio_signals *s)
 {
     if (s->fd >= 0) {

@@ -25,6 +25,9 @@ struct aio_signals {
 NODISCARD int aio_signals_start(struct aio_signals *s, struct aio_context *ctx, const sigset_t *set,
                                 aio_signal_fn *handler, void *opaque, struct error *err);
 
+/* Those that are pending now are forgotten. */
+void aio_signals_discard(struct aio_signals *s);
+
 /* Undoes it, on the same thread; signals that were not handled stay pending
  * and may be delivered now. */
 void aio_signals_stop(struct aio_signals *s);

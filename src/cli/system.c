@@ -267,6 +267,7 @@ static int run_with_loop(const struct system_command *c, int *status, struct err
         return rc;
     }
     machine_init();
+    chardev_set_interrupt(signals.fd);
     rc = add_chardevs(c, err);
     if (rc == 0) {
         rc = make_lines(c, &lines, err);
@@ -280,6 +281,8 @@ static int run_with_loop(const struct system_command *c, int *status, struct err
     drives_free();
     free_lines(&lines);
     machine_cleanup(&machine);
+    chardev_set_interrupt(-1);
+    aio_signals_discard(&signals); /* it ends as it is */
     aio_signals_stop(&signals);
     return rc;
 }

@@ -38,6 +38,10 @@ NODISCARD int chardev_new(const char *spec, const char *label, bool signals, str
                           struct error *err) REQUIRES(bql);
 void chardev_free(struct chardev *c) REQUIRES(bql);
 
+/* A descriptor that becomes readable when whoever waits for a client should rather end: then
+ * chardev_new fails. -1: there is none. The main thread. */
+void chardev_set_interrupt(int fd);
+
 /* `opened` comes from within, if somebody is there. */
 void chardev_attach(struct chardev *c, const struct chardev_client *client, void *opaque)
     REQUIRES(bql);

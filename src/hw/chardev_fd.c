@@ -310,9 +310,9 @@ static int open_or_say(const char *label, const char *path, int flags, struct er
 
 int chardev_file_new(const char *label, const char *path, struct chardev **out, struct error *err)
 {
-    int fd = open_or_say(label, path, O_WRONLY | O_CREAT | O_TRUNC, err);
+    int fd = chardev_open_output(path);
     if (fd < 0) {
-        return fd;
+        return error_set(err, -fd, "%s: cannot open %s: %s", label, path, error_text(-fd));
     }
     struct chardev_fd *c = chardev_fd_new(label, err);
     if (!c) {

@@ -2,6 +2,8 @@
 #ifndef MORTISE_HW_CHARDEV_INTERNAL_H
 #define MORTISE_HW_CHARDEV_INTERNAL_H
 
+#include <sys/socket.h>
+
 #include "aio/timer.h"
 #include "hw/chardev.h"
 
@@ -57,6 +59,13 @@ void chardev_fd_stop(struct chardev_fd *c) REQUIRES(bql);
 void chardev_fd_drain(struct chardev_fd *c) REQUIRES(bql);
 /* Stops, and tells the client that nobody is there and that there is room. */
 void chardev_fd_hang_up(struct chardev_fd *c) REQUIRES(bql);
+
+/* Until the descriptor (-1: none) is ready, or the time is up (-1: never). -EINTR: the process
+ * is to end. */
+NODISCARD int chardev_wait(int fd, short events, int ms);
+/* As connect(2) and open(2), ended by that too; the descriptor does not block afterwards. */
+NODISCARD int chardev_connect(int fd, const struct sockaddr *address, socklen_t len);
+NODISCARD int chardev_open_output(const char *path);
 
 /* As it was before stdio, if there is one. */
 void chardev_stdio_restore_terminal(void);

@@ -100,11 +100,14 @@ static int open_one(const struct addrinfo *a, bool server)
     if (fd < 0) {
         return -errno;
     }
-    int rc = server ? setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-                          bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 1)
-                    : connect(fd, a->ai_addr, a->ai_addrlen);
-    if (rc) {
+    int rc = 0;
+    if (!server) {
+        rc = chardev_connect(fd, a->ai_addr, a->ai_addrlen);
+    } else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+               bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 1)) {
         rc = -errno;
+    }
+    if (rc) {
         (void)close(fd);
         return rc;
     }
@@ -173,8 +176,8 @@ static int start_server(struct chardev_fd *c, const struct socket_spec *s, struc
     static const struct aio_fd_ops ops = {.io_read = on_connect};
     if (s->wait) {
         fprintf(stderr, "mortise: %s: waiting for a connection on %s\n", c->c.label, s->address);
-        struct pollfd p = {.fd = c->listener, .events = POLLIN};
-        while (poll(&p, 1, -1) < 0 && errno == EINTR) {
+        if (chardev_wait(c->listener, POLLIN, -1)) {
+            return error_set(err, EINTR, "%s: interrupted before somebody connected", c->c.label);
         }
         on_connect(c);
     }
