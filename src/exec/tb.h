@@ -73,9 +73,9 @@ struct tb {
     uint64_t pc IMMUTABLE_AFTER_INIT; /* guest address */
     /* System mode: more of the key. RAM addresses are those of exec/memory.h. In user mode
      * both are 0 and the pages are those of pc. */
-    uint64_t ram IMMUTABLE_AFTER_INIT; /* of its first byte */
-    uint64_t cs_base IMMUTABLE_AFTER_INIT;
-    uint32_t flags IMMUTABLE_AFTER_INIT;                 /* guest mode: part of the key */
+    uint64_t ram IMMUTABLE_AFTER_INIT;   /* of its first byte */
+    uint64_t cs IMMUTABLE_AFTER_INIT;    /* of its segment: see x86sys/translate.h */
+    uint32_t flags IMMUTABLE_AFTER_INIT; /* guest mode: part of the key */
     atomic_bool invalid WRITE_GUARDED_BY(tb_chain_lock); /* never cleared */
     bool by_ram IMMUTABLE_AFTER_INIT;                    /* system mode */
     uint16_t insns IMMUTABLE_AFTER_INIT;
@@ -112,8 +112,8 @@ struct tb *tb_lookup(uint64_t pc, uint32_t flags);
 
 /* The same in system mode. What the TB has on a second page is not compared. */
 struct tb_key {
-    uint64_t pc; /* linear */
-    uint64_t cs_base;
+    uint64_t pc;  /* linear */
+    uint64_t cs;  /* of struct tb */
     uint64_t ram; /* of the byte at pc */
     uint32_t flags;
 };

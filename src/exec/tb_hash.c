@@ -69,8 +69,7 @@ struct tb *tb_lookup_key(const struct tb_key *key)
 
     while (tb) {
         if (tb->pc == key->pc && tb->ram == key->ram && tb->flags == key->flags &&
-            tb->cs_base == key->cs_base &&
-            !atomic_load_explicit(&tb->invalid, memory_order_acquire)) {
+            tb->cs == key->cs && !atomic_load_explicit(&tb->invalid, memory_order_acquire)) {
             return tb;
         }
         tb = atomic_load_explicit(&tb->hash_next, memory_order_acquire);

@@ -16,7 +16,7 @@
 
 static uint64_t linear_of(const struct sys_translation *t, uint64_t ip)
 {
-    return t->mode & SYS_MODE_CODE64 ? ip : (uint32_t)(t->cs_base + ip);
+    return t->mode & SYS_MODE_CODE64 ? ip : (uint32_t)(sys_segment_base(t->cs) + ip);
 }
 
 static bool in_page(const struct sys_translation *t, uint64_t ip)
@@ -65,7 +65,7 @@ void sys_emit_exit_indirect(struct sys_translation *t)
         emit_jmp(e, sys_stubs.leave);
         return;
     }
-    if (t->cs_base) {
+    if (t->cs) {
         emit_jmp(e, sys_stubs.miss);
         return;
     }
@@ -88,7 +88,7 @@ static void emit_far(struct sys_translation *t, uint64_t target)
     struct emit *e = &t->e;
     sys_flags_save(t);
     sys_emit_guest_address(t, SYS_HOST_S0, target);
-    if (t->cs_base) {
+    if (t->cs) {
         emit_jmp(e, sys_stubs.miss);
         return;
     }

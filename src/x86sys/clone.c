@@ -218,7 +218,7 @@ static void finish(const struct copy *c, struct tb_restart *points)
         .flags = from->flags,
         .size = from->size,
         .by_ram = true,
-        .cs_base = from->cs_base,
+        .cs = from->cs,
         .ram = from->ram,
         .ram_last = from->ram_last,
         .host = from->host + c->moved,

@@ -25,7 +25,7 @@ static const struct tb_restart *find_point(const struct tb *tb, uint64_t off)
 
 static uint64_t guest_ip(const struct tb *tb, const struct tb_restart *p)
 {
-    uint64_t ip = tb->pc - tb->cs_base + p->guest_off;
+    uint64_t ip = tb->pc - sys_segment_base(tb->cs) + p->guest_off;
     if (tb->flags & SYS_MODE_CODE64) {
         return ip;
     }

@@ -178,7 +178,7 @@ void sys_jump_cache_select(struct sys_cpu *cpu)
 
 void sys_jump_cache_set(struct sys_cpu *cpu, struct tb *tb)
 {
-    if (tb->cs_base != 0 || tb->flags != cpu->mode) {
+    if (tb->cs != 0 || tb->flags != cpu->mode) {
         return;
     }
     sys_jump_cache_select(cpu);

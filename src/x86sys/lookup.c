@@ -1,4 +1,4 @@
-/* Which TB belongs to the CPU's state: the linear address of CS:RIP, CS base, mode,
+/* Which TB belongs to the CPU's state: the linear address of CS:RIP, CS, mode,
  * and the RAM that the code lies in now. */
 #include "x86sys/system_insns.h"
 #include "x86sys/translate.h"
@@ -9,14 +9,10 @@ uint64_t sys_code_linear(const struct sys_cpu *cpu)
     return cpu->mode & SYS_MODE_CODE64 ? cpu->rip : (uint32_t)linear;
 }
 
-static uint64_t cs_base(const struct sys_cpu *cpu)
-{
-    return cpu->mode & SYS_MODE_CODE64 ? 0 : cpu->seg[SYS_CS].base;
-}
-
 bool sys_tb_is_here(const struct sys_cpu *cpu, const struct tb *tb)
 {
-    return tb->pc == sys_code_linear(cpu) && tb->cs_base == cs_base(cpu) && tb->flags == cpu->mode;
+    return tb->pc == sys_code_linear(cpu) && tb->cs == sys_code_segment(cpu) &&
+           tb->flags == cpu->mode;
 }
 
 /* What the jump that led here should have found out. */
@@ -34,7 +30,8 @@ static bool same_page(uint64_t a, uint64_t b)
 
 struct tb *sys_tb_find(struct sys_cpu *cpu, bool *fault)
 {
-    struct tb_key key = {.pc = sys_code_linear(cpu), .cs_base = cs_base(cpu), .flags = cpu->mode};
+    struct tb_key key = {
+        .pc = sys_code_linear(cpu), .cs = sys_code_segment(cpu), .flags = cpu->mode};
     *fault = !rip_is_good(cpu) || !sys_fetch_ram(cpu, key.pc, &key.ram);
     if (*fault || key.ram == SYS_NO_RAM) {
         return NULL;

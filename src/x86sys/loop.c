@@ -53,8 +53,7 @@ static uintptr_t prepare_known(struct sys_cpu *cpu)
     sys_jump_cache_select(cpu);
     const struct sys_jump *e = &cpu->jump_table[sys_jump_index(cpu->rip)];
     uintptr_t host = atomic_load_explicit(&e->host, memory_order_relaxed);
-    bool based = !(cpu->mode & SYS_MODE_CODE64) && cpu->seg[SYS_CS].base;
-    if (based || e->pc != cpu->rip || host == sys_stubs.miss) {
+    if (sys_code_segment(cpu) != 0 || e->pc != cpu->rip || host == sys_stubs.miss) {
         return 0;
     }
     cpu->flags = flags_to_ax(cpu->rflags);
@@ -68,8 +67,8 @@ static uintptr_t prepare_known(struct sys_cpu *cpu)
 static bool may_chain(const struct tb_exit *exit, const struct tb *to)
 {
     const struct tb *from = exit->from;
-    return from->ram != SYS_NO_RAM && from->flags == to->flags && from->cs_base == to->cs_base &&
-           exit->pc == to->pc - to->cs_base &&
+    return from->ram != SYS_NO_RAM && from->flags == to->flags && from->cs == to->cs &&
+           exit->pc == to->pc - sys_segment_base(to->cs) &&
            from->pc >> GUEST_PAGE_BITS == to->pc >> GUEST_PAGE_BITS &&
            from->ram >> GUEST_PAGE_BITS == to->ram >> GUEST_PAGE_BITS &&
            to->ram >> GUEST_PAGE_BITS == to->ram_last >> GUEST_PAGE_BITS;

@@ -57,7 +57,7 @@ static void settle(struct sys_cpu *cpu)
     const struct tb *tb = tb_from_host(cpu->slow.ret - 1);
     const struct tb_restart *p = tb ? find_point(tb, cpu->slow.ret) : NULL;
     assert(p); /* the translator notes one for each call */
-    uint64_t ip = tb->pc - tb->cs_base + p->guest_off;
+    uint64_t ip = tb->pc - sys_segment_base(tb->cs) + p->guest_off;
     if (cpu->slow.behind) {
         ip = p->pad ? ip + p->pad : cpu->kept_target;
     }

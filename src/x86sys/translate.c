@@ -199,7 +199,7 @@ static struct tb *lower_block(struct sys_translation *t, const struct sys_source
         .flags = t->mode,
         .size = size,
         .by_ram = true,
-        .cs_base = t->cs_base,
+        .cs = t->cs,
         .ram = s->publish ? s->ram : SYS_NO_RAM,
         .ram_last = two_pages ? (s->ram_last & ~(GUEST_PAGE_SIZE - 1)) + end : s->ram + size - 1,
         .host = host,
@@ -286,7 +286,7 @@ struct tb *sys_translate(struct sys_cpu *cpu, int *why)
     t.cpu = cpu;
     t.mode = cpu->mode;
     t.linear = sys_code_linear(cpu);
-    t.cs_base = t.mode & SYS_MODE_CODE64 ? 0 : cpu->seg[SYS_CS].base;
+    t.cs = sys_code_segment(cpu);
     t.insn_count = 0;
     t.access = NULL;
     t.crosser = UINT64_MAX;

@@ -45,6 +45,24 @@ static inline uint8_t sys_host_reg(uint8_t guest)
     }
 }
 
+/* What a translation depends on of CS, besides the mode: its base and, in the upper half,
+ * in what its limit differs from the usual one, since blocks end there. 0: code like most,
+ * and the only one that jumps by the jump cache. Segments that are flat have no limit. */
+static inline uint64_t sys_code_segment(const struct sys_cpu *cpu)
+{
+    const struct sys_seg *cs = &cpu->seg[SYS_CS];
+    if (cpu->mode & (SYS_MODE_CODE64 | SYS_MODE_FLAT)) {
+        return 0;
+    }
+    uint32_t usual = cpu->mode & SYS_MODE_CODE32 ? UINT32_MAX : UINT16_MAX;
+    return cs->base | (uint64_t)(cs->limit ^ usual) << 32;
+}
+
+static inline uint64_t sys_segment_base(uint64_t segment)
+{
+    return (uint32_t)segment;
+}
+
 struct sys_translation;
 
 /* How a memory access is to be made: see sys_emit_access. */
@@ -84,9 +102,9 @@ struct sys_slow {
 struct sys_translation {
     struct emit e;
     struct sys_cpu *cpu;
-    uint32_t mode;   /* enum sys_mode */
-    uint64_t linear; /* of the first instruction */
-    uint64_t cs_base;
+    uint32_t mode;    /* enum sys_mode */
+    uint64_t linear;  /* of the first instruction */
+    uint64_t cs;      /* sys_code_segment */
     uint64_t crosser; /* linear address of the instruction behind the block that reaches into the
                          next page; none: UINT64_MAX */
 

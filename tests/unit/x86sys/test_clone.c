@@ -94,7 +94,7 @@ static void compare_tb(const struct tb *a, const struct tb *b)
     assert_int_equal(a->flags, b->flags);
     assert_int_equal(a->size, b->size);
     assert_int_equal(a->by_ram, b->by_ram);
-    assert_int_equal(a->cs_base, b->cs_base);
+    assert_int_equal(a->cs, b->cs);
     assert_int_equal(a->ram, b->ram);
     assert_int_equal(a->ram_last, b->ram_last);
     assert_int_equal(a->host, b->host);
