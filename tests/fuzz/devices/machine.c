@@ -121,7 +121,8 @@ void fuzz_machine_up(unsigned kind)
                                 .cores = FUZZ_CPUS,
                                 .threads = 1,
                                 .bios = flash ? NULL : fuzz_firmware_path(),
-                                .boot_order = "cad",
+                                .boot = {.order = "cad"},
+                                .rtc_has_base = true,
                                 .rtc_base = 1000000000,
                                 .hpet = true,
                                 .acpi = true};
