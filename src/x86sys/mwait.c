@@ -70,7 +70,7 @@ enum sys_result sys_insn_monitor(struct sys_cpu *cpu, const struct sys_insn *in)
 /* By hand: the C library's memcmp uses vector registers, which are the guest's here. */
 static bool has_changed(struct sys_cpu *cpu)
 {
-    uint64_t line[SYS_MONITOR_LINE / 8];
+    uint64_t line[SYS_MONITOR_LINE / 8] = {0};
     uint64_t difference = 0;
     if (!read_line(cpu, line)) {
         return true;
