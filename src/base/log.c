@@ -32,12 +32,29 @@ static const struct {
     {"cpu", LOG_CPU, "registers before each block entered from the dispatcher"},
     {"nochain", LOG_NOCHAIN, "do not chain translated blocks"},
     {"aio", LOG_AIO, "event loops: fallbacks, and descriptors that went away"},
+    {"cpu_reset", LOG_CPU_RESET, "registers before a CPU resets or shuts down"},
+    {"guest_errors", LOG_GUEST_ERROR, "accesses to physical memory that is not there"},
+    {"invalid_mem", LOG_GUEST_ERROR, "the same"},
 };
+
+/* QEMU's, which are not worth ending for. */
+static const char *const not_logged[] = {"fpu",   "mmu", "op_ind", "op_opt", "op_plugin",
+                                         "pcall", "tid", "vpu",    "plugin"};
 
 static unsigned log_mask IMMUTABLE_AFTER_INIT;
 static int log_fd IMMUTABLE_AFTER_INIT = STDERR_FILENO;
 static bool appending IMMUTABLE_AFTER_INIT;     /* the file is another process's too */
 static char *file_pattern IMMUTABLE_AFTER_INIT; /* with "%d" in it, or NULL */
+
+static bool is_not_logged(const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof(not_logged) / sizeof(not_logged[0]); i++) {
+        if (strlen(not_logged[i]) == length && memcmp(not_logged[i], name, length) == 0) {
+            return true;
+        }
+    }
+    return length > 6 && memcmp(name, "trace:", 6) == 0;
+}
 
 int log_parse(const char *text, unsigned *mask, bool *help, struct error *err)
 {
@@ -57,11 +74,15 @@ int log_parse(const char *text, unsigned *mask, bool *help, struct error *err)
                 categories[i].name[length] != '\0')) {
             i++;
         }
-        if (i == sizeof(categories) / sizeof(categories[0])) {
+        if (i < sizeof(categories) / sizeof(categories[0])) {
+            found |= categories[i].bit;
+        } else if (is_not_logged(text, length)) {
+            fprintf(stderr, "mortise: warning: -d %.*s: nothing is logged for it\n",
+                    length > 64 ? 64 : (int)length, text);
+        } else {
             return error_set(err, EINVAL, "unknown log category '%.*s' (-d help lists them)",
                              length > 64 ? 64 : (int)length, text);
         }
-        found |= categories[i].bit;
         text += length;
         if (*text == ',') {
             text++;
@@ -75,7 +96,7 @@ void log_print_help(void)
 {
     printf("Log categories (comma-separated, -d):\n");
     for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++) {
-        printf("  %-10s %s\n", categories[i].name, categories[i].meaning);
+        printf("  %-12s %s\n", categories[i].name, categories[i].meaning);
     }
 }
 

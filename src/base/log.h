@@ -11,21 +11,24 @@
 #include "base/error.h"
 
 enum log_category {
-    LOG_IN_ASM = 1 << 0,  /* guest code as it is translated */
-    LOG_OP = 1 << 1,      /* what the translator decided for each instruction */
-    LOG_OUT_ASM = 1 << 2, /* generated host code */
-    LOG_EXEC = 1 << 3,    /* entries into TBs from the dispatcher */
-    LOG_INT = 1 << 4,     /* faults, exceptions and signals */
-    LOG_STRACE = 1 << 5,  /* guest system calls and their results */
-    LOG_PAGE = 1 << 6,    /* guest mappings at start */
-    LOG_UNIMP = 1 << 7,   /* guest asked for what is not implemented */
-    LOG_CPU = 1 << 8,     /* registers before each TB entered from the dispatcher */
-    LOG_NOCHAIN = 1 << 9, /* do not chain TBs */
-    LOG_AIO = 1 << 10,    /* event loops: fallbacks and descriptors that went away */
+    LOG_IN_ASM = 1 << 0,       /* guest code as it is translated */
+    LOG_OP = 1 << 1,           /* what the translator decided for each instruction */
+    LOG_OUT_ASM = 1 << 2,      /* generated host code */
+    LOG_EXEC = 1 << 3,         /* entries into TBs from the dispatcher */
+    LOG_INT = 1 << 4,          /* faults, exceptions and signals */
+    LOG_STRACE = 1 << 5,       /* guest system calls and their results */
+    LOG_PAGE = 1 << 6,         /* guest mappings at start */
+    LOG_UNIMP = 1 << 7,        /* guest asked for what is not implemented */
+    LOG_CPU = 1 << 8,          /* registers before each TB entered from the dispatcher */
+    LOG_NOCHAIN = 1 << 9,      /* do not chain TBs */
+    LOG_AIO = 1 << 10,         /* event loops: fallbacks and descriptors that went away */
+    LOG_CPU_RESET = 1 << 11,   /* registers before a CPU resets or shuts down */
+    LOG_GUEST_ERROR = 1 << 12, /* accesses of the guest to where nothing is */
 };
 
 /* Turns "in_asm,exec" into a mask. -EINVAL and a sentence for an unknown
- * name; *help is set (and 0 returned) for "help". */
+ * name; *help is set (and 0 returned) for "help". Of a name that QEMU has and for which
+ * nothing is logged, a line on standard error says so. */
 NODISCARD int log_parse(const char *text, unsigned *mask, bool *help, struct error *err);
 
 /* The names and meanings that log_parse knows, on stdout. */

@@ -7,6 +7,7 @@
 #include "exec/icount.h"
 #include "exec/memory.h"
 #include "x86/host.h"
+#include "x86sys/log.h"
 #include "x86sys/machine.h"
 #include "x86sys/model.h"
 #include "x86sys/msr.h"
@@ -61,6 +62,7 @@ void sys_cpu_reset(struct cpu *c)
 {
     struct sys_cpu *cpu = sys_cpu_of(c);
     sys_vec_save(cpu);
+    sys_log_reset(cpu, "CPU Reset");
     power_on(cpu);
     if (cpu->apic_ops) {
         cpu->apic_ops->reset(cpu->apic, false);

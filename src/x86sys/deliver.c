@@ -3,6 +3,7 @@
  * the end. The way into a handler by mode is in deliver_*.c. */
 #include "x86sys/event.h"
 #include "x86sys/emulate.h"
+#include "x86sys/log.h"
 
 #define DR6_CLEARED 0xfu /* by a new #DB: B0 to B3 */
 #define DR6_BD      (1u << 13)
@@ -81,6 +82,7 @@ bool sys_deliver_exception(struct sys_cpu *cpu)
     struct sys_exception ex = cpu->exception;
     cpu->debug_hits = 0; /* of an instruction that did not come to its end */
     leave_traces(cpu, &ex);
+    sys_log_exception(cpu);
     for (;;) {
         cpu->exception.vector = SYS_NO_EXCEPTION;
         const struct sys_event ev = {.vector = ex.vector,
@@ -92,6 +94,7 @@ bool sys_deliver_exception(struct sys_cpu *cpu)
             return true;
         }
         leave_traces(cpu, &cpu->exception);
+        sys_log_exception(cpu);
         if (!combine(&ex, &cpu->exception)) {
             cpu->exception.vector = SYS_NO_EXCEPTION;
             return false;

@@ -140,6 +140,44 @@ void sys_log_exception(const struct sys_cpu *cpu)
     }
 }
 
+void sys_log_reset(struct sys_cpu *cpu, const char *why)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (!log_on(LOG_CPU_RESET)) {
+        return;
+    }
+    sys_vec_save(cpu);
+    FILE *f = open_memstream(&text, &size);
+    if (!f) {
+        return; /* it is not in the log */
+    }
+    sys_cpu_dump(&cpu->cpu, f);
+    if (fclose(f) == 0) {
+        log_printf("%s (CPU %u)\n%s\n", why, cpu->cpu.index, text);
+    }
+    free(text);
+}
+
+void sys_log_no_memory(const struct sys_cpu *cpu, bool write, uint64_t addr, uint32_t size)
+{
+    if (log_on(LOG_GUEST_ERROR)) {
+        log_printf("CPU %u: invalid %s at address 0x%llx, size %u, at %04x:%llx\n", cpu->cpu.index,
+                   write ? "write" : "read", (unsigned long long)addr, size,
+                   cpu->seg[SYS_CS].selector, (unsigned long long)cpu->rip);
+    }
+}
+
+void sys_log_no_msr(struct sys_cpu *cpu, bool write, uint32_t index)
+{
+    if (log_on(LOG_UNIMP)) {
+        sys_vec_save(cpu);
+        log_printf("CPU %u: %s of MSR 0x%x, which is not there, at %04x:%llx\n", cpu->cpu.index,
+                   write ? "write" : "read", index, cpu->seg[SYS_CS].selector,
+                   (unsigned long long)cpu->rip);
+    }
+}
+
 void sys_cpu_print_counts(struct cpu *c, FILE *out)
 {
     static const char *const names[SYS_COUNTS] = {

@@ -246,9 +246,9 @@ static bool deliver(struct sys_cpu *cpu, struct round *r)
     if (cpu->mode & SYS_MODE_ICOUNT) {
         cpu->cpu.icount.left--;
     }
-    sys_log_exception(cpu);
     cpu->slow.kept = false;
     if (!sys_deliver_exception(cpu)) {
+        sys_log_reset(cpu, "Triple fault");
         r->result = SYS_EXIT_SHUTDOWN;
         return false;
     }
@@ -333,6 +333,7 @@ static bool before_run(struct sys_cpu *cpu, struct round *r)
             cpu->slow.kept = false;
         }
         if (!alive) {
+            sys_log_reset(cpu, "Triple fault");
             r->result = SYS_EXIT_SHUTDOWN;
             return false;
         }

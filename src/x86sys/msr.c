@@ -5,6 +5,7 @@
 
 #include "x86sys/emulate.h"
 #include "x86sys/interrupt.h"
+#include "x86sys/log.h"
 #include "x86sys/model.h"
 #include "x86sys/operand.h"
 #include "x86sys/system_insns.h"
@@ -310,7 +311,14 @@ bool sys_msr_read(struct sys_cpu *cpu, uint32_t index, uint64_t *value)
     bool mine = true;
     bool ok = index >= 0xc0000000u ? read_long(cpu, index, value, &mine)
                                    : read_low(cpu, index, value, &mine);
-    return mine ? ok : others(cpu, index, value, false) > 0;
+    if (mine) {
+        return ok;
+    }
+    int r = others(cpu, index, value, false);
+    if (r < 0) {
+        sys_log_no_msr(cpu, false, index);
+    }
+    return r > 0;
 }
 
 bool sys_msr_write(struct sys_cpu *cpu, uint32_t index, uint64_t value)
@@ -321,7 +329,14 @@ bool sys_msr_write(struct sys_cpu *cpu, uint32_t index, uint64_t value)
     bool mine = true;
     bool ok = index >= 0xc0000000u ? write_long(cpu, index, value, &mine)
                                    : write_low(cpu, index, value, &mine);
-    return mine ? ok : others(cpu, index, &value, true) > 0;
+    if (mine) {
+        return ok;
+    }
+    int r = others(cpu, index, &value, true);
+    if (r < 0) {
+        sys_log_no_msr(cpu, true, index);
+    }
+    return r > 0;
 }
 
 void sys_msr_reset(struct sys_cpu *cpu)

@@ -8,6 +8,7 @@
 #include "exec/tb.h"
 #include "x86sys/copy_asm.h"
 #include "x86sys/inside.h"
+#include "x86sys/log.h"
 
 /* Checked addresses are let go of, as whoever waits for that may hold what a
  * device's callback waits for. */
@@ -50,7 +51,9 @@ uint64_t sys_device_load(struct sys_cpu *cpu, struct address_space *as, uint64_t
     bool used, was = device_begin(cpu, &used);
 
     /* What is not there reads as ones by itself, and so does what fails. */
-    (void)address_space_load(as, addr, size, &value);
+    if (address_space_load(as, addr, size, &value) == MEMORY_UNASSIGNED && as != cpu->io) {
+        sys_log_no_memory(cpu, false, addr, size);
+    }
     device_end(cpu, was, used);
     return value;
 }
@@ -60,7 +63,9 @@ void sys_device_store(struct sys_cpu *cpu, struct address_space *as, uint64_t ad
 {
     bool used, was = device_begin(cpu, &used);
 
-    (void)address_space_store(as, addr, size, value);
+    if (address_space_store(as, addr, size, value) == MEMORY_UNASSIGNED && as != cpu->io) {
+        sys_log_no_memory(cpu, true, addr, size);
+    }
     device_end(cpu, was, used);
 }
 

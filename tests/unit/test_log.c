@@ -26,6 +26,10 @@ static void test_categories_are_read(void **unused)
     assert_int_equal(log_parse("op,out_asm,int,page,unimp,cpu,nochain", &mask, &help, &err), 0);
     assert_int_equal(mask,
                      LOG_OP | LOG_OUT_ASM | LOG_INT | LOG_PAGE | LOG_UNIMP | LOG_CPU | LOG_NOCHAIN);
+    assert_int_equal(log_parse("int,cpu_reset,guest_errors", &mask, &help, &err), 0);
+    assert_int_equal(mask, LOG_INT | LOG_CPU_RESET | LOG_GUEST_ERROR);
+    assert_int_equal(log_parse("op,mmu,pcall,trace:ide_*", &mask, &help, &err), 0);
+    assert_int_equal(mask, LOG_OP);
     assert_int_equal(log_parse("help", &mask, &help, &err), 0);
     assert_true(help);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exec/guest_ops.h"
+#include "x86sys/log.h"
 #include "x86sys/machine.h"
 #include "x86sys/segment.h"
 
@@ -87,6 +88,11 @@ bool sys_pdpte_load(struct sys_cpu *cpu, uint64_t cr3)
 {
     (void)cpu;
     return (cr3 & 0x1000) == 0;
+}
+
+void sys_log_exception(const struct sys_cpu *cpu)
+{
+    (void)cpu;
 }
 
 void sys_cpu_reset(struct cpu *cpu)
