@@ -1,100 +1,7 @@
-/* 8259 pair, I/O APIC and local APICs, wired as in a PC. */
-#include "hw_test.h"
+/* 8259 pair, I/O APIC and local APICs. */
+#include "apic_test.h"
 
 #include "hw/i8254.h"
-#include "hw/i8259.h"
-#include "hw/ioapic.h"
-#include "hw/lapic.h"
-
-#define IOAPIC UINT64_C(0xfec00000)
-
-static struct i8259 *pic;
-static struct ioapic *ioapic;
-static struct lapic_set *lapics;
-static struct lapic *lapic[TEST_CPUS];
-
-static int setup(void **state)
-{
-    struct error err = {""};
-    (void)state;
-
-    bql_assert_locked();
-    test_forget();
-    assert_int_equal(lapic_set_new(&machine.memory, TEST_CPUS, &lapics, &err), 0);
-    assert_int_equal(
-        i8259_new(&machine.io, (struct irq){.set = lapic_set_intr, .opaque = lapics}, &pic, &err),
-        0);
-    lapic_set_pic(lapics, pic);
-    assert_int_equal(ioapic_new(&machine.memory, IOAPIC, lapics, &ioapic, &err), 0);
-    for (unsigned i = 0; i < TEST_CPUS; i++) {
-        assert_int_equal(lapic_new(lapics, i, i == 0, &lapic[i], &err), 0);
-        lapic_attach(lapic[i], &test_cpu[i]);
-    }
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bql_assert_locked();
-    ioapic_free(ioapic);
-    i8259_free(pic);
-    lapic_set_free(lapics);
-    return 0;
-}
-
-static bool asked(unsigned cpu)
-{
-    return test_interrupts[cpu] & SYS_INT_HARD;
-}
-
-static int take(unsigned cpu)
-{
-    return lapic_ops.acknowledge(lapic[cpu]);
-}
-
-static void apic_write(unsigned cpu, unsigned reg, uint32_t value)
-{
-    current_cpu = &test_cpu[cpu];
-    test_store(LAPIC_BASE + reg, 4, value);
-    current_cpu = NULL;
-}
-
-static uint32_t apic_read(unsigned cpu, unsigned reg)
-{
-    uint32_t value;
-
-    current_cpu = &test_cpu[cpu];
-    value = (uint32_t)test_load(LAPIC_BASE + reg, 4);
-    current_cpu = NULL;
-    return value;
-}
-
-static void enable_apics(void)
-{
-    for (unsigned i = 0; i < TEST_CPUS; i++) {
-        apic_write(i, 0xf0, 0x1ff);
-        apic_write(i, 0xd0, 1u << (24 + i));
-    }
-}
-
-static void ioapic_write(unsigned reg, uint32_t value)
-{
-    test_store(IOAPIC, 4, reg);
-    test_store(IOAPIC + 0x10, 4, value);
-}
-
-static uint32_t ioapic_read(unsigned reg)
-{
-    test_store(IOAPIC, 4, reg);
-    return (uint32_t)test_load(IOAPIC + 0x10, 4);
-}
-
-static void ioapic_route(unsigned pin, uint32_t dest, uint32_t low)
-{
-    ioapic_write(0x11 + 2 * pin, dest << 24);
-    ioapic_write(0x10 + 2 * pin, low);
-}
 
 /* As an operating system does it: vectors 0x20 and 0x28, all unmasked. */
 static void init_pics(void)
@@ -316,21 +223,6 @@ static void test_ioapic_index_is_a_byte_and_its_window_a_word(void **state)
     assert_int_equal(test_load(IOAPIC + 0x10, 4), 0x18052);
 }
 
-/* How many times that vector is taken, one interrupt after the other. */
-static unsigned take_all(unsigned cpu, int vector)
-{
-    unsigned count = 0;
-
-    while (asked(cpu)) {
-        assert_int_equal(take(cpu), vector);
-        assert_int_equal(take(cpu), -1); /* not before the end of this one */
-        apic_write(cpu, 0xb0, 0);
-        assert_true(++count < 1000);
-    }
-    assert_int_equal(take(cpu), -1);
-    return count;
-}
-
 static void test_ioapic_ticks_come_one_after_another(void **state)
 {
     (void)state;
@@ -470,27 +362,6 @@ static void test_pit_behind_the_pic_catches_up_after_a_late_main_loop(void **sta
     i8254_free(pit);
 }
 
-static void test_apic_periodic_timer_gives_the_periods_that_a_late_main_loop_missed(void **state)
-{
-    (void)state;
-    bql_assert_locked();
-    enable_apics();
-    apic_write(0, 0x3e0, 0xb); /* by 1 */
-    apic_write(0, 0x320, 0x20031);
-    apic_write(0, 0x380, 1000000);
-    test_advance(6500000, 6500000);
-    assert_int_equal(take_all(0, 0x31), 6);
-    test_advance(500000, 500000);
-    assert_int_equal(take_all(0, 0x31), 1);
-    test_advance(3000000, 3000000);
-    apic_write(0, 0x320, 0x30031); /* masked: one is in flight, the others are forgotten */
-    assert_int_equal(take_all(0, 0x31), 1);
-    apic_write(0, 0x320, 0x00031); /* once */
-    apic_write(0, 0x380, 1000000);
-    test_advance(9000000, 9000000);
-    assert_int_equal(take_all(0, 0x31), 1);
-}
-
 static void test_apic_priority_and_nesting(void **state)
 {
     (void)state;
@@ -587,107 +458,6 @@ static void test_x2apic_registers_are_msrs(void **state)
     assert_int_equal(apic_read(1, 0xf0), 0xff);
 }
 
-static void test_apic_timer_one_shot_and_periodic(void **state)
-{
-    (void)state;
-    bql_assert_locked();
-    enable_apics();
-    apic_write(0, 0x3e0, 0xb); /* by 1 */
-    apic_write(0, 0x320, 0x10030);
-    apic_write(0, 0x380, 1000000);
-    assert_int_equal(apic_read(0, 0x390), 1000000);
-    test_advance(400000, 400000);
-    assert_int_equal(apic_read(0, 0x390), 600000);
-    apic_write(0, 0x320, 0x30);
-    test_advance(600000, 600000);
-    assert_int_equal(take(0), 0x30);
-    assert_int_equal(apic_read(0, 0x390), 0);
-    apic_write(0, 0xb0, 0);
-    test_advance(5000000, 1000000);
-    assert_int_equal(take(0), -1);
-    apic_write(0, 0x3e0, 0x3); /* by 16 */
-    apic_write(0, 0x320, 0x20031);
-    apic_write(0, 0x380, 62500);
-    for (int i = 0; i < 3; i++) {
-        test_advance(999999, 999999);
-        assert_int_equal(take(0), -1);
-        test_advance(1, 1);
-        assert_int_equal(take(0), 0x31);
-        apic_write(0, 0xb0, 0);
-    }
-    apic_write(0, 0x380, 0);
-    test_advance(5000000, 1000000);
-    assert_int_equal(take(0), -1);
-}
-
-static void test_apic_timer_that_has_run_out_stays_so_until_it_is_set(void **state)
-{
-    (void)state;
-    bql_assert_locked();
-    enable_apics();
-    apic_write(0, 0x3e0, 0xb); /* by 1 */
-    apic_write(0, 0x320, 0x30);
-    apic_write(0, 0x380, 1000000);
-    test_advance(1000000, 1000000);
-    assert_int_equal(take_all(0, 0x30), 1);
-    apic_write(0, 0x3e0, 0x3); /* by 16 */
-    apic_write(0, 0x320, 0x20030);
-    test_advance(500000, 500000);
-    assert_int_equal(apic_read(0, 0x390), 0);
-    test_advance(100000000, 1000000);
-    assert_int_equal(take_all(0, 0x30), 0);
-}
-
-static void test_apic_timer_counts_on_when_it_is_made_one_shot(void **state)
-{
-    (void)state;
-    bql_assert_locked();
-    enable_apics();
-    apic_write(0, 0x3e0, 0xb); /* by 1 */
-    apic_write(0, 0x320, 0x20030);
-    apic_write(0, 0x380, 1000000);
-    test_advance(2400000, 400000);
-    assert_int_equal(take_all(0, 0x30), 2);
-    apic_write(0, 0x320, 0x30);
-    assert_int_equal(apic_read(0, 0x390), 600000);
-    test_advance(600000, 600000);
-    assert_int_equal(take_all(0, 0x30), 1);
-    assert_int_equal(apic_read(0, 0x390), 0);
-}
-
-static void test_apic_timer_shows_the_count_of_a_period_that_the_main_loop_is_late_for(void **state)
-{
-    (void)state;
-    bql_assert_locked();
-    enable_apics();
-    apic_write(0, 0x3e0, 0xb); /* by 1 */
-    apic_write(0, 0x320, 0x20030);
-    apic_write(0, 0x380, 1000000);
-    test_now += 2300000;
-    assert_int_equal(apic_read(0, 0x390), 700000);
-    apic_write(0, 0x320, 0x30);
-    assert_int_equal(apic_read(0, 0x390), 0);
-}
-
-static void test_apic_deadline_in_the_past_comes_at_once(void **state)
-{
-    uint64_t value;
-    (void)state;
-
-    bql_assert_locked();
-    enable_apics();
-    assert_true(lapic_ops.write_msr(lapic[0], 0x6e0, 1));
-    assert_true(lapic_ops.read_msr(lapic[0], 0x6e0, &value));
-    assert_int_equal(value, 0); /* not in that mode */
-    apic_write(0, 0x320, 0x40040);
-    assert_true(lapic_ops.write_msr(lapic[0], 0x6e0, 1));
-    assert_int_equal(take(0), 0x40); /* without the main loop */
-    test_advance(1, 1);
-    assert_int_equal(take_all(0, 0x40), 0);
-    assert_true(lapic_ops.read_msr(lapic[0], 0x6e0, &value));
-    assert_int_equal(value, 0);
-}
-
 static void test_apic_disabled_by_software_takes_no_interrupts(void **state)
 {
     (void)state;
@@ -758,16 +528,10 @@ int main(void)
         TEST(test_pic_ticks_come_one_after_another),
         TEST(test_pic_mask_keeps_ticks_but_none_are_added),
         TEST(test_pit_behind_the_pic_catches_up_after_a_late_main_loop),
-        TEST(test_apic_periodic_timer_gives_the_periods_that_a_late_main_loop_missed),
         TEST(test_apic_priority_and_nesting),
         TEST(test_apic_logical_and_broadcast_destinations),
         TEST(test_apic_ipis),
         TEST(test_x2apic_registers_are_msrs),
-        TEST(test_apic_timer_one_shot_and_periodic),
-        TEST(test_apic_timer_that_has_run_out_stays_so_until_it_is_set),
-        TEST(test_apic_timer_counts_on_when_it_is_made_one_shot),
-        TEST(test_apic_timer_shows_the_count_of_a_period_that_the_main_loop_is_late_for),
-        TEST(test_apic_deadline_in_the_past_comes_at_once),
         TEST(test_apic_disabled_by_software_takes_no_interrupts),
         TEST(test_apic_init_resets_registers_but_not_the_base),
         TEST(test_hostile_register_accesses_are_harmless),
