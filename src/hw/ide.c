@@ -369,5 +369,6 @@ int ide_change_disc(struct ide *ide, unsigned drive, struct disk *disk, struct e
     disk_close(u->disk);
     u->disk = disk;
     u->disc_changed = true;
+    u->tray_open = false;
     return 0;
 }

@@ -4,6 +4,9 @@
 
 #include "hw/ide_atapi_internal.h"
 
+#define ATAPI_TRAY_OPEN         2 /* qualifiers of no medium */
+#define ATAPI_REMOVAL_PREVENTED 2 /* and of no removal */
+
 enum packet {
     TEST_UNIT_READY = 0x00,
     REQUEST_SENSE = 0x03,
@@ -39,14 +42,33 @@ static bool needs_medium(uint8_t command)
     }
 }
 
+/* Moves the tray if LoEj says so and no power condition is asked for: out, unless that is
+ * prevented, or in, with what is then a new disc. */
+static void start_stop(struct ide_unit *u, uint8_t how) REQUIRES(bql)
+{
+    bool load = how & 1, move = (how & 0xf2) == 2 && load == u->tray_open;
+
+    if (move && !load && u->locked) {
+        ide_atapi_fail_with(u, ATAPI_ILLEGAL_REQUEST, ATAPI_NO_REMOVAL, ATAPI_REMOVAL_PREVENTED);
+        return;
+    }
+    if (move) {
+        u->tray_open = !load;
+        u->disc_changed = load && u->disk;
+    }
+    ide_atapi_finish(u);
+}
+
 static void run(struct ide_unit *u, const uint8_t *packet) REQUIRES(bql)
 {
     switch (packet[0]) {
     case TEST_UNIT_READY:
     case SEEK_10:
     case SET_SPEED:
-    case START_STOP:
         ide_atapi_finish(u);
+        break;
+    case START_STOP:
+        start_stop(u, packet[4]);
         break;
     case PREVENT_REMOVAL:
         u->locked = packet[4] & 1;
@@ -56,7 +78,7 @@ static void run(struct ide_unit *u, const uint8_t *packet) REQUIRES(bql)
         ide_atapi_request_sense(u, packet[4]);
         break;
     case INQUIRY:
-        ide_atapi_inquiry(u, ide_atapi_get(packet + 3, 2));
+        ide_atapi_inquiry(u, packet);
         break;
     case READ_CAPACITY:
         ide_atapi_read_capacity(u);
@@ -103,7 +125,8 @@ void ide_atapi_packet(struct ide_unit *u) REQUIRES(bql)
             return;
         }
         if (ide_atapi_disc_sectors(u) == 0) {
-            ide_atapi_fail(u, ATAPI_NOT_READY, ATAPI_NO_MEDIUM);
+            ide_atapi_fail_with(u, ATAPI_NOT_READY, ATAPI_NO_MEDIUM,
+                                u->tray_open ? ATAPI_TRAY_OPEN : 0);
             return;
         }
     }

@@ -22,8 +22,12 @@ void ide_atapi_request_sense(struct ide_unit *u, uint8_t wanted)
     ide_atapi_answer(u, 18, wanted);
 }
 
-void ide_atapi_inquiry(struct ide_unit *u, uint32_t wanted)
+void ide_atapi_inquiry(struct ide_unit *u, const uint8_t *packet)
 {
+    if (packet[1] & 1) { /* a page of vital product data: there are none */
+        ide_atapi_fail(u, ATAPI_ILLEGAL_REQUEST, ATAPI_BAD_FIELD);
+        return;
+    }
     memset(u->buf, 0, 36);
     u->buf[0] = 5; /* CD-ROM */
     u->buf[1] = 0x80;
@@ -33,7 +37,7 @@ void ide_atapi_inquiry(struct ide_unit *u, uint32_t wanted)
     memcpy(u->buf + 8, "MORTISE ", 8);
     memcpy(u->buf + 16, "DVD-ROM         ", 16);
     memcpy(u->buf + 32, "1.0 ", 4);
-    ide_atapi_answer(u, 36, wanted);
+    ide_atapi_answer(u, 36, ide_atapi_get(packet + 3, 2));
 }
 
 void ide_atapi_read_capacity(struct ide_unit *u)
@@ -84,11 +88,11 @@ void ide_atapi_get_configuration(struct ide_unit *u, uint32_t wanted)
 {
     memset(u->buf, 0, 40);
     put_be(u->buf, 36, 4);
-    put_be(u->buf + 6, u->disk ? 0x10 : 0, 2); /* profile: DVD-ROM */
-    u->buf[10] = 3;                            /* the list of profiles */
+    put_be(u->buf + 6, ide_atapi_has_disc(u) ? 0x10 : 0, 2); /* profile: DVD-ROM */
+    u->buf[10] = 3;                                          /* the list of profiles */
     u->buf[11] = 8;
     put_be(u->buf + 12, 0x0010, 2);
-    u->buf[14] = u->disk ? 1 : 0;
+    u->buf[14] = ide_atapi_has_disc(u) ? 1 : 0;
     put_be(u->buf + 16, 0x0008, 2); /* CD-ROM */
     put_be(u->buf + 20, 1, 2);      /* core feature: ATAPI */
     u->buf[22] = 3;
@@ -118,7 +122,7 @@ void ide_atapi_get_event_status(struct ide_unit *u, const uint8_t *packet)
     put_be(u->buf, 6, 2);
     u->buf[2] = 4;
     u->buf[4] = u->disc_changed ? 2 : 0; /* a new medium */
-    u->buf[5] = u->disk ? 2 : 0;
+    u->buf[5] = u->tray_open ? 1 : u->disk ? 2 : 0;
     ide_atapi_answer(u, 8, ide_atapi_get(packet + 7, 2));
 }
 
@@ -165,6 +169,7 @@ void ide_atapi_read_disc_info(struct ide_unit *u, uint32_t wanted)
 void ide_atapi_mechanism_status(struct ide_unit *u, uint32_t wanted)
 {
     memset(u->buf, 0, 8);
+    u->buf[1] = u->tray_open ? 0x10 : 0;
     u->buf[5] = 1;
     ide_atapi_answer(u, 8, wanted);
 }

@@ -17,6 +17,7 @@ enum ide_atapi_sense {
 #define ATAPI_BAD_ADDRESS    0x21
 #define ATAPI_BAD_FIELD      0x24
 #define ATAPI_READ_ERROR     0x11
+#define ATAPI_NO_REMOVAL     0x53
 
 /* A number in a packet, most significant byte first. */
 static inline uint32_t ide_atapi_get(const uint8_t *at, unsigned size)
@@ -29,17 +30,24 @@ static inline uint32_t ide_atapi_get(const uint8_t *at, unsigned size)
     return value;
 }
 
+static inline bool ide_atapi_has_disc(const struct ide_unit *u) REQUIRES(bql)
+{
+    return u->disk && !u->tray_open;
+}
+
 /* ide_atapi_transfer.c: each ends the command or begins its transfer. */
 uint32_t ide_atapi_disc_sectors(const struct ide_unit *u) REQUIRES(bql); /* 0: no disc */
 void ide_atapi_finish(struct ide_unit *u) REQUIRES(bql);
 void ide_atapi_fail(struct ide_unit *u, enum ide_atapi_sense key, uint8_t code) REQUIRES(bql);
+void ide_atapi_fail_with(struct ide_unit *u, enum ide_atapi_sense key, uint8_t code,
+                         uint8_t qualifier) REQUIRES(bql);
 /* With `len` bytes in the buffer, of which the host wants at most `wanted`. */
 void ide_atapi_answer(struct ide_unit *u, uint32_t len, uint32_t wanted) REQUIRES(bql);
 void ide_atapi_read(struct ide_unit *u, uint32_t lba, uint32_t count) REQUIRES(bql);
 
 /* ide_atapi_answers.c: one command each. */
 void ide_atapi_request_sense(struct ide_unit *u, uint8_t wanted) REQUIRES(bql);
-void ide_atapi_inquiry(struct ide_unit *u, uint32_t wanted) REQUIRES(bql);
+void ide_atapi_inquiry(struct ide_unit *u, const uint8_t *packet) REQUIRES(bql);
 void ide_atapi_read_capacity(struct ide_unit *u) REQUIRES(bql);
 void ide_atapi_read_toc(struct ide_unit *u, const uint8_t *packet) REQUIRES(bql);
 void ide_atapi_get_configuration(struct ide_unit *u, uint32_t wanted) REQUIRES(bql);

@@ -9,7 +9,7 @@
 
 uint32_t ide_atapi_disc_sectors(const struct ide_unit *u)
 {
-    uint64_t n = u->disk ? u->disk->size / ATAPI_SECTOR : 0;
+    uint64_t n = ide_atapi_has_disc(u) ? u->disk->size / ATAPI_SECTOR : 0;
 
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
@@ -22,9 +22,15 @@ void ide_atapi_finish(struct ide_unit *u)
 
 void ide_atapi_fail(struct ide_unit *u, enum ide_atapi_sense key, uint8_t code)
 {
+    ide_atapi_fail_with(u, key, code, 0);
+}
+
+void ide_atapi_fail_with(struct ide_unit *u, enum ide_atapi_sense key, uint8_t code,
+                         uint8_t qualifier)
+{
     u->sense_key = (uint8_t)key;
     u->sense_code = code;
-    u->sense_qualifier = 0;
+    u->sense_qualifier = qualifier;
     u->count.now = REASON_STATUS;
     ide_fail(u, (uint8_t)(key << 4));
 }

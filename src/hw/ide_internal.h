@@ -73,6 +73,7 @@ struct ide_unit {
     uint8_t sense_key GUARDED_BY(bql), sense_code GUARDED_BY(bql);
     uint8_t sense_qualifier GUARDED_BY(bql);
     bool locked GUARDED_BY(bql), disc_changed GUARDED_BY(bql), packet_dma GUARDED_BY(bql);
+    bool tray_open GUARDED_BY(bql);        /* the disc lies in it, out of reach */
     uint32_t packet_limit GUARDED_BY(bql); /* bytes per DRQ */
     uint32_t answer_len GUARDED_BY(bql);   /* of an answer in buf; 0 with sectors of a disc */
     uint32_t answer_done GUARDED_BY(bql);

@@ -340,6 +340,71 @@ static void test_disc_that_is_changed_or_missing_is_reported(void **state)
     assert_int_equal(ide_change_disc(ide, 0, NULL, &err), -ENODEV);
 }
 
+/* Fails with this sense. */
+static void assert_sense(const uint8_t *bytes, unsigned key, unsigned code, unsigned qualifier)
+{
+    static const uint8_t sense[12] = {3, 0, 0, 0, 18};
+    uint8_t buf[18];
+
+    packet(bytes, false, 2048);
+    assert_int_equal(status(0x170) & 9, 1);
+    packet(sense, false, 18);
+    read_data(0x170, buf, 18);
+    assert_int_equal(buf[2], key);
+    assert_int_equal(buf[12], code);
+    assert_int_equal(buf[13], qualifier);
+}
+
+static void assert_works(const uint8_t *bytes)
+{
+    packet(bytes, false, 2048);
+    assert_int_equal(status(0x170), 0x50);
+}
+
+static void test_tray_goes_out_and_in_unless_that_is_prevented(void **state)
+{
+    static const uint8_t ready[12] = {0}, eject[12] = {0x1b, 0, 0, 0, 2};
+    static const uint8_t load[12] = {0x1b, 0, 0, 0, 3}, stop[12] = {0x1b};
+    static const uint8_t lock[12] = {0x1e, 0, 0, 0, 1}, unlock[12] = {0x1e};
+    static const uint8_t event[12] = {0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8};
+    static const uint8_t read[12] = {0x28, 0, 0, 0, 0, 0, 0, 0, 1};
+    uint8_t buf[8];
+    (void)state;
+
+    assert_works(ready);
+    assert_works(lock);
+    assert_sense(eject, 5, 0x53, 2);
+    assert_works(ready);
+    assert_works(unlock);
+    assert_works(stop);
+    assert_works(ready);
+    assert_works(eject);
+    assert_works(eject);
+    assert_sense(ready, 2, 0x3a, 2);
+    assert_sense(read, 2, 0x3a, 2);
+    packet(event, false, 8);
+    read_data(0x170, buf, 8);
+    assert_int_equal(buf[5], 1);
+    assert_works(load);
+    assert_sense(ready, 6, 0x28, 0);
+    assert_works(ready);
+    packet(event, false, 8);
+    read_data(0x170, buf, 8);
+    assert_int_equal(buf[5], 2);
+}
+
+static void test_vital_product_data_are_no_inquiry(void **state)
+{
+    static const uint8_t page[12] = {0x12, 1, 0x80, 0, 36}, inquiry[12] = {0x12, 0, 0, 0, 36};
+    uint8_t buf[36];
+    (void)state;
+
+    assert_sense(page, 5, 0x24, 0);
+    packet(inquiry, false, 36);
+    read_data(0x170, buf, 36);
+    assert_int_equal(buf[0], 5);
+}
+
 static void test_random_accesses_are_survived(void **state)
 {
     uint64_t r = 88172645463325252;
@@ -379,6 +444,8 @@ int main(void)
         TEST(test_48_bit_addresses),
         TEST(test_disc_is_read_by_packet),
         TEST(test_disc_that_is_changed_or_missing_is_reported),
+        TEST(test_tray_goes_out_and_in_unless_that_is_prevented),
+        TEST(test_vital_product_data_are_no_inquiry),
         TEST(test_random_accesses_are_survived),
     };
 
