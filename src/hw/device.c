@@ -8,6 +8,7 @@
 
 #include "base/suggest.h"
 #include "hw/debug_exit.h"
+#include "hw/device_fixed.h"
 #include "hw/device_place.h"
 #include "hw/drive.h"
 #include "hw/file.h"
@@ -200,7 +201,7 @@ bool device_type_has(const struct device_type *t, const char *property)
     while (o->name && strcmp(o->name, property) != 0) {
         o++;
     }
-    return o->name || strcmp(property, "id") == 0;
+    return o->name || strcmp(property, "id") == 0 || device_fixed_has(t->name, property);
 }
 
 const char *device_type_suggest(const char *name)
@@ -221,6 +222,11 @@ static int check_names(const struct device_type *t, const struct device_props *p
         if (!device_type_has(t, p->pair[i].name)) {
             return error_set(err, EINVAL, "-device %s has no property \"%s\"", t->name,
                              p->pair[i].name);
+        }
+        int ret = device_fixed_check(t->name, p->pair[i].name, p->pair[i].value, err);
+
+        if (ret < 0) {
+            return ret;
         }
     }
     return 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/device_fixed.h"
 #include "hw/device_internal.h"
 
 #define GLOBALS_MAX 64
@@ -56,6 +57,11 @@ static int keep(const char *driver, struct global *g, bool *kept, struct error *
     if (!device_type_has(g->type, g->property)) {
         return error_set(err, EINVAL, "-global: %s has no property \"%s\"", g->type->name,
                          g->property);
+    }
+    int ret = device_fixed_check(g->type->name, g->property, g->value, err);
+
+    if (ret < 0) {
+        return ret;
     }
     if (global_count == GLOBALS_MAX) {
         return error_set(err, E2BIG, "more than %d of -global", GLOBALS_MAX);

@@ -18,7 +18,10 @@ int disk_open(const char *path, bool read_only, struct disk **out, struct error 
     off_t end;
 
     if (fd < 0) {
-        return error_set(err, errno, "cannot open disk \"%s\": %s", path, error_text(errno));
+        bool may_read = !read_only && (errno == EACCES || errno == EROFS || errno == EPERM);
+
+        return error_set(err, errno, "cannot open disk \"%s\": %s%s", path, error_text(errno),
+                         may_read ? " (readonly=on only reads it)" : "");
     }
     if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))) {
         (void)close(fd);

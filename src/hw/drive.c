@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hw/ahci.h"
+#include "hw/device_fixed.h"
 #include "hw/disk_format.h"
 #include "hw/props.h"
 #include "hw/virtio_blk.h"
@@ -65,8 +66,12 @@ static int check_names(const struct device_props *p, struct error *err)
                                         "discard",  "bus",    "unit"};
 
     for (unsigned i = 0; i < p->count; i++) {
-        bool found = false;
+        bool found = device_fixed_has("-drive", p->pair[i].name);
+        int ret = device_fixed_check("-drive", p->pair[i].name, p->pair[i].value, err);
 
+        if (ret < 0) {
+            return ret;
+        }
         for (unsigned k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
             found = found || strcmp(p->pair[i].name, known[k]) == 0;
         }
