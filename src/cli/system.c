@@ -16,6 +16,7 @@
 #include "cli/pidfile.h"
 #include "cli/system_options.h"
 #include "exec/vcpu.h"
+#include "hw/boot_order.h"
 #include "hw/chardev_named.h"
 #include "hw/device.h"
 #include "hw/drive.h"
@@ -210,7 +211,7 @@ static int add_devices(const struct system_command *c, struct error *err) REQUIR
     for (unsigned i = 0; i < c->device_count && rc == 0; i++) {
         rc = device_add(&machine, c->device[i], err);
     }
-    return rc;
+    return rc ? rc : boot_order_publish(&machine, err);
 }
 
 /* Hints to the host's kernel; it is no matter if it does not take them. */

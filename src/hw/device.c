@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/suggest.h"
+#include "hw/boot_order.h"
 #include "hw/debug_exit.h"
 #include "hw/device_fixed.h"
 #include "hw/device_place.h"
@@ -40,11 +41,12 @@ static int create_virtio_blk(struct machine *m, const struct device_props *p, st
     if (ret < 0) {
         return ret;
     }
+    devfn = devfn < 0 ? pci_free_slot(m->pci) : devfn;
     ret = virtio_blk_new(m->pci, devfn, drive.disk, serial ? serial : drive.serial, err);
     if (ret < 0) {
         disk_close(drive.disk);
     }
-    return ret;
+    return ret < 0 ? ret : boot_order_add_virtio_blk(p, devfn, err);
 }
 
 static int create_virtio_rng(struct machine *m, const struct device_props *p, struct error *err)
@@ -59,6 +61,7 @@ void devices_free(void)
 {
     device_chars_free();
     device_globals_free();
+    boot_order_forget();
 }
 
 /* Firmware finds the code that drives it as a file. Without the package that has it,
@@ -138,8 +141,11 @@ static int create_ide_cd(struct machine *m, const struct device_props *p, struct
 #define PCI_OPTIONS                                                                                \
     {"bus", "pci.0, or pcie.0 on q35"}, {"addr", "SLOT[.FUNCTION] on that bus, hexadecimal"}
 
+#define BOOTINDEX_OPTION {"bootindex", "firmware boots from the lowest first"}
+
 static const struct device_option blk_options[] = {{"drive", "the -drive (if=none) with this id"},
                                                    {"serial", "serial number, up to 20 characters"},
+                                                   BOOTINDEX_OPTION,
                                                    PCI_OPTIONS,
                                                    {NULL, NULL}};
 static const struct device_option pci_options[] = {PCI_OPTIONS, {NULL, NULL}};
@@ -155,6 +161,7 @@ static const struct device_option ide_options[] = {
     {"bus", "ide.0, ide.1; to ide.5 on q35 (the first with room)"},
     {"unit", "0 or 1; 0 on q35 (the first that is free)"},
     {"serial", "serial number, up to 20 characters"},
+    BOOTINDEX_OPTION,
     {NULL, NULL}};
 static const struct device_option vga_options[] = {
     {"vgamem_mb", "memory in MiB, a power of two (16)"}, PCI_OPTIONS, {NULL, NULL}};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hw/ahci.h"
+#include "hw/boot_order.h"
 #include "hw/drive.h"
 #include "hw/ide.h"
 #include "hw/pci.h"
@@ -159,5 +160,5 @@ int device_ide_new(struct machine *m, const struct device_props *p, bool cd, str
     if (ret < 0) {
         disk_close(drive.disk);
     }
-    return ret;
+    return ret < 0 ? ret : boot_order_add_ide(m, p, place, err);
 }

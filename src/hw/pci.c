@@ -201,7 +201,7 @@ void pci_config_write(struct pci_bus *bus, uint16_t bdf, unsigned offset, unsign
     }
 }
 
-static int free_slot(const struct pci_bus *bus) REQUIRES(bql)
+int pci_free_slot(const struct pci_bus *bus)
 {
     for (int slot = 2; slot < 31; slot++) {
         bool used = false;
@@ -219,7 +219,7 @@ static int free_slot(const struct pci_bus *bus) REQUIRES(bql)
 int pci_device_init(struct pci_device *d, struct pci_bus *bus, int devfn, const char *name,
                     const struct pci_ids *ids, const struct pci_device_ops *ops, struct error *err)
 {
-    int at = devfn < 0 ? free_slot(bus) : devfn;
+    int at = devfn < 0 ? pci_free_slot(bus) : devfn;
 
     if (at < 0 || at > 255) {
         return error_set(err, EBUSY, "%s: no free slot on the PCI bus", name);

@@ -154,6 +154,8 @@ struct pci_ids {
     uint8_t revision;
 };
 
+/* Where a device goes that does not say where: the first slot that is free; -1: none is. */
+int pci_free_slot(const struct pci_bus *bus) REQUIRES(bql);
 /* Puts the device on the bus. devfn -1: the first free slot from 2 on. */
 NODISCARD int pci_device_init(struct pci_device *d, struct pci_bus *bus, int devfn,
                               const char *name, const struct pci_ids *ids,

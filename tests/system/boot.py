@@ -250,7 +250,8 @@ for _cpus in (2, 4):
     LONG[f"litmus-{_cpus}"] = lambda o, c=_cpus: litmus(o, c)
 LONG["machine-check"] = machine_check
 LONG["q35-nomsi"] = lambda o: boot(o, "amd64", 2, "-machine", "q35", append="pci=nomsi")
-for _program in (firmware.ovmf, firmware.ovmf_q35, firmware.grub, firmware.ipxe, firmware.memtest):
+for _program in (firmware.ovmf, firmware.ovmf_q35, firmware.bootindex, firmware.grub, firmware.ipxe,
+                 firmware.memtest):
     LONG[_program.__name__.replace("_", "-")] = _program
 for _bus in debian.DISKS:
     LONG[f"debian-{_bus}"] = lambda o, b=_bus: debian.login(o, b)
