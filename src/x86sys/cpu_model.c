@@ -1,10 +1,10 @@
-/* The CPU models of -cpu (cpu_model_table.h), and the text after the name, which adds and takes
- * features. A model never promises what can't be had: what the host lacks has to be taken away by
- * name. */
+/* The CPU models of -cpu (cpu_model_table.h), which the text after the name changes
+ * (cpu_model_options.h). A model never promises what can't be had. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/suggest.h"
+#include "x86sys/cpu_model_options.h"
 #include "x86sys/cpu_model_table.h"
 #include "x86sys/machine.h"
 #include "x86sys/model.h"
@@ -99,7 +99,17 @@ static void caches_of_host(struct sys_cpu_model *m)
     }
 }
 
-static void start(struct sys_cpu_model *m, const struct sys_model_entry *def)
+/* Another vendor's name is only a name. */
+static void set_vendor(struct sys_cpu_model *m, const char *vendor)
+{
+    if (strcmp(vendor, "GenuineIntel") == 0) {
+        m->vendor = SYS_VENDOR_INTEL;
+    } else if (strcmp(vendor, "AuthenticAMD") == 0 || strcmp(vendor, "HygonGenuine") == 0) {
+        m->vendor = SYS_VENDOR_AMD;
+    }
+}
+
+static void start(struct sys_cpu_model *m, const struct sys_model_entry *def, const char *vendor)
 {
     *m = (struct sys_cpu_model){.level = 0x1f, .xlevel = 0x80000021u, .phys_bits = 40};
     m->sockets = m->cores = m->threads = 1;
@@ -118,6 +128,7 @@ static void start(struct sys_cpu_model *m, const struct sys_model_entry *def)
         m->features[SYS_FEAT_MONITOR / 32] &= ~(1u << SYS_FEAT_MONITOR % 32);
         m->features[SYS_F_87_EDX] |= 1u << 8;
     }
+    set_vendor(m, vendor);
     caches(m);
     if (def->pass_host) {
         brand_of_host(m);
@@ -136,7 +147,11 @@ static void start(struct sys_cpu_model *m, const struct sys_model_entry *def)
         m->features[SYS_F_7_EDX] &= ~(1u << 26); /* SPEC_CTRL is Intel's way */
         m->features[SYS_F_7_2_EDX] = 0;
     }
-    memcpy(m->vendor_id, m->vendor == SYS_VENDOR_AMD ? "AuthenticAMD" : "GenuineIntel", 13);
+    memcpy(m->vendor_id,
+           *vendor                       ? vendor
+           : m->vendor == SYS_VENDOR_AMD ? "AuthenticAMD"
+                                         : "GenuineIntel",
+           13);
 }
 
 static const struct sys_model_entry *find(const char *name)
@@ -147,76 +162,6 @@ static const struct sys_model_entry *find(const char *name)
         }
     }
     return NULL;
-}
-
-/* Takes the next piece between commas off *text; empty at the end. */
-static bool next_piece(const char **text, char *piece, size_t size)
-{
-    size_t len = strcspn(*text, ",");
-    if (len >= size) {
-        return false;
-    }
-    memcpy(piece, *text, len);
-    piece[len] = 0;
-    *text += len;
-    if (**text == ',') {
-        ++*text;
-    }
-    return true;
-}
-
-static int unknown_feature(const char *name, struct error *err)
-{
-    const char *like = sys_feature_like(name);
-    if (like) {
-        return error_set(err, EINVAL, "-cpu: there is no feature \"%s\"; did you mean \"%s\"?",
-                         name, like);
-    }
-    return error_set(err, EINVAL, "-cpu: there is no feature \"%s\"; see -cpu help", name);
-}
-
-static int apply(struct sys_cpu_model *m, char *piece, struct error *err)
-{
-    bool on = true;
-    const char *name = piece;
-    if (*piece == '+' || *piece == '-') {
-        on = *piece == '+';
-        name++;
-    } else {
-        char *value = strchr(piece, '=');
-        if (value) {
-            *value++ = 0;
-            on = strcmp(value, "on") == 0;
-            if (!on && strcmp(value, "off") != 0) {
-                return error_set(err, EINVAL, "-cpu: %s can be on or off, not \"%s\"", name, value);
-            }
-        }
-    }
-    int f = sys_feature_by_name(name);
-    if (f < 0) {
-        return unknown_feature(name, err);
-    }
-    if (on) {
-        m->features[f / 32] |= 1u << f % 32;
-    } else {
-        m->features[f / 32] &= ~(1u << f % 32);
-    }
-    return 0;
-}
-
-static int check_available(const struct sys_cpu_model *m, struct error *err)
-{
-    uint32_t supported[SYS_FEATURE_WORDS];
-    sys_features_supported(supported);
-    for (unsigned f = 0; f < SYS_FEATURE_WORDS * 32; f++) {
-        if (sys_model_has(m, f) && !(supported[f / 32] >> f % 32 & 1)) {
-            const char *name = sys_feature_name(f);
-            return error_set(err, ENOTSUP,
-                             "-cpu %s: %s can't be had on this host; without it: -cpu %s,-%s",
-                             m->name, name ? name : "a feature", m->name, name ? name : "");
-        }
-    }
-    return 0;
 }
 
 static void clear(struct sys_cpu_model *m, unsigned feature)
@@ -269,40 +214,40 @@ static int unknown_model(const char *name, struct error *err)
                 : error_set(err, EINVAL, "-cpu: there is no model \"%s\"; see -cpu help", name);
 }
 
-int sys_model_parse(struct sys_cpu_model *m, const char *text, struct error *err)
+static int parse(struct sys_cpu_model *m, const char *text, bool report, struct error *err)
 {
     int r = x86_host.xsave_size ? 0 : x86_host_detect(err);
     if (r < 0) {
         return r;
     }
-    char piece[64];
+    char name[64], vendor[13];
     text = text ? text : "max";
-    if (!next_piece(&text, piece, sizeof piece)) {
+    if (!sys_model_next_piece(&text, name, sizeof name)) {
         return error_set(err, EINVAL, "-cpu: the model's name is too long");
     }
-    const struct sys_model_entry *def = find(piece);
+    const struct sys_model_entry *def = find(name);
     if (!def) {
-        return unknown_model(piece, err);
+        return unknown_model(name, err);
     }
-    start(m, def);
-    while (*text) {
-        if (!next_piece(&text, piece, sizeof piece)) {
-            return error_set(err, EINVAL, "-cpu: a feature's name is too long");
-        }
-        r = *piece ? apply(m, piece, err) : 0;
-        if (r < 0) {
-            return r;
-        }
+    r = sys_model_vendor_option(text, vendor, err);
+    if (r < 0) {
+        return r;
     }
-    r = check_available(m, err);
+    start(m, def, vendor);
+    r = sys_model_apply_options(m, text, report, err);
     conclude(m);
     return r;
+}
+
+int sys_model_parse(struct sys_cpu_model *m, const char *text, struct error *err)
+{
+    return parse(m, text, false, err);
 }
 
 int sys_cpu_model_check(const char *model, struct error *err)
 {
     struct sys_cpu_model m;
-    return sys_model_parse(&m, model, err);
+    return parse(&m, model, true, err);
 }
 
 void sys_cpu_model_help(FILE *out)

@@ -40,7 +40,8 @@ NODISCARD int sys_cpu_new(const struct sys_cpu_config *cfg, struct cpu **out, st
     REQUIRES(bql);
 void sys_cpu_free(struct cpu *cpu);
 
-/* Checks a model string; prints the list of models ("-cpu help"). */
+/* Checks a model string, with a warning on standard error if it asks for features that can't be
+ * had; prints the list of models ("-cpu help"). */
 NODISCARD int sys_cpu_model_check(const char *model, struct error *err);
 void sys_cpu_model_help(FILE *out);
 

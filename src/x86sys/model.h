@@ -121,7 +121,8 @@ const char *sys_feature_like(const char *name);
 /* By number; NULL: it has none. */
 const char *sys_feature_name(unsigned feature);
 
-/* Makes the model of a -cpu text: NAME[,+FEATURE|,-FEATURE|,FEATURE=on|off]... */
+/* Makes the model of a -cpu text: NAME[,+FEATURE|,-FEATURE|,FEATURE=on|off]... Features that
+ * can't be had are left out. */
 NODISCARD int sys_model_parse(struct sys_cpu_model *m, const char *text, struct error *err);
 
 struct sys_cpu;
