@@ -21,6 +21,7 @@
 #include "hw/device.h"
 #include "hw/drive.h"
 #include "hw/icount_clock.h"
+#include "hw/object.h"
 #include "hw/pc.h"
 #include "locks/stats.h"
 #include "x86sys/machine.h"
@@ -145,11 +146,14 @@ static int make_lines(const struct system_command *c, struct lines *lines, struc
 }
 
 /* What devices and lines name. */
-static int add_chardevs(const struct system_command *c, struct error *err) REQUIRES(bql)
+static int add_named(const struct system_command *c, struct error *err) REQUIRES(bql)
 {
     int rc = 0;
     for (unsigned i = 0; i < c->chardev_count && rc == 0; i++) {
         rc = chardev_named_add(c->chardev[i], quit, &machine, err);
+    }
+    for (unsigned i = 0; i < c->object_count && rc == 0; i++) {
+        rc = object_add(c->object[i], err);
     }
     return rc;
 }
@@ -269,7 +273,7 @@ static int run_with_loop(const struct system_command *c, int *status, struct err
     }
     machine_init();
     chardev_set_interrupt(signals.fd);
-    rc = add_chardevs(c, err);
+    rc = add_named(c, err);
     if (rc == 0) {
         rc = make_lines(c, &lines, err);
     }
@@ -280,6 +284,7 @@ static int run_with_loop(const struct system_command *c, int *status, struct err
         rc = run_machine(c, &lines, status, err);
     }
     drives_free();
+    objects_free();
     free_lines(&lines);
     machine_cleanup(&machine);
     chardev_set_interrupt(-1);

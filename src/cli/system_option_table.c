@@ -32,6 +32,7 @@ static const struct system_option options[] = {
     {"-global", "NAME.PROP=VALUE", OPT_GLOBAL, "what such devices have unless they say otherwise"},
     {"-chardev", "KIND,id=ID[,PROP=VALUE]", OPT_CHARDEV,
      "a character device for chardev:ID: stdio, socket, file, pipe, pty, serial, null"},
+    {"-object", "KIND,id=ID", OPT_OBJECT, "rng-random or rng-builtin, for virtio-rng-pci,rng=ID"},
     {"-mon", "[chardev=]ID", OPT_MON, "the monitor on a -chardev"},
     {"-serial", "CHARDEV", OPT_SERIAL,
      "serial port: [mon:]stdio, null, pty, file:F, pipe:F, unix:PATH, tcp:HOST:PORT, none"},

@@ -24,6 +24,7 @@ enum system_option_id {
     OPT_GLOBAL,
     OPT_CHARDEV,
     OPT_MON,
+    OPT_OBJECT,
     OPT_SERIAL,
     OPT_PARALLEL,
     OPT_DEBUGCON,

@@ -213,6 +213,12 @@ static int apply_device(struct system_command *c, const struct system_option *d,
         }
         c->chardev[c->chardev_count++] = value;
         return 0;
+    case OPT_OBJECT:
+        if (c->object_count == SYSTEM_DEVICES_MAX) {
+            return error_set(err, E2BIG, "more than %d of -object", SYSTEM_DEVICES_MAX);
+        }
+        c->object[c->object_count++] = value;
+        return 0;
     case OPT_MON:
         return value_list(value, mon_pair, c, err);
     case OPT_GLOBAL:

@@ -34,6 +34,8 @@ struct system_command {
     unsigned global_count;
     const char *chardev[SYSTEM_DEVICES_MAX];
     unsigned chardev_count;
+    const char *object[SYSTEM_DEVICES_MAX];
+    unsigned object_count;
     char mon[80];                  /* "chardev:ID" of -mon, which `monitor` points to then */
     char *made[SYSTEM_DRIVES_MAX]; /* to be freed */
     unsigned made_count;

@@ -14,6 +14,7 @@
 #include "hw/drive.h"
 #include "hw/file.h"
 #include "hw/fw_cfg.h"
+#include "hw/object.h"
 #include "hw/pc_testdev.h"
 #include "hw/pci_testdev.h"
 #include "hw/vga.h"
@@ -52,9 +53,23 @@ static int create_virtio_blk(struct machine *m, const struct device_props *p, st
 static int create_virtio_rng(struct machine *m, const struct device_props *p, struct error *err)
     REQUIRES(bql)
 {
+    const char *rng = device_props_get(p, "rng");
+    uint64_t max_bytes, period;
     int devfn, ret = device_pci_place(m, p, &devfn, err);
 
-    return ret < 0 ? ret : virtio_rng_new(m->pci, devfn, err);
+    if (ret == 0 && rng && !object_is_rng(rng)) {
+        ret = error_set(err, ENOENT, "virtio-rng-pci: there is no -object with id=%s", rng);
+    }
+    if (ret == 0) {
+        ret = device_props_number(p, "max-bytes", 0, INT64_MAX, &max_bytes, err);
+    }
+    if (ret == 0) {
+        ret = device_props_number(p, "period", 65536, UINT32_MAX, &period, err);
+    }
+    if (ret == 0 && period == 0) {
+        ret = error_set(err, EINVAL, "virtio-rng-pci: period=0 is not possible");
+    }
+    return ret < 0 ? ret : virtio_rng_new(m->pci, devfn, max_bytes, (uint32_t)period, err);
 }
 
 void devices_free(void)
@@ -149,9 +164,19 @@ static const struct device_option blk_options[] = {{"drive", "the -drive (if=non
                                                    PCI_OPTIONS,
                                                    {NULL, NULL}};
 static const struct device_option pci_options[] = {PCI_OPTIONS, {NULL, NULL}};
+static const struct device_option rng_options[] = {
+    {"rng", "the -object (rng-random or rng-builtin) with this id"},
+    {"max-bytes", "that are given in a period (as many as are asked for)"},
+    {"period", "in milliseconds (65536)"},
+    PCI_OPTIONS,
+    {NULL, NULL}};
 static const struct device_option no_options[] = {{NULL, NULL}};
 #define CHARDEV_OPTION {"chardev", "the -chardev with this id, or as -serial takes it (null)"}
 static const struct device_option console_options[] = {CHARDEV_OPTION, PCI_OPTIONS, {NULL, NULL}};
+static const struct device_option virtconsole_options[] = {
+    CHARDEV_OPTION,
+    {"bus", "ID.0, of the virtio-serial-pci with this id (the last with room)"},
+    {NULL, NULL}};
 static const struct device_option debugcon_options[] = {{"iobase", "its port (0xe9)"},
                                                         {"readback", "what it reads as (0xe9)"},
                                                         CHARDEV_OPTION,
@@ -170,9 +195,13 @@ static const struct device_option exit_options[] = {
 
 static const struct device_type types[] = {
     {"virtio-blk-pci", "PCI", "virtio block device", blk_options, create_virtio_blk},
-    {"virtio-rng-pci", "PCI", "virtio entropy device", pci_options, create_virtio_rng},
+    {"virtio-rng-pci", "PCI", "virtio entropy device", rng_options, create_virtio_rng},
     {"virtio-console-pci", "PCI", "virtio console (hvc0)", console_options,
      device_char_new_virtio_console},
+    {"virtio-serial-pci", "PCI", "the same, for a virtconsole", pci_options,
+     device_char_new_virtio_serial},
+    {"virtconsole", "virtio", "character device of a virtio-serial-pci", virtconsole_options,
+     device_char_new_virtconsole},
     {"ide-hd", "IDE", "IDE or SATA disk", ide_options, create_ide_hd},
     {"ide-cd", "IDE", "IDE or SATA CD-ROM drive", ide_options, create_ide_cd},
     {"VGA", "PCI", "VGA with linear modes", vga_options, create_vga},

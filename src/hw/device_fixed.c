@@ -19,6 +19,8 @@ static const struct fixed {
     {"virtio-blk", "scsi", {"off"}},
     {"virtio-blk", "logical_block_size", {"512"}},
     {"virtio-blk", "physical_block_size", {"512"}},
+    {"virtio-serial", "max_ports", {"1"}},
+    {"virtconsole", "nr", {"0"}},
     {"ide-", "write-cache", {"on", "auto"}},
     {"ide-", "logical_block_size", {"512"}},
     {"ide-", "physical_block_size", {"512"}},

@@ -19,6 +19,11 @@ void device_globals_free(void) REQUIRES(bql);
  * named, or what -serial takes. */
 NODISCARD int device_char_new_virtio_console(struct machine *m, const struct device_props *p,
                                              struct error *err) REQUIRES(bql);
+/* A virtio console without a character device, and what gives it one. */
+NODISCARD int device_char_new_virtio_serial(struct machine *m, const struct device_props *p,
+                                            struct error *err) REQUIRES(bql);
+NODISCARD int device_char_new_virtconsole(struct machine *m, const struct device_props *p,
+                                          struct error *err) REQUIRES(bql);
 NODISCARD int device_char_new_debugcon(struct machine *m, const struct device_props *p,
                                        struct error *err) REQUIRES(bql);
 void device_chars_free(void) REQUIRES(bql);

@@ -52,7 +52,9 @@ static bool process_input(struct virtio_console *c) REQUIRES(bql)
             done += part;
         }
         virtq_push(q, &c->in, done);
-        chardev_accept_input(c->chardev);
+        if (c->chardev) {
+            chardev_accept_input(c->chardev);
+        }
     }
     return false;
 }
@@ -63,7 +65,7 @@ static bool write_out(struct virtio_console *c) REQUIRES(bql)
     while (c->out_done < c->out.out_len) {
         uint8_t buf[1024];
         uint64_t n = virtq_copy_out(&c->out, c->out_done, buf, sizeof(buf));
-        size_t taken = chardev_write(c->chardev, buf, n);
+        size_t taken = c->chardev ? chardev_write(c->chardev, buf, n) : n;
 
         c->out_done += taken;
         if (taken < n) {
@@ -151,7 +153,14 @@ static const struct virtio_type type = {.name = "virtio-console",
                                         .reset = reset,
                                         .free = free_console};
 
-int virtio_console_new(struct pci_bus *bus, int devfn, struct chardev *chardev, struct error *err)
+void virtio_console_connect(struct virtio_console *c, struct chardev *chardev)
+{
+    c->chardev = chardev;
+    chardev_attach(chardev, &client, c);
+}
+
+int virtio_console_new(struct pci_bus *bus, int devfn, struct chardev *chardev,
+                       struct virtio_console **out, struct error *err)
 {
     struct virtio_console *c = calloc(1, sizeof(*c));
     int ret;
@@ -159,12 +168,14 @@ int virtio_console_new(struct pci_bus *bus, int devfn, struct chardev *chardev, 
     if (!c) {
         return error_set(err, ENOMEM, "virtio-console: out of memory");
     }
-    c->chardev = chardev;
     ret = virtio_init(&c->virtio, &type, bus, devfn, QUEUES, main_loop_context(), err);
     if (ret < 0) {
         free(c);
         return ret;
     }
-    chardev_attach(chardev, &client, c);
+    if (chardev) {
+        virtio_console_connect(c, chardev);
+    }
+    *out = c;
     return 0;
 }

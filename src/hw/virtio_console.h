@@ -5,8 +5,12 @@
 #include "hw/chardev.h"
 #include "hw/pci.h"
 
-/* The character device stays the caller's and outlives it. */
+struct virtio_console;
+
+/* The character device stays the caller's and outlives it. NULL: none so far. */
 NODISCARD int virtio_console_new(struct pci_bus *bus, int devfn, struct chardev *chardev,
-                                 struct error *err) REQUIRES(bql);
+                                 struct virtio_console **out, struct error *err) REQUIRES(bql);
+/* For one that has none, before the machine runs. */
+void virtio_console_connect(struct virtio_console *c, struct chardev *chardev) REQUIRES(bql);
 
 #endif

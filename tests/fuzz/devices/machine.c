@@ -22,6 +22,7 @@ struct machine fuzz_machine;
 static struct pc *pc GUARDED_BY(bql);
 static struct vga *vga GUARDED_BY(bql);
 static struct debugcon *debugcon GUARDED_BY(bql);
+static struct virtio_console *console GUARDED_BY(bql);
 
 void fuzz_fail(const char *what, const char *why)
 {
@@ -93,9 +94,9 @@ static void add_devices(void) REQUIRES(bql)
     struct pci_bus *bus = fuzz_machine.pci;
 
     if (drives_connect(&fuzz_machine, &err) < 0 || vga_new(bus, -1, 1 << 20, &vga, &err) < 0 ||
-        virtio_rng_new(bus, -1, &err) < 0 ||
+        virtio_rng_new(bus, -1, 0, 1, &err) < 0 ||
         debugcon_new(&fuzz_machine, 0xe9, 0xe9, fuzz_line_of(FUZZ_DEBUGCON), &debugcon, &err) < 0 ||
-        virtio_console_new(bus, -1, fuzz_line_of(FUZZ_CONSOLE), &err) < 0) {
+        virtio_console_new(bus, -1, fuzz_line_of(FUZZ_CONSOLE), &console, &err) < 0) {
         fuzz_fail("devices", err.text);
     }
 }

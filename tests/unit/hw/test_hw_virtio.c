@@ -16,13 +16,15 @@
 
 static char path[] = "/tmp/mortise-virtio-XXXXXX";
 
-#define BLK PCI_DEVFN(4, 0)
-#define RNG PCI_DEVFN(5, 0)
+#define BLK      PCI_DEVFN(4, 0)
+#define RNG      PCI_DEVFN(5, 0)
+#define SLOW_RNG PCI_DEVFN(6, 0)
 
 static void select_device(unsigned devfn)
 {
     config_write(BLK, 4, 2, 0);
     config_write(RNG, 4, 2, 0);
+    config_write(SLOW_RNG, 4, 2, 0);
     place_device(devfn);
 }
 
@@ -91,7 +93,8 @@ static int setup(void **state)
     (void)close(fd);
     assert_int_equal(disk_open(path, false, &disk, &err), 0);
     assert_int_equal(virtio_blk_new(machine.pci, BLK, disk, "serial-7", &err), 0);
-    assert_int_equal(virtio_rng_new(machine.pci, RNG, &err), 0);
+    assert_int_equal(virtio_rng_new(machine.pci, RNG, 0, 1, &err), 0);
+    assert_int_equal(virtio_rng_new(machine.pci, SLOW_RNG, 10, 100, &err), 0);
     select_device(BLK);
     return 0;
 }
@@ -345,6 +348,40 @@ static void test_entropy_device_fills_buffers(void **state)
     assert_memory_not_equal(ram + DATA, ram + DATA + 64, 64);
 }
 
+static uint32_t given(unsigned n)
+{
+    uint32_t len;
+
+    memcpy(&len, ram + USED + 4 + 8 * n + 4, 4);
+    return len;
+}
+
+static void test_entropy_device_gives_no_more_in_a_period_than_it_may(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    thread_role_assert(&main_loop_role);
+    select_device(SLOW_RNG);
+    start(VERSION_1);
+    desc(0, DATA, 8, 2, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        offer(0);
+    }
+    for (int i = 0; i < 10; i++) {
+        main_loop_wait(true);
+    }
+    assert_int_equal(used_index(0), 2);
+    assert_int_equal(given(0) + given(1), 10);
+    test_advance(99000000, 1000000);
+    assert_int_equal(used_index(0), 2);
+    test_advance(2000000, 1000000);
+    for (int i = 0; i < 10; i++) {
+        main_loop_wait(true);
+    }
+    assert_int_equal(used_index(0), 3);
+    assert_int_equal(given(2), 8);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -359,6 +396,7 @@ int main(void)
         TEST(test_rings_outside_of_memory_are_harmless),
         TEST(test_random_rings_and_registers_are_survived),
         TEST(test_entropy_device_fills_buffers),
+        TEST(test_entropy_device_gives_no_more_in_a_period_than_it_may),
     };
 
     return cmocka_run_group_tests(tests, test_machine_up, test_machine_down);

@@ -12,6 +12,7 @@
 #define F_WRITE   2u
 #define BUFFER(n) (DATA + 0x1000u * (n))
 
+static struct virtio_console *console;
 static struct chardev other;
 static char sent[256];
 static size_t sent_len, room;
@@ -114,7 +115,7 @@ static int setup(void **state)
     accepted = 0;
     room = SIZE_MAX;
     assert_int_equal(chardev_init(&other, &other_ops, "other", &err), 0);
-    assert_int_equal(virtio_console_new(machine.pci, CONSOLE, &other, &err), 0);
+    assert_int_equal(virtio_console_new(machine.pci, CONSOLE, &other, &console, &err), 0);
     place_device(CONSOLE);
     start_queues(VERSION_1, 2);
     return 0;
