@@ -142,7 +142,9 @@ static void start(struct sys_cpu_model *m, const struct sys_model_entry *def, co
     }
     add(m, sys_model_all);
     add(m, m->vendor == SYS_VENDOR_AMD ? sys_model_all_amd : sys_model_all_intel);
-    add(m, def->more);
+    for (unsigned i = 0; i < SYS_MODEL_LISTS; i++) {
+        add(m, def->more[i]);
+    }
     if (def->everything && m->vendor == SYS_VENDOR_AMD) {
         m->features[SYS_F_7_EDX] &= ~(1u << 26); /* SPEC_CTRL is Intel's way */
         m->features[SYS_F_7_2_EDX] = 0;
@@ -154,11 +156,27 @@ static void start(struct sys_cpu_model *m, const struct sys_model_entry *def, co
            13);
 }
 
+/* Versions that QEMU tells apart by what is the same here: TSX, which is not there, and
+ * SPEC_CTRL, which all of Intel's have. */
+static bool is_version(const struct sys_model_entry *e, const char *suffix)
+{
+    static const char *const variants[] = {"-IBRS", "-noTSX", "-noTSX-IBRS"};
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+        if (e->versions > 1 && e->vendor == SYS_VENDOR_INTEL && strcmp(suffix, variants[i]) == 0) {
+            return true;
+        }
+    }
+    return suffix[0] == '-' && suffix[1] == 'v' && suffix[2] >= '1' &&
+           suffix[2] <= '0' + e->versions && !suffix[3];
+}
+
 static const struct sys_model_entry *find(const char *name)
 {
     for (size_t i = 0; i < SYS_MODELS; i++) {
-        if (strcmp(sys_model_table[i].name, name) == 0) {
-            return &sys_model_table[i];
+        const struct sys_model_entry *e = &sys_model_table[i];
+        size_t len = strlen(e->name);
+        if (strncmp(e->name, name, len) == 0 && (!name[len] || is_version(e, name + len))) {
+            return e;
         }
     }
     return NULL;
@@ -252,9 +270,9 @@ int sys_cpu_model_check(const char *model, struct error *err)
 
 void sys_cpu_model_help(FILE *out)
 {
-    fputs("CPU models:\n", out);
+    fputs("CPU models (with -v1 and the like, -IBRS or -noTSX behind the name, the same):\n", out);
     for (size_t i = 0; i < SYS_MODELS; i++) {
-        fprintf(out, "  %-16s %s\n", sys_model_table[i].name, sys_model_table[i].help);
+        fprintf(out, "  %-18s %s\n", sys_model_table[i].name, sys_model_table[i].help);
     }
     fputs("Features, to be added (+NAME) or taken away (-NAME) behind the model:\n", out);
     uint32_t supported[SYS_FEATURE_WORDS];

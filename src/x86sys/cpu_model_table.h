@@ -7,7 +7,8 @@
 
 #include "x86sys/model.h"
 
-#define SYS_MODELS       12
+#define SYS_MODELS       24
+#define SYS_MODEL_LISTS  10
 #define SYS_MODEL_LEVELS 4
 
 /* Names of features; lists end with NULL. */
@@ -24,7 +25,8 @@ struct sys_model_entry {
     uint8_t level;   /* 1..4 */
     bool everything; /* all that can be had; the host's vendor and signature */
     bool pass_host;
-    const char *const *more;
+    uint8_t versions; /* that QEMU has of it and that have the same features here; 0: none */
+    const char *const *more[SYS_MODEL_LISTS];
 };
 
 extern const struct sys_model_entry sys_model_table[SYS_MODELS];

@@ -67,6 +67,31 @@ static void test_what_cannot_be_had_is_left_out(void **state)
     assert_true(cpuid(7, 0).ebx & 1 << 7);
 }
 
+static void test_a_name_is_a_set_of_features(void **state)
+{
+    (void)state;
+    ops_model("Penryn");
+    assert_true(cpuid(1, 0).ecx & 1 << 19);
+    assert_false(cpuid(1, 0).ecx & 1 << 20);
+    ops_model("SandyBridge-v2,-avx");
+    assert_int_equal(cpuid(1, 0).eax, 0x000206a1);
+    assert_false(cpuid(7, 0).ebx & 1 << 5);
+    assert_true(cpuid(1, 0).ecx & 1 << 25);
+    assert_false(cpuid(7, 0).ebx & 1 << 7);
+    ops_model("IvyBridge-IBRS");
+    assert_true(cpuid(7, 0).ebx & 1 << 7);
+    assert_false(cpuid(7, 0).ebx & 1 << 20);
+    ops_model("Broadwell-noTSX-IBRS");
+    assert_int_equal(cpuid(1, 0).eax, 0x000306d2);
+    assert_true(cpuid(7, 0).ebx & 1 << 20);
+    ops_model("EPYC-Milan-v1");
+    assert_int_equal(cpuid(1, 0).eax, 0x00a00f11);
+    assert_true(cpuid(7, 0).ecx & 1 << 22);
+    refuse("Haswell-v5", "no model \"Haswell-v5\"");
+    refuse("EPYC-Rome-IBRS", "no model");
+    refuse("qemu64-v2", "no model");
+}
+
 static void test_numbers_and_names_are_set(void **state)
 {
     (void)state;
@@ -162,9 +187,30 @@ static void test_xsave_sizes_follow_xcr0(void **state)
 static void test_every_model_can_be_made(void **state)
 {
     (void)state;
-    static const char *const names[] = {"max",       "host",      "qemu64",         "kvm64",
-                                        "x86-64-v1", "x86-64-v2", "x86-64-v3",      "x86-64-v4",
-                                        "Nehalem",   "Haswell",   "Skylake-Server", "EPYC"};
+    static const char *const names[] = {"max",
+                                        "host",
+                                        "qemu64",
+                                        "kvm64",
+                                        "x86-64-v1",
+                                        "x86-64-v2",
+                                        "x86-64-v3",
+                                        "x86-64-v4",
+                                        "Nehalem",
+                                        "Haswell",
+                                        "Skylake-Server",
+                                        "EPYC",
+                                        "Conroe",
+                                        "core2duo",
+                                        "Penryn",
+                                        "Westmere",
+                                        "SandyBridge",
+                                        "IvyBridge",
+                                        "Broadwell",
+                                        "Skylake-Client",
+                                        "Cascadelake-Server",
+                                        "Icelake-Server",
+                                        "EPYC-Rome",
+                                        "EPYC-Milan"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct error err = {""};
         assert_int_equal(sys_cpu_model_check(names[i], &err), 0);
@@ -334,6 +380,7 @@ int main(void)
                                         ops_teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_had_is_left_out, ops_setup,
                                         ops_teardown),
+        cmocka_unit_test_setup_teardown(test_a_name_is_a_set_of_features, ops_setup, ops_teardown),
         cmocka_unit_test_setup_teardown(test_numbers_and_names_are_set, ops_setup, ops_teardown),
         cmocka_unit_test_setup_teardown(test_osxsave_follows_cr4, ops_setup, ops_teardown),
         cmocka_unit_test_setup_teardown(test_there_is_no_apic_while_it_is_off, ops_setup,
