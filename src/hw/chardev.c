@@ -2,6 +2,7 @@
 #include "hw/chardev.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,27 @@ static const char *after(const char *spec, const char *prefix)
     return strncmp(spec, prefix, n) == 0 ? spec + n : NULL;
 }
 
+/* telnet:HOST:PORT is tcp:HOST:PORT and what is agreed on there. */
+static int telnet_new(const char *label, const char *address, struct chardev **out,
+                      struct error *err) REQUIRES(bql)
+{
+    struct chardev *back;
+    char spec[512];
+    if (snprintf(spec, sizeof(spec), "tcp:%s", address) >= (int)sizeof(spec)) {
+        return error_set(err, ENAMETOOLONG, "%s: too long for a socket: '%.64s...'", label,
+                         address);
+    }
+    int rc = chardev_socket_new(label, spec, &back, err);
+    if (rc) {
+        return rc;
+    }
+    rc = chardev_telnet_new(back, out, err);
+    if (rc) {
+        chardev_free(back);
+    }
+    return rc;
+}
+
 int chardev_new(const char *spec, const char *label, bool signals, struct chardev **out,
                 struct error *err)
 {
@@ -67,9 +89,12 @@ int chardev_new(const char *spec, const char *label, bool signals, struct charde
     if (after(spec, "unix:") || after(spec, "tcp:")) {
         return chardev_socket_new(label, spec, out, err);
     }
+    if ((rest = after(spec, "telnet:")) && *rest) {
+        return telnet_new(label, rest, out, err);
+    }
     return error_set(err, EINVAL,
                      "%s: unknown character device '%s' (null, stdio, pty, file:PATH, pipe:PATH, "
-                     "unix:PATH, tcp:HOST:PORT, /dev/NAME, chardev:ID)",
+                     "unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, /dev/NAME, chardev:ID)",
                      label, spec);
 }
 

@@ -29,6 +29,7 @@ struct chardev_client {
  *
  *   null  stdio  file:PATH  pty  pipe:PATH (PATH.in and PATH.out, or PATH)
  *   unix:PATH[,server=on][,wait=off]  tcp:HOST:PORT[,server=on][,wait=off]
+ *   telnet:HOST:PORT[,...] (the same for telnet clients)
  *   /dev/NAME (a terminal)  chardev:ID (hw/chardev_named.h)  vc (no display: null)
  *
  * `label` is for messages. In stdio, `signals` leaves Ctrl-C to the terminal

@@ -75,6 +75,9 @@ NODISCARD int chardev_stdio_new(const char *label, bool signals, struct chardev 
                                 struct error *err) REQUIRES(bql);
 NODISCARD int chardev_pty_new(const char *label, struct chardev **out, struct error *err)
     REQUIRES(bql);
+/* On a socket, which is freed with it. */
+NODISCARD int chardev_telnet_new(struct chardev *back, struct chardev **out, struct error *err)
+    REQUIRES(bql);
 NODISCARD int chardev_tty_new(const char *label, const char *path, struct chardev **out,
                               struct error *err) REQUIRES(bql);
 NODISCARD int chardev_file_new(const char *label, const char *path, struct chardev **out,

@@ -27,7 +27,7 @@ static unsigned named_count GUARDED_BY(bql);
 static const struct kind {
     const char *name;
     const char *spec; /* what begins the specification */
-    const char *properties[6];
+    const char *properties[8];
     bool path; /* it needs a path */
 } kinds[] = {
     {"null", "null", {NULL}, false},
@@ -38,7 +38,7 @@ static const struct kind {
     {"pipe", "pipe:", {"path", NULL}, true},
     {"serial", "", {"path", NULL}, true},
     {"tty", "", {"path", NULL}, true},
-    {"socket", "", {"path", "host", "port", "server", "wait", NULL}, false},
+    {"socket", "", {"path", "host", "port", "server", "wait", "telnet", "nodelay", NULL}, false},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -107,23 +107,29 @@ static int socket_spec(const struct device_props *p, char *spec, size_t size, st
 {
     const char *path = device_props_get(p, "path"), *port = device_props_get(p, "port");
     const char *host = device_props_get(p, "host");
-    bool server, wait;
+    bool server, wait, telnet, nodelay;
     int n, ret = device_props_bool(p, "server", false, &server, err);
 
     if (ret == 0) {
         ret = device_props_bool(p, "wait", server, &wait, err);
     }
+    if (ret == 0) {
+        ret = device_props_bool(p, "telnet", false, &telnet, err);
+    }
+    if (ret == 0) {
+        ret = device_props_bool(p, "nodelay", true, &nodelay, err); /* it is so */
+    }
     if (ret < 0) {
         return ret;
     }
-    if (!path == !port || (path && host) || strchr(path ? path : port, ',')) {
+    if (!path == !port || (path && (host || telnet)) || strchr(path ? path : port, ',')) {
         return error_set(err, EINVAL,
                          "-chardev socket: path=PATH, or host=HOST,port=PORT expected");
     }
     n = path ? snprintf(spec, size, "unix:%s,server=%s,wait=%s", path, server ? "on" : "off",
                         wait ? "on" : "off")
-             : snprintf(spec, size, "tcp:%s:%s,server=%s,wait=%s", host ? host : "", port,
-                        server ? "on" : "off", wait ? "on" : "off");
+             : snprintf(spec, size, "%s:%s:%s,server=%s,wait=%s", telnet ? "telnet" : "tcp",
+                        host ? host : "", port, server ? "on" : "off", wait ? "on" : "off");
     return n < (int)size ? 0 : error_set(err, ENAMETOOLONG, "-chardev socket: too long");
 }
 

@@ -8,7 +8,7 @@
 /* Makes one:
  *
  *   null  pty  vc  stdio[,signal=off]  file,path=P  pipe,path=P  serial,path=P
- *   socket,path=P  socket,host=H,port=N     both [,server=on][,wait=off]
+ *   socket,path=P  socket,host=H,port=N[,telnet=on]     both [,server=on][,wait=off]
  *
  * each with id=ID, and with mux=on for two users, between whom Ctrl-A c switches. `quit` is
  * called for Ctrl-A x then. Fails with a sentence. */

@@ -3,6 +3,8 @@
  * that an earlier one has left, but of no other file. */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@
 
 struct socket_spec {
     char address[256];
-    bool unix_domain, server, wait;
+    bool unix_domain, server, wait, nodelay;
 };
 
 /* NAME, NAME=on or NAME=off. */
@@ -49,7 +51,8 @@ static int parse(const char *label, const char *spec, struct socket_spec *s, str
     for (char *o = strtok_r(options, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
         if (strcmp(o, "nowait") == 0) {
             s->wait = false;
-        } else if (!parse_switch(o, "server", &s->server) && !parse_switch(o, "wait", &s->wait)) {
+        } else if (!parse_switch(o, "server", &s->server) && !parse_switch(o, "wait", &s->wait) &&
+                   !parse_switch(o, "nodelay", &s->nodelay)) { /* which is so anyway */
             return error_set(err, EINVAL,
                              "%s: unknown socket option '%s' (server=on|off, wait=on|off)", label,
                              o);
@@ -142,6 +145,13 @@ static bool has_left(int fd)
     return poll(&p, 1, 0) == 1;
 }
 
+/* What is typed and shown goes out at once. */
+static void set_no_delay(int fd)
+{
+    int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* unless it is no TCP */
+}
+
 static void on_connect(void *opaque)
 {
     struct chardev_fd *c = opaque;
@@ -150,6 +160,7 @@ static void on_connect(void *opaque)
     if (fd < 0) {
         return;
     }
+    set_no_delay(fd);
     if (c->in >= 0 && has_left(c->in)) {
         chardev_fd_drain(c); /* last words first; at their end it hangs up by itself */
         if (c->in >= 0) {
@@ -206,6 +217,7 @@ int chardev_socket_new(const char *label, const char *spec, struct chardev **out
         c->listener = fd;
         rc = start_server(c, &s, err);
     } else {
+        set_no_delay(fd);
         chardev_fd_start(c, fd, fd);
     }
     if (rc) {
