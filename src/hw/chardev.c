@@ -2,9 +2,11 @@
 #include "hw/chardev.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hw/chardev_internal.h"
 #include "hw/chardev_named.h"
@@ -106,8 +108,36 @@ void chardev_free(struct chardev *c)
     if (c->ops->free) {
         c->ops->free(c);
     }
+    if (c->logging) {
+        (void)close(c->log_fd);
+    }
     free(c->label);
     free(c);
+}
+
+int chardev_log(struct chardev *c, const char *path, bool append, struct error *err)
+{
+    c->log_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+    if (c->log_fd < 0) {
+        return error_set(err, errno, "%s: cannot open %s: %s", c->label, path, error_text(errno));
+    }
+    c->logging = true;
+    return 0;
+}
+
+/* A log that takes no more is no reason to keep the guest. */
+static void write_log(const struct chardev *c, const uint8_t *buf, size_t len) REQUIRES(bql)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(c->log_fd, buf + done, len - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return;
+        }
+        done += (size_t)n;
+    }
 }
 
 void chardev_attach(struct chardev *c, const struct chardev_client *client, void *opaque)
@@ -131,7 +161,11 @@ void chardev_tell_opened(struct chardev *c, bool up)
 
 size_t chardev_write(struct chardev *c, const void *buf, size_t len)
 {
-    return c->ops->write ? c->ops->write(c, buf, len) : len;
+    size_t taken = c->ops->write ? c->ops->write(c, buf, len) : len;
+    if (c->logging) {
+        write_log(c, buf, taken);
+    }
+    return taken;
 }
 
 bool chardev_can_write(const struct chardev *c)

@@ -51,6 +51,11 @@ void chardev_attach(struct chardev *c, const struct chardev_client *client, void
 size_t chardev_write(struct chardev *c, const void *buf, size_t len) REQUIRES(bql);
 bool chardev_can_write(const struct chardev *c) REQUIRES(bql);
 
+/* From now on what is written goes to a file, too: behind what is there if `append`, else the
+ * file is emptied. */
+NODISCARD int chardev_log(struct chardev *c, const char *path, bool append, struct error *err)
+    REQUIRES(bql);
+
 /* The client can take input again. */
 void chardev_accept_input(struct chardev *c) REQUIRES(bql);
 

@@ -26,6 +26,8 @@ struct chardev {
     char *label IMMUTABLE_AFTER_INIT;
     const struct chardev_client *client GUARDED_BY(bql);
     void *opaque GUARDED_BY(bql);
+    bool logging GUARDED_BY(bql);
+    int log_fd GUARDED_BY(bql); /* gets what is written, too */
 };
 
 /* Descriptor-based kinds: in and out may be the same, or -1. */

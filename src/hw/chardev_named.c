@@ -22,8 +22,7 @@ struct named {
 static struct named named[NAMED_MAX] GUARDED_BY(bql);
 static unsigned named_count GUARDED_BY(bql);
 
-/* Kinds and the properties that they have beside id and mux, in the order of a
- * specification. */
+/* Kinds and the properties that they have beside those of all. */
 static const struct kind {
     const char *name;
     const char *spec; /* what begins the specification */
@@ -63,8 +62,12 @@ static struct named *find(const char *id) REQUIRES(bql)
 
 static bool is_known(const struct kind *k, const char *property)
 {
-    bool known = strcmp(property, "id") == 0 || strcmp(property, "mux") == 0;
+    static const char *const all[] = {"id", "mux", "logfile", "logappend"};
+    bool known = false;
 
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        known = known || strcmp(all[i], property) == 0;
+    }
     for (unsigned i = 0; k->properties[i]; i++) {
         known = known || strcmp(k->properties[i], property) == 0;
     }
@@ -150,6 +153,16 @@ static int open_back(const struct device_props *p, const struct kind *k, struct 
     return ret < 0 ? ret : chardev_new(spec, id, signal, back, err);
 }
 
+static int start_log(const struct device_props *p, struct chardev *back, struct error *err)
+    REQUIRES(bql)
+{
+    const char *file = device_props_get(p, "logfile");
+    bool append;
+    int ret = device_props_bool(p, "logappend", false, &append, err);
+
+    return ret < 0 || !file ? ret : chardev_log(back, file, append, err);
+}
+
 int chardev_named_add(const char *text, void (*quit)(void *opaque), void *opaque, struct error *err)
 {
     struct named n = {.count = 1};
@@ -170,6 +183,9 @@ int chardev_named_add(const char *text, void (*quit)(void *opaque), void *opaque
     if (ret == 0) {
         n.id = strdup(device_props_get(&p, "id"));
         ret = n.id ? open_back(&p, k, &back, err) : error_set(err, ENOMEM, "out of memory");
+    }
+    if (ret == 0) {
+        ret = start_log(&p, back, err);
     }
     if (ret == 0 && mux) {
         n.count = 2;

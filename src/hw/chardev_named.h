@@ -10,8 +10,8 @@
  *   null  pty  vc  stdio[,signal=off]  file,path=P  pipe,path=P  serial,path=P
  *   socket,path=P  socket,host=H,port=N[,telnet=on]     both [,server=on][,wait=off]
  *
- * each with id=ID, and with mux=on for two users, between whom Ctrl-A c switches. `quit` is
- * called for Ctrl-A x then. Fails with a sentence. */
+ * each with id=ID, [,logfile=FILE][,logappend=on] (hw/chardev.h), and mux=on for two users, between
+ * whom Ctrl-A c switches. `quit` is called for Ctrl-A x then. Fails with a sentence. */
 NODISCARD int chardev_named_add(const char *text, void (*quit)(void *opaque), void *opaque,
                                 struct error *err) REQUIRES(bql);
 

@@ -129,11 +129,47 @@ static void test_a_multiplexed_one_is_for_two_who_are_switched_between(void **st
     (void)close(master);
 }
 
+static void assert_log(const char *path, const char *text)
+{
+    char got[64] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_true(read(fd, got, sizeof(got) - 1) >= 0);
+    (void)close(fd);
+    assert_string_equal(got, text);
+}
+
+static void test_a_log_holds_what_was_written_and_taken(void **state)
+{
+    char path[] = "/tmp/mortise-log-XXXXXX", text[128];
+    struct error err = {""};
+    (void)state;
+
+    bql_assert_locked();
+    (void)close(mkstemp(path));
+    for (unsigned i = 0; i < 3; i++) {
+        (void)snprintf(text, sizeof(text), "null,id=a,mux=on,logfile=%s,logappend=%s", path,
+                       i == 1 ? "on" : "off");
+        add(text);
+        struct chardev *c = take("chardev:a", 0), *other = take("chardev:a", 1);
+        assert_int_equal(chardev_write(c, "out", 3), 3);
+        assert_int_equal(chardev_write(other, "!", 1), 1);
+        assert_log(path, i == 1 ? "out!out!" : "out!");
+        chardev_free(c);
+        chardev_free(other);
+        chardevs_named_free();
+    }
+    (void)unlink(path);
+    assert_true(chardev_named_add("null,id=a,logfile=/nothere/log", on_quit, NULL, &err) < 0);
+    assert_string_equal(err.text, "a: cannot open /nothere/log: No such file or directory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_terminal_by_its_device_file_is_raw_and_goes_both_ways),
         cmocka_unit_test(test_a_name_is_for_one_user),
+        cmocka_unit_test(test_a_log_holds_what_was_written_and_taken),
         cmocka_unit_test(test_a_multiplexed_one_is_for_two_who_are_switched_between),
     };
     return cmocka_run_group_tests(tests, test_machine_up, test_machine_down);
