@@ -18,7 +18,7 @@
 #define VIRTQ_SEGMENTS    512 /* pieces of host memory in one chain */
 #define VIRTQ_VECTOR_NONE 0xffff
 
-struct virtq {
+struct OWNED_BY(holder of the lock of its device) virtq {
     struct address_space *as IMMUTABLE_AFTER_INIT;
 
     /* What the driver has set. */
@@ -33,13 +33,13 @@ struct virtq {
     uint16_t told; /* used_index at the last look whether to interrupt */
 };
 
-struct virtq_segment {
+struct OWNED_BY(holder of the lock of its device) virtq_segment {
     uint8_t *host;
     uint64_t len;
 };
 
 /* A chain: first what the device reads, then what it writes. */
-struct virtq_chain {
+struct OWNED_BY(holder of the lock of its device) virtq_chain {
     uint16_t head;
     unsigned out, in; /* segments */
     uint64_t out_len, in_len;
