@@ -257,23 +257,13 @@ static int run_machine(const struct system_command *c, const struct lines *lines
     return rc;
 }
 
-static int run_with_loop(const struct system_command *c, int *status, struct error *err)
+/* Signals that end the process do so in order. */
+static int run_with_signals(const struct system_command *c, int *status, struct error *err)
     REQUIRES(bql, main_loop_role) MAY_BLOCK
 {
     struct lines lines = {.monitor = NULL};
-    struct aio_signals signals;
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGHUP);
-    int rc = aio_signals_start(&signals, main_loop_iohandler_context(), &set, on_signal, NULL, err);
-    if (rc) {
-        return rc;
-    }
     machine_init();
-    chardev_set_interrupt(signals.fd);
-    rc = add_named(c, err);
+    int rc = add_named(c, err);
     if (rc == 0) {
         rc = make_lines(c, &lines, err);
     }
@@ -287,6 +277,40 @@ static int run_with_loop(const struct system_command *c, int *status, struct err
     objects_free();
     free_lines(&lines);
     machine_cleanup(&machine);
+    return rc;
+}
+
+/* While its id is in the file, no signal leaves it there. */
+static int run_with_pidfile(const struct system_command *c, int *status, struct error *err)
+    REQUIRES(bql, main_loop_role) MAY_BLOCK
+{
+    struct pidfile pidfile;
+    int rc = c->pidfile ? pidfile_write(&pidfile, c->pidfile, err) : 0;
+    if (rc) {
+        return rc;
+    }
+    rc = run_with_signals(c, status, err);
+    if (c->pidfile) {
+        pidfile_remove(&pidfile);
+    }
+    return rc;
+}
+
+static int run_with_loop(const struct system_command *c, int *status, struct error *err)
+    REQUIRES(bql, main_loop_role) MAY_BLOCK
+{
+    struct aio_signals signals;
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    int rc = aio_signals_start(&signals, main_loop_iohandler_context(), &set, on_signal, NULL, err);
+    if (rc) {
+        return rc;
+    }
+    chardev_set_interrupt(signals.fd);
+    rc = run_with_pidfile(c, status, err);
     chardev_set_interrupt(-1);
     aio_signals_discard(&signals); /* it ends as it is */
     aio_signals_stop(&signals);
@@ -327,21 +351,6 @@ static int run(const struct system_command *c, int *status, struct error *err)
     return rc;
 }
 
-/* While there is a process, its id is in the file. */
-static int run_with_pidfile(const struct system_command *c, int *status, struct error *err)
-{
-    struct pidfile pidfile;
-    int rc = c->pidfile ? pidfile_write(&pidfile, c->pidfile, err) : 0;
-    if (rc) {
-        return rc;
-    }
-    rc = run(c, status, err);
-    if (c->pidfile) {
-        pidfile_remove(&pidfile);
-    }
-    return rc;
-}
-
 int cli_system(int argc, char **argv)
 {
     struct error err = {.text = ""};
@@ -354,7 +363,7 @@ int cli_system(int argc, char **argv)
         status = 1;
         break;
     case SYSTEM_RUN:
-        if (run_with_pidfile(&command, &status, &err)) {
+        if (run(&command, &status, &err)) {
             fprintf(stderr, "mortise: %s\n", err.text);
             status = 1;
         }
