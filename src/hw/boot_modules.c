@@ -32,9 +32,10 @@ static int append_file(struct boot_direct *b, const char *path, size_t max,
     size_t at = (b->initrd_len + PAGE - 1) / PAGE * PAGE;
     uint8_t *bytes, *all;
     size_t len;
-    int rc = at < max ? file_read("initrd", path, max - at, &bytes, &len, err)
-                      : error_set(err, EFBIG, "initrd %s: all modules are more than %zu bytes",
-                                  path, max);
+    if (at >= max) {
+        return error_set(err, EFBIG, "initrd %s: all modules are more than %zu bytes", path, max);
+    }
+    int rc = file_read("initrd", path, max - at, &bytes, &len, err);
     if (rc) {
         return rc;
     }
@@ -73,7 +74,10 @@ int boot_modules_load(struct boot_direct *b, const char *spec, size_t max, struc
 {
     size_t text_len = 0;
     char *text = malloc(strlen(spec) + 1);
-    int rc = text ? 0 : error_set(err, ENOMEM, "initrd: out of memory");
+    int rc = 0;
+    if (!text) {
+        return error_set(err, ENOMEM, "initrd: out of memory");
+    }
     for (const char *next = spec; next && rc == 0;) {
         next = cut(next, text);
         text_len += strlen(text) + 1;

@@ -79,12 +79,6 @@ static int check(const struct device_props *p, const struct kind *k, struct erro
 {
     const char *id = device_props_get(p, "id");
 
-    if (!k) {
-        return error_set(err, EINVAL,
-                         "-chardev: there is no '%s' (null, vc, pty, stdio, file, pipe, serial, "
-                         "socket)",
-                         p->first ? p->first : "");
-    }
     if (!id || !*id) {
         return error_set(err, EINVAL, "-chardev %s: id=ID expected", k->name);
     }
@@ -110,7 +104,7 @@ static int socket_spec(const struct device_props *p, char *spec, size_t size, st
 {
     const char *path = device_props_get(p, "path"), *port = device_props_get(p, "port");
     const char *host = device_props_get(p, "host");
-    bool server, wait, telnet, nodelay;
+    bool server = false, wait = false, telnet = false, nodelay = true;
     int n, ret = device_props_bool(p, "server", false, &server, err);
 
     if (ret == 0) {
@@ -176,6 +170,14 @@ int chardev_named_add(const char *text, void (*quit)(void *opaque), void *opaque
         return ret;
     }
     k = find_kind(p.first);
+    if (!k) {
+        ret = error_set(err, EINVAL,
+                        "-chardev: there is no '%s' (null, vc, pty, stdio, file, pipe, serial, "
+                        "socket)",
+                        p.first ? p.first : "");
+        device_props_free(&p);
+        return ret;
+    }
     ret = check(&p, k, err);
     if (ret == 0) {
         ret = device_props_bool(&p, "mux", false, &mux, err);
@@ -226,11 +228,12 @@ int chardev_named_take(const char *id, const char *user, struct chardev **out, s
 
 void chardevs_named_free(void)
 {
-    while (named_count > 0) {
-        struct named *n = &named[--named_count];
+    for (; named_count > 0; named_count--) {
+        struct named *n = &named[named_count - 1];
 
         chardev_free(n->front[0]);
         chardev_free(n->front[1]);
         free(n->id);
+        *n = (struct named){.id = NULL};
     }
 }

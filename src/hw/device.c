@@ -54,7 +54,7 @@ static int create_virtio_rng(struct machine *m, const struct device_props *p, st
     REQUIRES(bql)
 {
     const char *rng = device_props_get(p, "rng");
-    uint64_t max_bytes, period;
+    uint64_t max_bytes = 0, period = 0;
     int devfn, ret = device_pci_place(m, p, &devfn, err);
 
     if (ret == 0 && rng && !object_is_rng(rng)) {

@@ -47,7 +47,7 @@ int device_char_new_virtio_console(struct machine *m, const struct device_props 
                                    struct error *err)
 {
     struct virtio_console *console;
-    struct chardev *c;
+    struct chardev *c = NULL;
     int devfn, ret = device_pci_place(m, p, &devfn, err);
 
     if (ret == 0) {
@@ -80,7 +80,7 @@ int device_char_new_virtconsole(struct machine *m, const struct device_props *p,
 {
     const char *name = device_props_get(p, "bus");
     struct serial_bus *bus = NULL;
-    struct chardev *c;
+    struct chardev *c = NULL;
     bool named = false;
     int ret;
     (void)m;
@@ -109,7 +109,7 @@ int device_char_new_virtconsole(struct machine *m, const struct device_props *p,
 
 int device_char_new_debugcon(struct machine *m, const struct device_props *p, struct error *err)
 {
-    struct chardev *c;
+    struct chardev *c = NULL;
     uint64_t port, readback;
     int ret = device_props_number(p, "iobase", DEBUGCON_PORT, UINT16_MAX, &port, err);
 
