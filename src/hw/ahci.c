@@ -151,9 +151,14 @@ static struct ahci *ahci_of(struct pci_device *d)
 
 static void ahci_reset(struct pci_device *d)
 {
+    struct ahci *a = ahci_of(d);
+
     bql_assert_locked();
     pci_put(&d->config[REG_MAP], MAP_AHCI, 4);
-    reset(ahci_of(d));
+    reset(a);
+    for (unsigned n = 0; n < AHCI_PORTS; n++) {
+        ide_load_tray(&a->port[n].unit);
+    }
 }
 
 static void stop_thread(struct ahci *a) REQUIRES(bql)

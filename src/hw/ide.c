@@ -275,6 +275,8 @@ static void ide_reset(struct pci_device *d)
     for (unsigned n = 0; n < 2; n++) {
         ide->channel[n].control = 0;
         reset_channel(&ide->channel[n]);
+        ide_load_tray(&ide->channel[n].unit[0]);
+        ide_load_tray(&ide->channel[n].unit[1]);
         ide->channel[n].bm_table = 0;
     }
     pci_put(&d->config[0x40], 0x80008000, 4); /* both channels decode their ports */

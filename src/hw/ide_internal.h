@@ -111,6 +111,9 @@ struct ide_walk {
 void ide_unit_init(struct ide_unit *u, const struct ide_link *link, void *owner,
                    const struct ide_drive *drive, unsigned n) REQUIRES(bql);
 void ide_reset_unit(struct ide_unit *u) REQUIRES(bql);
+/* The tray goes in and may come out again: for a reset of the machine, as one of the channel,
+ * the link or the drive leaves it as it is. */
+void ide_load_tray(struct ide_unit *u) REQUIRES(bql);
 void ide_set_signature(struct ide_unit *u) REQUIRES(bql);
 /* Ends a command. */
 void ide_done(struct ide_unit *u) REQUIRES(bql);

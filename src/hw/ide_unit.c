@@ -37,6 +37,11 @@ void ide_reset_unit(struct ide_unit *u) REQUIRES(bql)
     ide_set_signature(u);
 }
 
+void ide_load_tray(struct ide_unit *u) REQUIRES(bql)
+{
+    u->tray_open = u->locked = false;
+}
+
 void ide_unit_init(struct ide_unit *u, const struct ide_link *link, void *owner,
                    const struct ide_drive *drive, unsigned n) REQUIRES(bql)
 {

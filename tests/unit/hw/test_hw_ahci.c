@@ -99,6 +99,15 @@ static void start(unsigned n)
     port_write(n, CMD, 0x11);
 }
 
+static void set_up_controller(void)
+{
+    config_write(AHCI, 0x24, 4, BAR);
+    config_write(AHCI, 4, 2, 6);
+    test_store(BAR + 4, 4, 2); /* interrupts on */
+    start(0);
+    start(2);
+}
+
 static int setup(void **state)
 {
     struct ich9_lines lines = {.smi = {.set = NULL}};
@@ -125,11 +134,7 @@ static int setup(void **state)
     assert_int_equal(ahci_attach(ahci, 0, &drive, &err), 0);
     drive = (struct ide_drive){.disk = make_disk(disc_path, DISC * 2048, true), .cd = true};
     assert_int_equal(ahci_attach(ahci, 2, &drive, &err), 0);
-    config_write(AHCI, 0x24, 4, BAR);
-    config_write(AHCI, 4, 2, 6);
-    test_store(BAR + 4, 4, 2); /* interrupts on */
-    start(0);
-    start(2);
+    set_up_controller();
     return 0;
 }
 
@@ -375,6 +380,29 @@ static void test_disc_is_read_by_packets(void **state)
     assert_int_equal(port_read(2, TASK_FILE), 0x5051);
 }
 
+/* Whether a packet command that moves no data is done. */
+static bool packet_works(uint8_t command, uint8_t what)
+{
+    prepare(2, 0xa0, 0, 0, 0);
+    put(LIST(2), 5 | 1 << 5, 4);
+    ram[TABLE + 0x40] = command;
+    ram[TABLE + 0x44] = what;
+    return !(run(2) & TASK_ERROR);
+}
+
+static void test_machine_reset_unlocks_the_tray_and_takes_it_in(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    assert_true(packet_works(0x1b, 2)); /* eject */
+    assert_true(packet_works(0x1e, 1)); /* lock */
+    assert_false(packet_works(0, 0));
+    pci_bus_reset(machine.pci);
+    set_up_controller();
+    assert_true(packet_works(0, 0));
+    assert_true(packet_works(0x1b, 2));
+}
+
 static void test_link_reset_brings_the_signature_back(void **state)
 {
     (void)state;
@@ -517,6 +545,7 @@ int main(void)
         TEST(test_failed_command_stops_the_port_until_it_is_restarted),
         TEST(test_command_that_does_not_exist_is_aborted),
         TEST(test_disc_is_read_by_packets),
+        TEST(test_machine_reset_unlocks_the_tray_and_takes_it_in),
         TEST(test_link_reset_brings_the_signature_back),
         TEST(test_software_reset_is_two_control_messages),
         TEST(test_controller_reset_forgets_everything),

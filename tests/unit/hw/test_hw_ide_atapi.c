@@ -126,6 +126,24 @@ static void test_tray_goes_out_and_in_unless_that_is_prevented(void **state)
     assert_int_equal(buf[5], 2);
 }
 
+static void test_machine_reset_unlocks_the_tray_and_takes_it_in(void **state)
+{
+    static const uint8_t ready[12] = {0}, eject[12] = {0x1b, 0, 0, 0, 2};
+    static const uint8_t lock[12] = {0x1e, 0, 0, 0, 1};
+    (void)state;
+
+    bql_assert_locked();
+    assert_works(eject);
+    assert_works(lock);
+    test_out(0x376, 1, 4); /* neither a reset by the channel's register ... */
+    test_out(0x376, 1, 0);
+    assert_sense(ready, 2, 0x3a, 2);
+    pci_bus_reset(machine.pci); /* ... but one of the machine */
+    assert_works(ready);
+    assert_works(eject);
+    assert_sense(ready, 2, 0x3a, 2);
+}
+
 static void test_vital_product_data_are_no_inquiry(void **state)
 {
     static const uint8_t page[12] = {0x12, 1, 0x80, 0, 36}, inquiry[12] = {0x12, 0, 0, 0, 36};
@@ -145,6 +163,7 @@ int main(void)
         TEST(test_disc_is_read_by_packet),
         TEST(test_disc_that_is_changed_or_missing_is_reported),
         TEST(test_tray_goes_out_and_in_unless_that_is_prevented),
+        TEST(test_machine_reset_unlocks_the_tray_and_takes_it_in),
         TEST(test_vital_product_data_are_no_inquiry),
     };
 
