@@ -17,7 +17,8 @@ static const char *const class_names[] = {
     [X86_INSN_RET] = "pop, lookup", [X86_INSN_SYSCALL] = "system call",
     [X86_INSN_INT3] = "breakpoint", [X86_INSN_INT80] = "int 0x80",
     [X86_INSN_EMULATE] = "emulate", [X86_INSN_ILLEGAL] = "#UD",
-    [X86_INSN_PRIVILEGED] = "#GP",
+    [X86_INSN_PRIVILEGED] = "#GP",  [X86_INSN_FAR_RETURN] = "far return",
+    [X86_INSN_SEG] = "copy, base",  [X86_INSN_XSTATE] = "copy, masked",
 };
 static const char *const mem_names[] = {
     [X86_MEM_AS_IS] = "", [X86_MEM_RIP] = ", rip-relative", [X86_MEM_SEG] = ", segment base"};

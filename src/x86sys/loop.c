@@ -333,7 +333,7 @@ static bool before_run(struct sys_cpu *cpu, struct round *r)
             cpu->slow.kept = false;
         }
         if (!alive) {
-            sys_log_reset(cpu, "Triple fault");
+            sys_log_reset(cpu, "Shutdown");
             r->result = SYS_EXIT_SHUTDOWN;
             return false;
         }

@@ -55,7 +55,7 @@ static inline uint64_t sys_code_segment(const struct sys_cpu *cpu)
         return 0;
     }
     uint32_t usual = cpu->mode & SYS_MODE_CODE32 ? UINT32_MAX : UINT16_MAX;
-    return cs->base | (uint64_t)(cs->limit ^ usual) << 32;
+    return (uint32_t)cs->base | (uint64_t)(cs->limit ^ usual) << 32;
 }
 
 static inline uint64_t sys_segment_base(uint64_t segment)

@@ -9,6 +9,7 @@
 
 uint64_t host_xcr0(void); /* host_asm.c; 0 if the OS has not enabled XSAVE */
 bool host_has_umip(void);
+bool host_is_amd(void);
 
 enum isa_status {
     ISA_OK,

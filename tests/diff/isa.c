@@ -185,6 +185,12 @@ bool host_has_umip(void)
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && c & 1u << 2;
 }
 
+bool host_is_amd(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_AMD_ebx;
+}
+
 const char *isa_status_text(enum isa_status s)
 {
     switch (s) {

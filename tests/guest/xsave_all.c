@@ -35,7 +35,7 @@ static void report(const char *what, uint32_t bytes, uint64_t rax, uint64_t rdx,
            (unsigned long long)rdx, carry);
 }
 
-/* Each with another kind of operand; `change` alters EAX and EDX to what the operand wants. */
+/* Each with another kind of operand; `a` and `d` go to RAX and RDX. */
 #define TRY(what, bytes, insn, a, d)                                                               \
     do {                                                                                           \
         uint64_t rax = (uint64_t)(a), rdx = (uint64_t)(d);                                         \

@@ -83,6 +83,9 @@ static bool is_comparable(const struct sys_insn *in)
         if (in->cls == SYS_INSN_NOP && in->opcode == 0x0d && in->modrm >= 0xc0) {
             return false; /* no prefetch, without memory: #UD on some */
         }
+        if (in->map == 0 && (in->opcode & 0xfe) == 0xa6) {
+            return host_is_amd(); /* CMPS: which operand is read first */
+        }
         if (in->mask != SYS_MASK_NONE && in->mem_aligned) {
             return false; /* whether an address is checked from which nothing is selected */
         }
