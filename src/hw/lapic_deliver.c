@@ -184,9 +184,8 @@ void lapic_take(struct lapic *l, enum apic_mode mode, uint8_t vector, bool level
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): an error whose entry has a bad vector raises no other */
-static void raise_lvt(struct lapic *l, enum lvt n, unsigned ticks)
+static void raise_lvt(struct lapic *l, enum lvt n, uint32_t entry, unsigned ticks)
 {
-    uint32_t entry = lapic_get(&l->lvt[n]);
     enum apic_mode mode = (enum apic_mode)(entry >> LVT_MODE_SHIFT & 7);
 
     if ((entry & LVT_MASKED) || !(lapic_base(l) & BASE_ENABLE)) {
@@ -208,12 +207,12 @@ static void raise_lvt(struct lapic *l, enum lvt n, unsigned ticks)
 /* NOLINTNEXTLINE(misc-no-recursion): an error whose entry has a bad vector raises no other */
 void lapic_raise_lvt(struct lapic *l, enum lvt n)
 {
-    raise_lvt(l, n, 0);
+    raise_lvt(l, n, lapic_get(&l->lvt[n]), 0);
 }
 
-void lapic_raise_timer(struct lapic *l, unsigned ticks)
+void lapic_raise_timer(struct lapic *l, uint32_t entry, unsigned ticks)
 {
-    raise_lvt(l, LVT_TIMER, ticks);
+    raise_lvt(l, LVT_TIMER, entry, ticks);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): an error whose entry has a bad vector raises no other */

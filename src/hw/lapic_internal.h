@@ -134,8 +134,8 @@ void lapic_offer_owed(struct lapic *l, uint8_t vector);
 void lapic_forget_owed(struct lapic *l, uint8_t vector);
 /* A local interrupt by its LVT entry. Any thread. */
 void lapic_raise_lvt(struct lapic *l, enum lvt n);
-/* `ticks` periods of the timer have passed; once 0. Any thread. */
-void lapic_raise_timer(struct lapic *l, unsigned ticks);
+/* `ticks` periods of the timer have passed; once 0. By its LVT entry as it was then. Any thread. */
+void lapic_raise_timer(struct lapic *l, uint32_t entry, unsigned ticks);
 void lapic_raise_error(struct lapic *l, uint32_t bits);
 /* Makes SYS_INT_HARD what it has to be. The vCPU's thread. */
 void lapic_update(struct lapic *l);
@@ -159,7 +159,8 @@ void lapic_timer_free(struct lapic *l);
 void lapic_timer_reset(struct lapic *l);
 void lapic_timer_set_initial(struct lapic *l, uint32_t count);
 void lapic_timer_set_divider(struct lapic *l, uint32_t divider);
-void lapic_timer_mode_changed(struct lapic *l, uint32_t before);
+/* The LVT entry is written, and what is owed by the one before is forgotten. */
+void lapic_timer_set_entry(struct lapic *l, uint32_t entry);
 uint32_t lapic_timer_initial(struct lapic *l);
 uint32_t lapic_timer_divider(struct lapic *l);
 uint32_t lapic_timer_current(struct lapic *l);

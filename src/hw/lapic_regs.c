@@ -138,16 +138,16 @@ static void set_svr(struct lapic *l, uint32_t svr)
 
 static void set_lvt(struct lapic *l, enum lvt n, uint32_t value)
 {
-    uint32_t before = lapic_get(&l->lvt[n]);
-
     if (!(lapic_get(&l->svr) & SVR_ENABLED)) {
         value |= LVT_MASKED;
     }
-    lapic_put(&l->lvt[n], value & lvt_writable[n]);
+    value &= lvt_writable[n];
     if (n == LVT_TIMER) {
-        lapic_forget_owed(l, (uint8_t)before);
-        lapic_timer_mode_changed(l, before);
-    } else if (n == LVT_LINT0) {
+        lapic_timer_set_entry(l, value);
+        return;
+    }
+    lapic_put(&l->lvt[n], value);
+    if (n == LVT_LINT0) {
         lapic_update(l);
     }
 }

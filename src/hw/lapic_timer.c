@@ -2,7 +2,9 @@
  * deadline in the guest's TSC. The vCPU's thread sets it, the main loop's thread runs
  * it. If that thread is late, so many interrupts are given as periods have passed (see
  * irq_tick); once or at a deadline there is one. A callback that another setting has overtaken
- * finds that its time has not come and does nothing. */
+ * finds that its time has not come and does nothing. What is due when the guest changes the
+ * count, the rate or the mode comes before the change, by the LVT entry that it was due with;
+ * so that entry is written under the timer's lock. */
 #include "aio/main_loop.h"
 #include "exec/icount.h"
 #include "hw/lapic_internal.h"
@@ -16,14 +18,19 @@ LOCK_CLASS_DEFINE(lapic_timer_class, RANK_LEAF);
  * from everything else. */
 #define PERIOD_MIN_NS 50000
 
-static bool is_periodic(const struct lapic *l)
+static uint32_t entry_of(const struct lapic *l)
 {
-    return (lapic_get(&l->lvt[LVT_TIMER]) & LVT_TIMER_MODE) == TIMER_PERIODIC;
+    return lapic_get(&l->lvt[LVT_TIMER]);
 }
 
-static bool is_deadline(const struct lapic *l)
+static bool is_periodic(uint32_t entry)
 {
-    return (lapic_get(&l->lvt[LVT_TIMER]) & LVT_TIMER_MODE) == TIMER_DEADLINE;
+    return (entry & LVT_TIMER_MODE) == TIMER_PERIODIC;
+}
+
+static bool is_deadline(uint32_t entry)
+{
+    return (entry & LVT_TIMER_MODE) == TIMER_DEADLINE;
 }
 
 /* Nanoseconds that a count takes: 2 to this power. */
@@ -38,17 +45,38 @@ static int64_t period_ns(const struct lapic_timer *t) REQUIRES(&t -> lock)
     return (int64_t)((uint64_t)t->initial << count_shift(t));
 }
 
-static int64_t interval_ns(const struct lapic_timer *t, const struct lapic *l) REQUIRES(&t -> lock)
+static int64_t interval_ns(const struct lapic_timer *t, uint32_t entry) REQUIRES(&t -> lock)
 {
     int64_t period = period_ns(t);
 
-    return is_periodic(l) && period < PERIOD_MIN_NS ? PERIOD_MIN_NS : period;
+    return is_periodic(entry) && period < PERIOD_MIN_NS ? PERIOD_MIN_NS : period;
 }
 
 /* Sets the timer going as its registers say, from now on. */
-static void restart(struct lapic_timer *t, const struct lapic *l, int64_t now) REQUIRES(&t -> lock)
+static void restart(struct lapic_timer *t, uint32_t entry, int64_t now) REQUIRES(&t -> lock)
 {
-    t->expires = t->initial && !is_deadline(l) ? now + interval_ns(t, l) : -1;
+    t->expires = t->initial && !is_deadline(entry) ? now + interval_ns(t, entry) : -1;
+}
+
+/* Whether an interrupt is due, in the mode of that LVT entry, and of how many periods (0:
+ * once). The next one's time follows from it. */
+static bool take_due(struct lapic_timer *t, uint32_t entry, int64_t now, unsigned *ticks)
+    REQUIRES(&t -> lock)
+{
+    *ticks = 0;
+    if (t->expires < 0 || now < t->expires) {
+        return false;
+    }
+    if (is_periodic(entry)) {
+        int64_t period = interval_ns(t, entry);
+        int64_t passed = (now - t->expires) / period + 1;
+
+        t->expires += passed * period;
+        *ticks = (unsigned)(passed < UINT_MAX ? passed : UINT_MAX);
+    } else {
+        t->expires = -1;
+    }
+    return true;
 }
 
 static void arm(struct lapic_timer *t, int64_t expires)
@@ -66,27 +94,20 @@ static void on_count(void *opaque)
     struct lapic_timer *t = &l->timer;
     int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
     int64_t expires;
-    unsigned ticks = 0;
+    uint32_t entry;
+    unsigned ticks;
     bool due;
 
     spinlock_lock(&t->lock);
-    due = t->expires >= 0 && now >= t->expires;
-    if (due && is_periodic(l)) {
-        int64_t period = interval_ns(t, l);
-        int64_t passed = (now - t->expires) / period + 1;
-
-        t->expires += passed * period;
-        ticks = (unsigned)(passed < UINT_MAX ? passed : UINT_MAX);
-    } else if (due) {
-        t->expires = -1;
-    }
+    entry = entry_of(l);
+    due = take_due(t, entry, now, &ticks);
     expires = t->expires;
     spinlock_unlock(&t->lock);
     if (expires >= 0) {
         aio_timer_mod_anticipate(&t->count_timer, expires);
     }
     if (due) {
-        lapic_raise_timer(l, ticks);
+        lapic_raise_timer(l, entry, ticks);
     }
 }
 
@@ -143,21 +164,29 @@ void lapic_timer_reset(struct lapic *l)
     aio_timer_del(&t->deadline_timer);
 }
 
+/* Of periods that were due there is one interrupt: no more is owed of a count that is over. */
 void lapic_timer_set_initial(struct lapic *l, uint32_t count)
 {
     struct lapic_timer *t = &l->timer;
     int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
+    uint32_t entry = entry_of(l);
     int64_t expires;
+    unsigned ticks;
+    bool due;
 
-    if (is_deadline(l)) {
+    if (is_deadline(entry)) {
         return;
     }
     spinlock_lock(&t->lock);
+    due = take_due(t, entry, now, &ticks);
     t->initial = count;
-    restart(t, l, now);
+    restart(t, entry, now);
     expires = t->expires;
     spinlock_unlock(&t->lock);
     arm(t, expires);
+    if (due) {
+        lapic_raise_timer(l, entry, 0);
+    }
 }
 
 /* A change begins the count anew, if it has not come to its end. */
@@ -165,30 +194,40 @@ void lapic_timer_set_divider(struct lapic *l, uint32_t divider)
 {
     struct lapic_timer *t = &l->timer;
     int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
+    uint32_t entry = entry_of(l);
     int64_t expires;
+    unsigned ticks;
+    bool due;
 
     spinlock_lock(&t->lock);
+    due = take_due(t, entry, now, &ticks);
     if (t->divider != divider) {
         t->divider = divider;
         if (t->expires >= 0) {
-            restart(t, l, now);
+            restart(t, entry, now);
         }
     }
     expires = t->expires;
     spinlock_unlock(&t->lock);
     arm(t, expires);
+    if (due) {
+        lapic_raise_timer(l, entry, ticks);
+    }
 }
 
-void lapic_timer_mode_changed(struct lapic *l, uint32_t before)
+void lapic_timer_set_entry(struct lapic *l, uint32_t entry)
 {
     struct lapic_timer *t = &l->timer;
+    int64_t now = aio_clock_get_ns(AIO_CLOCK_VIRTUAL);
+    uint32_t before = entry_of(l);
     int64_t expires;
+    unsigned ticks;
+    bool due;
 
-    if (!((before ^ lapic_get(&l->lvt[LVT_TIMER])) & LVT_TIMER_MODE)) {
-        return;
-    }
     spinlock_lock(&t->lock);
-    if (is_deadline(l) || (before & LVT_TIMER_MODE) == TIMER_DEADLINE) {
+    due = take_due(t, before, now, &ticks);
+    lapic_put(&l->lvt[LVT_TIMER], entry);
+    if (is_deadline(entry) != is_deadline(before)) {
         t->initial = 0;
         t->deadline = 0;
         t->expires = -1;
@@ -196,8 +235,12 @@ void lapic_timer_mode_changed(struct lapic *l, uint32_t before)
     expires = t->expires;
     spinlock_unlock(&t->lock);
     arm(t, expires);
-    if (!is_deadline(l)) {
+    if (!is_deadline(entry)) {
         aio_timer_del(&t->deadline_timer);
+    }
+    lapic_forget_owed(l, (uint8_t)before);
+    if (due) {
+        lapic_raise_timer(l, before, 0);
     }
 }
 
@@ -221,7 +264,7 @@ uint32_t lapic_timer_divider(struct lapic *l)
     return divider;
 }
 
-static uint32_t count_at(const struct lapic_timer *t, const struct lapic *l, int64_t now)
+static uint32_t count_at(const struct lapic_timer *t, uint32_t entry, int64_t now)
     REQUIRES(&t -> lock)
 {
     int64_t left = t->expires - now;
@@ -230,10 +273,10 @@ static uint32_t count_at(const struct lapic_timer *t, const struct lapic *l, int
         return 0;
     }
     if (left <= 0) { /* the main loop is late */
-        if (!is_periodic(l)) {
+        if (!is_periodic(entry)) {
             return 0;
         }
-        left += (-left / interval_ns(t, l) + 1) * interval_ns(t, l);
+        left += (-left / interval_ns(t, entry) + 1) * interval_ns(t, entry);
     }
     /* Of a period that is stretched the count is gone through more than once. */
     left = (left - 1) % period_ns(t) + 1;
@@ -247,7 +290,7 @@ uint32_t lapic_timer_current(struct lapic *l)
     uint32_t current;
 
     spinlock_lock(&t->lock);
-    current = count_at(t, l, now);
+    current = count_at(t, entry_of(l), now);
     spinlock_unlock(&t->lock);
     return current;
 }
@@ -268,7 +311,7 @@ void lapic_timer_set_deadline(struct lapic *l, uint64_t tsc)
     int64_t ns = 0;
     bool due;
 
-    if (!is_deadline(l)) {
+    if (!is_deadline(entry_of(l))) {
         return;
     }
     if (tsc) {

@@ -100,8 +100,87 @@ static void test_apic_timer_shows_the_count_of_a_period_that_the_main_loop_is_la
     apic_write(0, 0x380, 1000000);
     test_now += 2300000;
     assert_int_equal(apic_read(0, 0x390), 700000);
+}
+
+/* The main loop has not run since; what the guest does meanwhile comes after what was due. */
+static void test_apic_timer_that_is_due_interrupts_before_its_rate_is_changed(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
     apic_write(0, 0x320, 0x30);
+    apic_write(0, 0x380, 1000000);
+    test_now += 1300000;
+    apic_write(0, 0x3e0, 0x3); /* by 16 */
+    assert_int_equal(take_all(0, 0x30), 1);
     assert_int_equal(apic_read(0, 0x390), 0);
+    apic_write(0, 0x3e0, 0xb);
+    apic_write(0, 0x320, 0x20030);
+    apic_write(0, 0x380, 1000000);
+    test_now += 3300000;
+    apic_write(0, 0x3e0, 0x0); /* by 2 */
+    assert_int_equal(take_all(0, 0x30), 3);
+    assert_int_equal(apic_read(0, 0x390), 1000000);
+}
+
+static void test_apic_timer_that_is_due_interrupts_before_it_is_set_anew(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x30);
+    apic_write(0, 0x380, 1000000);
+    test_now += 1300000;
+    apic_write(0, 0x380, 2000000);
+    assert_int_equal(take_all(0, 0x30), 1);
+    assert_int_equal(apic_read(0, 0x390), 2000000);
+    test_now += 2300000;
+    apic_write(0, 0x380, 0);
+    assert_int_equal(take_all(0, 0x30), 1);
+    test_advance(5000000, 1000000);
+    assert_int_equal(take_all(0, 0x30), 0);
+}
+
+static void test_apic_timer_that_is_due_interrupts_before_it_is_made_periodic(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x30);
+    apic_write(0, 0x380, 1000000);
+    test_now += 1300000;
+    apic_write(0, 0x320, 0x20031);
+    assert_int_equal(take_all(0, 0x30), 1); /* by the vector that it was due with */
+    assert_int_equal(apic_read(0, 0x390), 0);
+    test_advance(5000000, 1000000);
+    assert_int_equal(take_all(0, 0x31), 0);
+    apic_write(0, 0x320, 0x10030); /* masked */
+    apic_write(0, 0x380, 1000000);
+    test_now += 1300000;
+    apic_write(0, 0x320, 0x20031);
+    assert_int_equal(take(0), -1);
+}
+
+static void test_apic_timer_that_is_late_ends_its_period_when_it_is_made_one_shot(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x3e0, 0xb); /* by 1 */
+    apic_write(0, 0x320, 0x20030);
+    apic_write(0, 0x380, 1000000);
+    test_now += 2300000;
+    apic_write(0, 0x320, 0x30); /* one comes, what else is owed is forgotten */
+    assert_int_equal(take_all(0, 0x30), 1);
+    assert_int_equal(apic_read(0, 0x390), 700000);
+    test_advance(700000, 700000);
+    assert_int_equal(take_all(0, 0x30), 1);
+    assert_int_equal(apic_read(0, 0x390), 0);
+    test_advance(5000000, 1000000);
+    assert_int_equal(take_all(0, 0x30), 0);
 }
 
 static void test_apic_deadline_in_the_past_comes_at_once(void **state)
@@ -132,6 +211,10 @@ int main(void)
         TEST(test_apic_timer_that_has_run_out_stays_so_until_it_is_set),
         TEST(test_apic_timer_counts_on_when_it_is_made_one_shot),
         TEST(test_apic_timer_shows_the_count_of_a_period_that_the_main_loop_is_late_for),
+        TEST(test_apic_timer_that_is_due_interrupts_before_its_rate_is_changed),
+        TEST(test_apic_timer_that_is_due_interrupts_before_it_is_set_anew),
+        TEST(test_apic_timer_that_is_due_interrupts_before_it_is_made_periodic),
+        TEST(test_apic_timer_that_is_late_ends_its_period_when_it_is_made_one_shot),
         TEST(test_apic_deadline_in_the_past_comes_at_once),
     };
 
