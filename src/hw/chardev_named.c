@@ -1,5 +1,5 @@
 /* What -chardev says becomes a specification as -serial takes it, so that both mean the same;
- * only stdio has a switch that no specification has. */
+ * only stdio has a switch that no specification has, and a terminal a path that may be any. */
 #include "hw/chardev_named.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static unsigned named_count GUARDED_BY(bql);
 /* Kinds and the properties that they have beside those of all. */
 static const struct kind {
     const char *name;
-    const char *spec; /* what begins the specification */
+    const char *spec; /* what begins the specification; NULL: a terminal by its path */
     const char *properties[8];
     bool path; /* it needs a path */
 } kinds[] = {
@@ -35,8 +35,8 @@ static const struct kind {
     {"stdio", "stdio", {"signal", NULL}, false},
     {"file", "file:", {"path", NULL}, true},
     {"pipe", "pipe:", {"path", NULL}, true},
-    {"serial", "", {"path", NULL}, true},
-    {"tty", "", {"path", NULL}, true},
+    {"serial", NULL, {"path", NULL}, true},
+    {"tty", NULL, {"path", NULL}, true},
     {"socket", "", {"path", "host", "port", "server", "wait", "telnet", "nodelay", NULL}, false},
 };
 
@@ -138,6 +138,9 @@ static int open_back(const struct device_props *p, const struct kind *k, struct 
     bool signal;
     int ret = device_props_bool(p, "signal", true, &signal, err);
 
+    if (ret == 0 && !k->spec) {
+        return chardev_tty_new(id, path, back, err);
+    }
     if (ret == 0 && strcmp(k->name, "socket") == 0) {
         ret = socket_spec(p, spec, sizeof(spec), err);
     } else if (ret == 0 &&

@@ -87,6 +87,36 @@ static void test_a_terminal_by_its_device_file_is_raw_and_goes_both_ways(void **
     assert_refused("/dev/nothere", "user: cannot open /dev/nothere: No such file or directory");
 }
 
+/* Its path is no specification: "stdio" is a file's name here, and a link may be anywhere. */
+static void test_a_named_terminal_is_where_its_path_leads(void **state)
+{
+    static const char *const kinds[] = {"serial", "tty"};
+    char directory[] = "/tmp/mortise-tty-XXXXXX", name[64], link[64], text[128], got[16] = "";
+    struct error err = {""};
+    int master = open_terminal(name);
+    (void)state;
+
+    bql_assert_locked();
+    assert_non_null(mkdtemp(directory));
+    (void)snprintf(link, sizeof(link), "%s/ttyV0", directory);
+    assert_int_equal(symlink(name, link), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        (void)snprintf(text, sizeof(text), "%s,id=a,path=%s", kinds[i], link);
+        add(text);
+        struct chardev *c = take("chardev:a", 0);
+        assert_int_equal(chardev_write(c, "out", 3), 3);
+        assert_int_equal(read(master, got, sizeof(got)), 3);
+        chardev_free(c);
+        chardevs_named_free();
+        (void)snprintf(text, sizeof(text), "%s,id=a,path=stdio", kinds[i]);
+        assert_true(chardev_named_add(text, on_quit, NULL, &err) < 0);
+        assert_string_equal(err.text, "a: cannot open stdio: No such file or directory");
+    }
+    (void)unlink(link);
+    (void)rmdir(directory);
+    (void)close(master);
+}
+
 static void test_a_name_is_for_one_user(void **state)
 {
     (void)state;
@@ -168,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_terminal_by_its_device_file_is_raw_and_goes_both_ways),
+        cmocka_unit_test(test_a_named_terminal_is_where_its_path_leads),
         cmocka_unit_test(test_a_name_is_for_one_user),
         cmocka_unit_test(test_a_log_holds_what_was_written_and_taken),
         cmocka_unit_test(test_a_multiplexed_one_is_for_two_who_are_switched_between),
