@@ -138,7 +138,9 @@ static void normalize(const char *key, char *name, size_t size)
 {
     (void)snprintf(name, size, "%s", key);
     for (char *p = name; *p; p++) {
-        *p = *p == '_' ? '-' : *p;
+        if (*p == '_') {
+            *p = '-';
+        }
     }
 }
 

@@ -103,7 +103,7 @@ static const char *const absent[] = {"3dnow",
 static const char *const without_effect[] = {"kvm", "migratable", "l3-cache", "legacy-cache",
                                              "host-cache-info"};
 
-static char plain(char c)
+static int plain(char c)
 {
     return c == '_' ? '-' : c;
 }
