@@ -83,13 +83,13 @@ static int open_unix(const struct socket_spec *s)
     if (s->server) {
         remove_socket(s->address);
     }
-    int rc = s->server ? bind(fd, (struct sockaddr *)&a, sizeof(a))
-                       : connect(fd, (struct sockaddr *)&a, sizeof(a));
-    if (rc == 0 && s->server) {
-        rc = listen(fd, 1);
+    int rc = 0;
+    if (!s->server) {
+        rc = chardev_connect(fd, (struct sockaddr *)&a, sizeof(a));
+    } else if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1)) {
+        rc = -errno;
     }
     if (rc) {
-        rc = -errno;
         (void)close(fd);
         return rc;
     }
@@ -131,7 +131,7 @@ static int open_tcp(const struct socket_spec *s)
         return -EHOSTUNREACH;
     }
     int fd = -EHOSTUNREACH;
-    for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+    for (const struct addrinfo *a = list; a && fd < 0 && fd != -EINTR; a = a->ai_next) {
         fd = open_one(a, s->server);
     }
     freeaddrinfo(list);

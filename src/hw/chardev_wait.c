@@ -28,25 +28,37 @@ int chardev_wait(int fd, short events, int ms)
     return p[1].revents ? -EINTR : n < 0 ? -errno : 0;
 }
 
-int chardev_connect(int fd, const struct sockaddr *address, socklen_t len)
+static int finish_connect(int fd)
 {
     int result = 0;
     socklen_t size = sizeof(result);
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-        return -errno;
-    }
-    if (connect(fd, address, len) == 0) {
-        return 0;
-    }
-    if (errno != EINPROGRESS) {
-        return -errno;
-    }
     int rc = chardev_wait(fd, POLLOUT, -1);
     if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &size) < 0) {
         rc = -errno;
     }
     return rc ? rc : -result;
+}
+
+/* A local socket whose queue is full cannot be waited for. */
+int chardev_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        return -errno;
+    }
+    while (connect(fd, address, len) < 0) {
+        if (errno == EINPROGRESS) {
+            return finish_connect(fd);
+        }
+        if (errno != EAGAIN || address->sa_family != AF_UNIX) {
+            return -errno;
+        }
+        int rc = chardev_wait(-1, 0, LOOK_MS);
+        if (rc) {
+            return rc;
+        }
+    }
+    return 0;
 }
 
 /* A FIFO without a reader is opened when there is one. */
