@@ -71,19 +71,42 @@ static enum memory_result hpet_read(void *opaque, uint64_t offset, unsigned size
 static void write_config(struct hpet *h, uint64_t v, int64_t now) REQUIRES(&h -> lock)
 {
     uint64_t count = hpet_counter_at(h, now);
+    unsigned before[HPET_TIMERS];
 
     h->counter = count;
     h->base = now;
     for (unsigned n = 0; n < HPET_TIMERS; n++) {
         hpet_forget(h, n);
-        hpet_drive(h, hpet_route_of(h, n), false); /* routes may change */
+        before[n] = hpet_route_of(h, n);
     }
     h->config = v & (HPET_CONFIG_RUN | HPET_CONFIG_LEGACY);
     for (unsigned n = 0; n < HPET_TIMERS; n++) {
-        if (h->timer[n].config & HPET_TIMER_LEVEL) {
-            hpet_update_level(h, n);
-        }
+        hpet_update_line(h, before[n]);
+        hpet_update_line(h, hpet_route_of(h, n));
         hpet_arm(h, n, now);
+    }
+}
+
+static void configure_timer(struct hpet *h, unsigned n, uint64_t v) REQUIRES(&h -> lock)
+{
+    struct hpet_comparator *t = &h->timer[n];
+    bool level_before = t->config & HPET_TIMER_LEVEL;
+    unsigned before = hpet_route_of(h, n);
+
+    hpet_forget(h, n);
+    t->config = (t->config & ~(uint64_t)HPET_TIMER_WRITABLE) | (v & HPET_TIMER_WRITABLE);
+    if (t->config & HPET_TIMER_32) {
+        t->compare &= UINT32_MAX;
+        t->period &= UINT32_MAX;
+    }
+    if (!(t->config & HPET_TIMER_LEVEL)) {
+        h->status &= ~(UINT64_C(1) << n);
+    }
+    if (level_before) {
+        hpet_update_line(h, before);
+    }
+    if (t->config & HPET_TIMER_LEVEL) {
+        hpet_update_line(h, hpet_route_of(h, n));
     }
 }
 
@@ -95,20 +118,7 @@ static void write_timer(struct hpet *h, uint64_t offset, uint64_t v, int64_t now
 
     switch (offset % 32) {
     case 0:
-        hpet_forget(h, n);
-        if (t->config & HPET_TIMER_LEVEL) {
-            hpet_drive(h, hpet_route_of(h, n), false);
-        }
-        t->config = (t->config & ~(uint64_t)HPET_TIMER_WRITABLE) | (v & HPET_TIMER_WRITABLE);
-        if (t->config & HPET_TIMER_32) {
-            t->compare &= UINT32_MAX;
-            t->period &= UINT32_MAX;
-        }
-        if (t->config & HPET_TIMER_LEVEL) {
-            hpet_update_level(h, n);
-        } else {
-            h->status &= ~(UINT64_C(1) << n);
-        }
+        configure_timer(h, n, v);
         break;
     case 8:
         hpet_forget(h, n);

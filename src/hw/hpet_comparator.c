@@ -2,7 +2,8 @@
  *
  * If the main loop is late, a periodic comparator interrupts as often as periods have
  * passed: edges and messages by irq_tick, levels here, each when the guest has cleared
- * the status bit of the one before. */
+ * the status bit of the one before. Comparators may share a line, which is up while one of them
+ * holds it up. */
 #include <limits.h>
 
 #include "aio/main_loop.h"
@@ -44,13 +45,22 @@ void hpet_tick(struct hpet *h, unsigned gsi, unsigned count)
     }
 }
 
-void hpet_update_level(struct hpet *h, unsigned n)
+static bool holds_line(const struct hpet *h, unsigned n) REQUIRES(&h -> lock)
 {
-    const struct hpet_comparator *t = &h->timer[n];
+    uint64_t config = h->timer[n].config;
 
-    hpet_drive(h, hpet_route_of(h, n),
-               (h->status >> n & 1) && (t->config & HPET_TIMER_INTERRUPT) &&
-                   (h->config & HPET_CONFIG_RUN));
+    return (h->status >> n & 1) && (config & HPET_TIMER_LEVEL) && (config & HPET_TIMER_INTERRUPT) &&
+           !(config & HPET_TIMER_FSB) && (h->config & HPET_CONFIG_RUN);
+}
+
+void hpet_update_line(struct hpet *h, unsigned gsi)
+{
+    bool level = false;
+
+    for (unsigned n = 0; n < HPET_TIMERS; n++) {
+        level = level || (hpet_route_of(h, n) == gsi && holds_line(h, n));
+    }
+    hpet_drive(h, gsi, level);
 }
 
 /* Comparator n has matched so often, at least once, since this was called last. */
@@ -71,10 +81,10 @@ static void interrupt(struct hpet *h, unsigned n, uint64_t times) REQUIRES(&h ->
     if (t->config & HPET_TIMER_FSB) {
         h->lines.send(h->lines.send_opaque, t->fsb >> 32, (uint32_t)t->fsb, ticks);
     } else if (t->config & HPET_TIMER_LEVEL) {
-        hpet_update_level(h, n);
+        hpet_update_line(h, hpet_route_of(h, n));
     } else {
         hpet_tick(h, hpet_route_of(h, n), ticks);
-        hpet_drive(h, hpet_route_of(h, n), false);
+        hpet_update_line(h, hpet_route_of(h, n));
     }
 }
 
@@ -82,11 +92,11 @@ void hpet_acknowledged(struct hpet *h, unsigned n)
 {
     struct hpet_comparator *t = &h->timer[n];
 
-    hpet_update_level(h, n);
+    hpet_update_line(h, hpet_route_of(h, n));
     if (t->owed) {
         t->owed--;
         h->status |= UINT64_C(1) << n;
-        hpet_update_level(h, n);
+        hpet_update_line(h, hpet_route_of(h, n));
     }
 }
 

@@ -50,8 +50,8 @@ uint64_t hpet_mask_of(const struct hpet_comparator *t);
 unsigned hpet_route_of(const struct hpet *h, unsigned n) REQUIRES(&h -> lock);
 void hpet_drive(struct hpet *h, unsigned gsi, bool level) REQUIRES(&h -> lock);
 void hpet_tick(struct hpet *h, unsigned gsi, unsigned count) REQUIRES(&h -> lock);
-/* What timer n's status bit means for its line. */
-void hpet_update_level(struct hpet *h, unsigned n) REQUIRES(&h -> lock);
+/* What the status bits of the timers that it is the line of mean for it. */
+void hpet_update_line(struct hpet *h, unsigned gsi) REQUIRES(&h -> lock);
 
 /* The guest has taken the level-triggered interrupt of comparator n. */
 void hpet_acknowledged(struct hpet *h, unsigned n) REQUIRES(&h -> lock);

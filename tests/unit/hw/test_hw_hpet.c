@@ -147,6 +147,77 @@ static void test_hpet_level_interrupts_that_are_owed_come_when_acknowledged(void
     assert_false(test_line[16]);
 }
 
+/* Timers 0 and 1 by levels on line 16, after 1 and 2 ms. */
+static void hpet_share_line(void)
+{
+    bql_assert_locked();
+    hpet_write(0x100, 0x4 | 2 | 16 << 9);
+    hpet_write(0x120, 0x4 | 2 | 16 << 9);
+    hpet_write(0x108, 100000);
+    hpet_write(0x128, 200000);
+    hpet_write(0x10, 1);
+    test_advance(5 * MS / 2, MS / 2);
+    assert_int_equal(hpet_read(0x20), 3);
+}
+
+static void test_hpet_timers_on_one_line_are_acknowledged_one_by_one(void **state)
+{
+    (void)state;
+    hpet_share_line();
+    assert_true(test_line[16]);
+    hpet_write(0x20, 1);
+    assert_true(test_line[16]);
+    hpet_write(0x20, 2);
+    assert_false(test_line[16]);
+    assert_int_equal(test_rises[16], 1);
+}
+
+static void test_hpet_timer_that_is_set_leaves_the_line_to_another(void **state)
+{
+    (void)state;
+    hpet_share_line();
+    hpet_write(0x10, 1);
+    hpet_write(0x140, 0x4 | 2 | 16 << 9);
+    assert_int_equal(test_rises[16], 1);
+    hpet_write(0x120, 0x4 | 2 | 17 << 9); /* elsewhere */
+    assert_true(test_line[16]);
+    assert_true(test_line[17]);
+    hpet_write(0x100, 2 | 16 << 9); /* off */
+    assert_false(test_line[16]);
+    assert_true(test_line[17]);
+    hpet_write(0x120, 0x4 | 16 << 9); /* an edge is no level */
+    assert_false(test_line[16]);
+    assert_false(test_line[17]);
+    assert_int_equal(test_rises[16], 1);
+}
+
+static void test_hpet_edge_on_a_line_leaves_the_level_of_another(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    hpet_share_line();
+    hpet_write(0x140, 0x4 | 16 << 9);
+    hpet_write(0x148, 300000);
+    test_advance(MS, MS);
+    assert_int_equal(test_ticks[16], 1);
+    assert_true(test_line[16]);
+    hpet_write(0x20, 3);
+    assert_false(test_line[16]);
+}
+
+static void test_hpet_timer_that_sends_messages_drives_no_line(void **state)
+{
+    (void)state;
+    bql_assert_locked();
+    hpet_write(0x140, 0x4004 | 2 | 16 << 9);
+    hpet_write(0x148, 1000);
+    hpet_write(0x10, 1);
+    test_advance(MS, MS);
+    assert_int_equal(sent_ticks, 1);
+    hpet_write(0x10, 1);
+    assert_int_equal(test_rises[16], 0);
+}
+
 static void test_hpet_sends_messages(void **state)
 {
     (void)state;
@@ -178,6 +249,10 @@ int main(void)
         TEST(test_hpet_level_interrupt_lasts_until_acknowledged),
         TEST(test_hpet_gives_the_periods_that_a_late_main_loop_missed),
         TEST(test_hpet_level_interrupts_that_are_owed_come_when_acknowledged),
+        TEST(test_hpet_timers_on_one_line_are_acknowledged_one_by_one),
+        TEST(test_hpet_timer_that_is_set_leaves_the_line_to_another),
+        TEST(test_hpet_edge_on_a_line_leaves_the_level_of_another),
+        TEST(test_hpet_timer_that_sends_messages_drives_no_line),
         TEST(test_hpet_sends_messages),
         TEST(test_hpet_takes_every_register_write),
     };
