@@ -48,6 +48,15 @@ static bool end_can_write(const struct chardev *c)
     return chardev_can_write(mux_of(c)->back);
 }
 
+/* Whoever is not in front is told when it comes there. */
+static bool end_is_open(const struct chardev *c)
+{
+    const struct mux *m = mux_of(c);
+    bql_assert_locked();
+    return m->end[m->front] && &m->end[m->front]->c == c && m->back->ops->is_open &&
+           m->back->ops->is_open(m->back);
+}
+
 static void deliver(struct mux_end *end) REQUIRES(bql)
 {
     const struct chardev *c = &end->c;
@@ -108,6 +117,7 @@ static const struct chardev_ops end_ops = {
     .accept_input = end_accept_input,
     .write = end_write,
     .can_write = end_can_write,
+    .is_open = end_is_open,
     .free = end_free,
 };
 
