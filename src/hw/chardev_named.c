@@ -26,7 +26,7 @@ static unsigned named_count GUARDED_BY(bql);
 static const struct kind {
     const char *name;
     const char *spec; /* what begins the specification; NULL: a terminal by its path */
-    const char *properties[8];
+    const char *properties[9];
     bool path; /* it needs a path */
 } kinds[] = {
     {"null", "null", {NULL}, false},
@@ -37,7 +37,11 @@ static const struct kind {
     {"pipe", "pipe:", {"path", NULL}, true},
     {"serial", NULL, {"path", NULL}, true},
     {"tty", NULL, {"path", NULL}, true},
-    {"socket", "", {"path", "host", "port", "server", "wait", "telnet", "nodelay", NULL}, false},
+    /* "delay" is what "nodelay" without a value is read as */
+    {"socket",
+     "",
+     {"path", "host", "port", "server", "wait", "telnet", "nodelay", "delay", NULL},
+     false},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -104,7 +108,7 @@ static int socket_spec(const struct device_props *p, char *spec, size_t size, st
 {
     const char *path = device_props_get(p, "path"), *port = device_props_get(p, "port");
     const char *host = device_props_get(p, "host");
-    bool server = false, wait = false, telnet = false, nodelay = true;
+    bool server = false, wait = false, telnet = false, ignored;
     int n, ret = device_props_bool(p, "server", false, &server, err);
 
     if (ret == 0) {
@@ -114,7 +118,10 @@ static int socket_spec(const struct device_props *p, char *spec, size_t size, st
         ret = device_props_bool(p, "telnet", false, &telnet, err);
     }
     if (ret == 0) {
-        ret = device_props_bool(p, "nodelay", true, &nodelay, err); /* it is so */
+        ret = device_props_bool(p, "nodelay", true, &ignored, err); /* it is so */
+    }
+    if (ret == 0) {
+        ret = device_props_bool(p, "delay", false, &ignored, err);
     }
     if (ret < 0) {
         return ret;
