@@ -98,7 +98,8 @@ static bool terminal_is_taken(const struct system_command *c)
         taken = taken || strncmp(c->chardev[n], "stdio,", 6) == 0;
     }
     for (unsigned n = 0; n < c->device_count; n++) {
-        taken = taken || strstr(c->device[n], "chardev=stdio");
+        const char *at = strstr(c->device[n], "chardev=stdio");
+        taken = taken || (at && (!at[13] || at[13] == ','));
     }
     return taken;
 }

@@ -40,7 +40,7 @@ static const struct system_option options[] = {
     {"-debugcon", "CHARDEV", OPT_DEBUGCON, "debug console (isa-debugcon), at port 0xe9"},
     {"-monitor", "CHARDEV", OPT_MONITOR, "monitor on a character device, or none"},
     {"-nographic", NULL, OPT_NOGRAPHIC, "serial port and monitor on the terminal (Ctrl-A h)"},
-    {"-display", "none", OPT_DISPLAY, "accepted: there is no display"},
+    {"-display", "none", OPT_DISPLAY, "none; and the terminal is left alone"},
     {"-vnc", "none", OPT_VNC, NULL},
     {"-vga", "none|std", OPT_VGA, "a VGA; the monitor's screendump shows its screen"},
     {"-nic", "none", OPT_NIC, NULL},

@@ -7,7 +7,7 @@
 #include "hw/chardev_internal.h"
 
 enum { SE = 240, SB = 250, WILL = 251, DONT = 254, DO = 253, IAC = 255 };
-enum { OPTION_BINARY, OPTION_ECHO, OPTION_SUPPRESS_GO_AHEAD = 3 };
+enum { OPTION_BINARY = 0, OPTION_ECHO = 1, OPTION_SUPPRESS_GO_AHEAD = 3 };
 
 /* Where in the input a byte is. */
 enum state {

@@ -19,10 +19,20 @@ struct options {
     char missing[256]; /* names, each behind a space; as many as fit */
 };
 
+/* Of words that end with a zero each. */
+static bool is_one_of(const char *text, const char *words)
+{
+    while (*words && strcmp(text, words) != 0) {
+        words += strlen(words) + 1;
+    }
+    return *words;
+}
+
 /* Features of other CPUs, and of hypervisors, that are not there whatever the host has. Names
  * that end with a dash are a family. */
 static const char *const absent[] = {"3dnow",
                                      "3dnowext",
+                                     "amd-psfd",
                                      "amd-ssbd",
                                      "amd-stibp",
                                      "amx-",
@@ -30,18 +40,20 @@ static const char *const absent[] = {"3dnow",
                                      "avic",
                                      "avx-ifma",
                                      "avx-ne-convert",
-                                     "avx-vnni-int8",
                                      "avx-vnni-int16",
+                                     "avx-vnni-int8",
                                      "bus-lock-detect",
                                      "cid",
                                      "core-capability",
                                      "dca",
+                                     "decodeassists",
                                      "ds",
                                      "ds-cpl",
                                      "dtes64",
                                      "est",
                                      "extapic",
                                      "flush-l1d",
+                                     "flushbyasid",
                                      "fma4",
                                      "fred",
                                      "hle",
@@ -61,11 +73,14 @@ static const char *const absent[] = {"3dnow",
                                      "npt",
                                      "nrip-save",
                                      "osvw",
+                                     "overflow-recov",
+                                     "pause-filter",
                                      "pbe",
                                      "pcommit",
                                      "pdcm",
                                      "perfctr-core",
                                      "perfctr-nb",
+                                     "pfthreshold",
                                      "pks",
                                      "pmu",
                                      "rsba",
@@ -77,9 +92,11 @@ static const char *const absent[] = {"3dnow",
                                      "split-lock-detect",
                                      "ssbd",
                                      "stibp",
+                                     "stibp-always-on",
                                      "succor",
                                      "svm",
                                      "svm-lock",
+                                     "svme-addr-chk",
                                      "tbm",
                                      "tce",
                                      "tm",
@@ -87,11 +104,13 @@ static const char *const absent[] = {"3dnow",
                                      "tsc-scale",
                                      "tsx-ctrl",
                                      "tsx-ldtrk",
+                                     "v-vmsave-vmload",
                                      "vgif",
                                      "virt-ssbd",
                                      "vmcb-clean",
                                      "vmx",
                                      "vmx-",
+                                     "vnmi",
                                      "waitpkg",
                                      "wdt",
                                      "xfd",
@@ -268,8 +287,8 @@ static int apply(struct options *o, char *piece, struct error *err)
         if (apply_value(m, name, value, &r, err)) {
             return r;
         }
-        on = strcmp(value, "on") == 0;
-        if (!on && strcmp(value, "off") != 0) {
+        on = is_one_of(value, "on\0yes\0true\0y\0");
+        if (!on && !is_one_of(value, "off\0no\0false\0n\0")) {
             if (!is_named(name, "hv-")) { /* some of which have numbers */
                 return error_set(err, EINVAL, "-cpu: %s can be on or off, not \"%s\"", name, value);
             }
