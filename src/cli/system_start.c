@@ -33,7 +33,6 @@ static int boot_pair(void *opaque, const char *key, const char *value, struct er
     static const char *const known[] = {"order",          "menu",        "strict", "once",
                                         "reboot-timeout", "splash-time", NULL};
     uint64_t ms = 0;
-    bool strict;
     if (!key || strcmp(key, "order") == 0) {
         return boot_letters(value, b->order, err);
     }
@@ -44,8 +43,8 @@ static int boot_pair(void *opaque, const char *key, const char *value, struct er
     if (strcmp(key, "menu") == 0) {
         return value_bool("-boot menu", value, &b->menu, err);
     }
-    if (strcmp(key, "strict") == 0) { /* of devices with a bootindex, which none has here */
-        return value_bool("-boot strict", value, &strict, err);
+    if (strcmp(key, "strict") == 0) {
+        return value_bool("-boot strict", value, &b->strict, err);
     }
     if (strcmp(key, "splash-time") == 0) {
         int rc = value_number("-boot splash-time", value, 0, MILLISECONDS_MAX, &ms, err);

@@ -1,5 +1,5 @@
 /* The list is kept in its order; a path ends with a newline in the file, the last one with a
- * zero, as QEMU writes it. */
+ * zero, as QEMU writes it. HALT at the end has firmware try nothing else. */
 #include "hw/boot_order.h"
 
 #include <errno.h>
@@ -76,7 +76,8 @@ int boot_order_add_virtio_blk(const struct device_props *p, int devfn, struct er
 
 int boot_order_publish(struct machine *m, struct error *err)
 {
-    char file[ENTRIES_MAX * PATH_SIZE];
+    static const char halt[] = "HALT";
+    char file[ENTRIES_MAX * PATH_SIZE + sizeof(halt)];
     size_t len = 0;
 
     for (unsigned i = 0; i < entry_count; i++) {
@@ -85,6 +86,11 @@ int boot_order_publish(struct machine *m, struct error *err)
         memcpy(file + len, entries[i].path, n);
         file[len + n] = i + 1 < entry_count ? '\n' : '\0';
         len += n + 1;
+    }
+    if (len && m->config.boot.strict) {
+        file[len - 1] = '\n';
+        memcpy(file + len, halt, sizeof(halt));
+        len += sizeof(halt);
     }
     return len && m->fw_cfg ? fw_cfg_add_file(m->fw_cfg, "bootorder", file, len, err) : 0;
 }

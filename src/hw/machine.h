@@ -29,6 +29,7 @@ struct IMMUTABLE_AFTER_INIT machine_boot {
     char order[MACHINE_BOOT_LETTERS + 1];
     char once[MACHINE_BOOT_LETTERS + 1]; /* until the first reset, if has_once */
     bool has_once, menu, has_menu_wait, has_fail_wait;
+    bool strict; /* no device without a bootindex, if any has one */
     uint16_t menu_wait_ms;
     int32_t fail_wait_ms; /* -1: it does not start anew */
 };

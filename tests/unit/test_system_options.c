@@ -121,6 +121,7 @@ static void test_boot_once_leaves_the_order_alone(void **unused)
     assert_false(config->boot.has_once);
     assert_string_equal(config->boot.order, "dc");
     assert_true(config->boot.menu);
+    assert_true(config->boot.strict);
     assert_int_equal(PARSE("-boot", "cc"), SYSTEM_ERROR);
     assert_int_equal(PARSE("-boot", "order=x"), SYSTEM_ERROR);
 }
