@@ -308,27 +308,27 @@ uint64_t lapic_timer_deadline(struct lapic *l)
 void lapic_timer_set_deadline(struct lapic *l, uint64_t tsc)
 {
     struct lapic_timer *t = &l->timer;
-    int64_t ns = 0;
-    bool due;
+    int64_t ns = tsc ? sys_cpu_tsc_to_ns(l->cpu, tsc) : 0;
+    int64_t now = aio_clock_get_ns(deadline_clock());
+    bool due, was_due;
 
     if (!is_deadline(entry_of(l))) {
         return;
     }
-    if (tsc) {
-        ns = sys_cpu_tsc_to_ns(l->cpu, tsc);
-    }
-    /* One that has passed comes at once: the main loop might take its time. */
-    due = tsc && ns <= aio_clock_get_ns(deadline_clock());
+    /* One that has passed comes at once: the main loop might take its time. That goes for
+     * the one before, too. */
+    due = tsc && ns <= now;
     spinlock_lock(&t->lock);
+    was_due = t->deadline != 0 && t->deadline_ns <= now;
     t->deadline = due ? 0 : tsc;
     t->deadline_ns = ns;
     spinlock_unlock(&t->lock);
     if (tsc && !due) {
         aio_timer_mod(&t->deadline_timer, ns);
-        return;
+    } else {
+        aio_timer_del(&t->deadline_timer);
     }
-    aio_timer_del(&t->deadline_timer);
-    if (due) {
+    if (due || was_due) {
         lapic_raise_lvt(l, LVT_TIMER);
     }
 }

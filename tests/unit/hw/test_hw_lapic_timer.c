@@ -202,6 +202,26 @@ static void test_apic_deadline_in_the_past_comes_at_once(void **state)
     assert_int_equal(value, 0);
 }
 
+/* Deadlines are in the host's time, which goes on by itself. */
+static void test_apic_deadline_that_is_due_interrupts_before_the_next_is_set(void **state)
+{
+    uint64_t soon = (uint64_t)aio_clock_get_ns(AIO_CLOCK_HOST) + 1000000, later;
+    uint64_t value;
+    (void)state;
+
+    bql_assert_locked();
+    enable_apics();
+    apic_write(0, 0x320, 0x40040);
+    assert_true(lapic_ops.write_msr(lapic[0], 0x6e0, soon));
+    while ((uint64_t)aio_clock_get_ns(AIO_CLOCK_HOST) < soon) {
+    }
+    later = soon + UINT64_C(3600000000000);
+    assert_true(lapic_ops.write_msr(lapic[0], 0x6e0, later));
+    assert_int_equal(take_all(0, 0x40), 1);
+    assert_true(lapic_ops.read_msr(lapic[0], 0x6e0, &value));
+    assert_int_equal(value, later);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -216,6 +236,7 @@ int main(void)
         TEST(test_apic_timer_that_is_due_interrupts_before_it_is_made_periodic),
         TEST(test_apic_timer_that_is_late_ends_its_period_when_it_is_made_one_shot),
         TEST(test_apic_deadline_in_the_past_comes_at_once),
+        TEST(test_apic_deadline_that_is_due_interrupts_before_the_next_is_set),
     };
 
     return cmocka_run_group_tests(tests, test_machine_up, test_machine_down);
