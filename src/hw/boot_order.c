@@ -77,7 +77,7 @@ int boot_order_add_virtio_blk(const struct device_props *p, int devfn, struct er
 int boot_order_publish(struct machine *m, struct error *err)
 {
     static const char halt[] = "HALT";
-    char file[ENTRIES_MAX * PATH_SIZE + sizeof(halt)];
+    char file[(size_t)ENTRIES_MAX * PATH_SIZE + sizeof(halt)];
     size_t len = 0;
 
     for (unsigned i = 0; i < entry_count; i++) {
