@@ -2,7 +2,6 @@
 #include "hw/chardev.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,10 +116,11 @@ void chardev_free(struct chardev *c)
 
 int chardev_log(struct chardev *c, const char *path, bool append, struct error *err)
 {
-    c->log_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
-    if (c->log_fd < 0) {
-        return error_set(err, errno, "%s: cannot open %s: %s", c->label, path, error_text(errno));
+    int fd = chardev_open_output(path, append);
+    if (fd < 0) {
+        return error_set(err, -fd, "%s: cannot open %s: %s", c->label, path, error_text(-fd));
     }
+    c->log_fd = fd;
     c->logging = true;
     return 0;
 }

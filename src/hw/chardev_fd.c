@@ -310,7 +310,7 @@ static int open_or_say(const char *label, const char *path, int flags, struct er
 
 int chardev_file_new(const char *label, const char *path, struct chardev **out, struct error *err)
 {
-    int fd = chardev_open_output(path);
+    int fd = chardev_open_output(path, false);
     if (fd < 0) {
         return error_set(err, -fd, "%s: cannot open %s: %s", label, path, error_text(-fd));
     }

@@ -65,9 +65,10 @@ void chardev_fd_hang_up(struct chardev_fd *c) REQUIRES(bql);
 /* Until the descriptor (-1: none) is ready, or the time is up (-1: never). -EINTR: the process
  * is to end. */
 NODISCARD int chardev_wait(int fd, short events, int ms);
-/* As connect(2) and open(2), ended by that too; the descriptor does not block afterwards. */
+/* As connect(2) and open(2), ended by that too; the descriptor does not block afterwards.
+ * What is in the file stays if `append`. */
 NODISCARD int chardev_connect(int fd, const struct sockaddr *address, socklen_t len);
-NODISCARD int chardev_open_output(const char *path);
+NODISCARD int chardev_open_output(const char *path, bool append);
 
 /* As it was before stdio, if there is one. */
 void chardev_stdio_restore_terminal(void);

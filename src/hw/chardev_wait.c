@@ -62,11 +62,12 @@ int chardev_connect(int fd, const struct sockaddr *address, socklen_t len)
 }
 
 /* A FIFO without a reader is opened when there is one. */
-int chardev_open_output(const char *path)
+int chardev_open_output(const char *path, bool append)
 {
+    int flags = O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC);
     struct stat st;
     for (;;) {
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+        int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
         if (fd >= 0) {
             return fd;
         }
