@@ -2,10 +2,10 @@
 #include "chardev_test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <threads.h>
 #include <unistd.h>
 
 static char directory[] = "/tmp/mortise-wait-XXXXXX";
@@ -67,49 +67,53 @@ static void test_who_calls_where_nobody_answers_can_be_interrupted(void **state)
     close_all(listener, callers);
 }
 
-static int answer_all(void *opaque)
-{
-    int *listener = opaque;
-    int fd;
+struct answerer {
+    int listener;
+    int fd; /* of the one who has said something; -1: nobody has */
     char byte;
-    do { /* until the one who says something */
-        fd = accept(*listener, NULL, NULL);
-        if (fd >= 0 && recv(fd, &byte, 1, 0) == 1) {
-            *listener = fd;
-            return byte;
+};
+
+static void *answer_all(void *opaque)
+{
+    struct answerer *a = opaque;
+    int fd;
+    while ((fd = accept(a->listener, NULL, NULL)) >= 0) {
+        if (recv(fd, &a->byte, 1, 0) == 1) {
+            a->fd = fd;
+            break;
         }
         (void)close(fd);
-    } while (fd >= 0);
-    return -1;
+    }
+    return NULL;
 }
 
 static void test_who_calls_in_a_crowd_gets_through_when_there_is_room(void **state)
 {
-    int callers[4] = {-1, -1, -1, -1}, result;
-    int listener = make_crowded_listener(callers), fd = listener;
+    int callers[4] = {-1, -1, -1, -1};
+    struct answerer answerer = {.listener = make_crowded_listener(callers), .fd = -1};
     struct error err = {""};
     struct test_client client;
     struct chardev *device;
     char spec[128];
-    thrd_t thread;
+    pthread_t thread;
     (void)state;
     bql_assert_locked();
     for (unsigned i = 0; i < 4; i++) {
         (void)shutdown(callers[i], SHUT_WR);
     }
-    assert_int_equal(thrd_create(&thread, answer_all, &fd), thrd_success);
+    assert_int_equal(pthread_create(&thread, NULL, answer_all, &answerer), 0);
     (void)snprintf(spec, sizeof(spec), "unix:%s", path);
     assert_int_equal(chardev_new(spec, "serial0", false, &device, &err), 0);
     test_client_attach(&client, device);
     assert_int_equal(chardev_write(device, "!", 1), 1);
-    assert_int_equal(thrd_join(thread, &result), thrd_success);
-    assert_int_equal(result, '!');
-    assert_int_equal(write(fd, "ping", 4), 4);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(answerer.byte, '!');
+    assert_int_equal(write(answerer.fd, "ping", 4), 4);
     test_turns();
     assert_string_equal(client.got, "ping");
     chardev_free(device);
-    (void)close(fd);
-    close_all(listener, callers);
+    (void)close(answerer.fd);
+    close_all(answerer.listener, callers);
 }
 
 static int setup(void **state)
