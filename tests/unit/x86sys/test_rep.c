@@ -12,10 +12,15 @@
 static uint8_t expected[SPAN];
 static uint64_t seed = 7;
 
-static uint32_t random_below(uint32_t n)
+static uint64_t random_next(void)
 {
     seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (uint32_t)(seed >> 33) % n;
+    return seed;
+}
+
+static uint32_t random_below(uint32_t n)
+{
+    return (uint32_t)(random_next() >> 33) % n;
 }
 
 struct rep {
@@ -74,9 +79,11 @@ static void run(const struct rep *c)
 
 static void fill(void)
 {
-    for (unsigned i = 0; i < SPAN; i++) {
-        expected[i] = bare_ram[WINDOW + i] = (uint8_t)random_below(256);
+    for (unsigned i = 0; i < SPAN; i += sizeof(uint32_t)) {
+        uint32_t bytes = (uint32_t)(random_next() >> 32);
+        memcpy(&expected[i], &bytes, sizeof(bytes));
     }
+    memcpy(&bare_ram[WINDOW], expected, SPAN);
 }
 
 static void assert_equal(const struct rep *c, const struct rep *start)
