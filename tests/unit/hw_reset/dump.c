@@ -9,19 +9,36 @@
 
 #define MEMORY_MAX 0x10000u /* of one range */
 
-static void add(struct dump *d, const char *name, const char *what, uint64_t where, uint64_t value)
+/* Room for `count` more. */
+static void *grow(void *array, size_t used, size_t *room, size_t count, size_t size)
 {
-    if (d->count == d->room) {
-        d->room = d->room ? 2 * d->room : 4096;
-        struct dump_entry *more = realloc(d->entries, d->room * sizeof(*more));
-        if (!more) {
+    while (*room < used + count) {
+        *room = *room ? 2 * *room : 4096;
+        array = realloc(array, *room * size);
+        if (!array) {
             fuzz_fail("dump", "out of memory");
         }
-        d->entries = more;
     }
-    struct dump_entry *e = &d->entries[d->count++];
-    *e = (struct dump_entry){.what = what, .where = where, .value = value};
-    (void)snprintf(e->name, sizeof(e->name), "%s", name);
+    return array;
+}
+
+/* A row of `count` values, which the caller fills in. */
+static uint64_t *add_row(struct dump *d, const char *name, const char *what, uint64_t first,
+                         unsigned step, size_t count)
+{
+    d->rows = grow(d->rows, d->row_count, &d->row_room, 1, sizeof(*d->rows));
+    d->values = grow(d->values, d->count, &d->room, count, sizeof(*d->values));
+    struct dump_row *r = &d->rows[d->row_count++];
+    *r = (struct dump_row){
+        .what = what, .first = first, .step = step, .at = d->count, .count = count};
+    (void)snprintf(r->name, sizeof(r->name), "%s", name);
+    d->count += count;
+    return &d->values[r->at];
+}
+
+static void add(struct dump *d, const char *name, const char *what, uint64_t where, uint64_t value)
+{
+    *add_row(d, name, what, where, 1, 1) = value;
 }
 
 static void dump_config(struct dump *d) REQUIRES(bql) MAY_BLOCK
@@ -55,17 +72,23 @@ void dump_layout(struct dump *d)
     dump_view(d, fuzz_machine.memory_as);
 }
 
+/* All of it while the BQL is let go once. What has no function to read has no registers
+ * either, and is looked at 8 bytes at a time. */
 static void dump_range(struct dump *d, const struct fuzz_range *r) REQUIRES(bql) MAY_BLOCK
 {
     bool port = r->as == fuzz_machine.io_as;
-    unsigned step = port ? 1 : 4;
+    unsigned step = port ? 1 : r->mr->ops->read ? 4 : 8;
     uint64_t length = r->last - r->first + 1;
 
     length = length && length < MEMORY_MAX ? length : MEMORY_MAX;
-    for (uint64_t at = 0; at < length; at += step) {
-        add(d, r->mr->name, port ? "port" : "memory", r->first + at,
-            fuzz_load(r->as, r->first + at, step));
+    size_t count = (size_t)((length + step - 1) / step);
+    uint64_t *values = add_row(d, r->mr->name, port ? "port" : "memory", r->first, step, count);
+    memset(values, 0, count * sizeof(*values));
+    bql_unlock();
+    for (size_t i = 0; i < count; i++) {
+        (void)address_space_load(r->as, r->first + i * step, step, &values[i]);
     }
+    bql_lock();
 }
 
 /* Registers behind an index. */
@@ -165,20 +188,64 @@ void dump_registers(struct dump *d)
     dump_keyboard(d);
 }
 
+static bool same_row(const struct dump_row *a, const struct dump_row *b)
+{
+    return a->first == b->first && a->step == b->step && a->count == b->count &&
+           strcmp(a->name, b->name) == 0;
+}
+
+static size_t first_difference(const uint64_t *a, const uint64_t *b, size_t count)
+{
+    size_t i = 0;
+
+    if (memcmp(a, b, count * sizeof(*a)) == 0) {
+        return count;
+    }
+    while (i < count && a[i] == b[i]) {
+        i++;
+    }
+    return i;
+}
+
 size_t dump_differs(const struct dump *a, const struct dump *b)
 {
-    for (size_t i = 0; i < a->count && i < b->count; i++) {
-        const struct dump_entry *x = &a->entries[i], *y = &b->entries[i];
+    size_t i = 0;
 
-        if (x->where != y->where || x->value != y->value || strcmp(x->name, y->name) != 0) {
-            return i;
+    for (; i < a->row_count && i < b->row_count; i++) {
+        const struct dump_row *x = &a->rows[i], *y = &b->rows[i];
+
+        if (!same_row(x, y)) {
+            return x->at;
+        }
+        size_t at = first_difference(&a->values[x->at], &b->values[y->at], x->count);
+        if (at < x->count) {
+            return x->at + at;
         }
     }
-    return a->count == b->count ? SIZE_MAX : a->count < b->count ? a->count : b->count;
+    if (i < a->row_count) {
+        return a->rows[i].at;
+    }
+    return i < b->row_count ? b->rows[i].at : SIZE_MAX;
+}
+
+const struct dump_row *dump_row_of(const struct dump *d, size_t value)
+{
+    size_t i = 0;
+
+    while (i < d->row_count && d->rows[i].at + d->rows[i].count <= value) {
+        i++;
+    }
+    return i < d->row_count ? &d->rows[i] : NULL;
+}
+
+void dump_clear(struct dump *d)
+{
+    d->row_count = d->count = 0;
 }
 
 void dump_free(struct dump *d)
 {
-    free(d->entries);
+    free(d->rows);
+    free(d->values);
     *d = (struct dump){.count = 0};
 }

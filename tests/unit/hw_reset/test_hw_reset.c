@@ -137,23 +137,29 @@ static void dump_machine(struct dump *d, unsigned kind, uint64_t seed, unsigned 
     thread_role_leave(&main_loop_role);
 }
 
+static uint64_t place_of(const struct dump_row *r, size_t value)
+{
+    return r->first + (value - r->at) * r->step;
+}
+
 static void compare(unsigned kind, uint64_t seed, unsigned exercise, const struct dump *fresh)
 {
-    struct dump d = {.count = 0};
+    static struct dump d;
 
+    dump_clear(&d);
     dump_machine(&d, kind, seed, exercise);
     size_t at = dump_differs(fresh, &d);
     if (at != SIZE_MAX) {
-        const struct dump_entry *a = &fresh->entries[at], *b = &d.entries[at];
-        if (at >= fresh->count || at >= d.count) {
+        const struct dump_row *a = dump_row_of(fresh, at), *b = dump_row_of(&d, at);
+        if (!a || !b) {
             fail_msg("seed %u: %zu entries, not %zu", (unsigned)seed, d.count, fresh->count);
+            return;
         }
         fail_msg("seed %u: %s, %s %llx: %llx, fresh %llx (entry %zu of %zu; %s %llx)",
-                 (unsigned)seed, b->name, b->what, (unsigned long long)b->where,
-                 (unsigned long long)b->value, (unsigned long long)a->value, at, d.count, a->name,
-                 (unsigned long long)a->where);
+                 (unsigned)seed, b->name, b->what, (unsigned long long)place_of(b, at),
+                 (unsigned long long)d.values[at], (unsigned long long)fresh->values[at], at,
+                 d.count, a->name, (unsigned long long)place_of(a, at));
     }
-    dump_free(&d);
 }
 
 static void reset_brings_back(unsigned kind)
