@@ -121,4 +121,13 @@ const struct term *term_age(struct place_table *table, const struct term *term, 
 bool place_mentions(const struct place *place, uint32_t opaque, bool old);
 bool term_mentions(const struct term *term, uint32_t opaque, bool old);
 
+/* A term and the terms that it is made of, one by one. */
+struct term_parts {
+    const struct term *rest[TERM_MAX_DEPTH + 1];
+    unsigned count;
+};
+void term_parts_init(struct term_parts *parts, const struct term *term);
+/* NULL: no more. */
+const struct term *term_parts_next(struct term_parts *parts);
+
 #endif
