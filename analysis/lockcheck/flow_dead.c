@@ -33,52 +33,48 @@ static bool opaque_alive(const struct flow_state *state, const struct place *roo
 
 static bool term_alive(const struct flow_state *state, const struct term *term, uint32_t block)
 {
-    const struct place *root;
+    const struct place *root = term->place ? place_root_of(term->place) : NULL;
 
-    if (!term) {
-        return true;
-    }
-    if (!term_alive(state, term->a, block) || !term_alive(state, term->b, block)) {
-        return false;
-    }
-    if (!term->place) {
-        return true;
-    }
-    root = place_root_of(term->place);
-    if (root->root == PLACE_OPAQUE) {
+    if (root && root->root == PLACE_OPAQUE) {
         return opaque_alive(state, root);
     }
-    return root->root != PLACE_LOCAL || graph_live(state->walk->graph, block, root->number);
+    return !root || root->root != PLACE_LOCAL ||
+           graph_live(state->walk->graph, block, root->number);
+}
+
+static bool fact_dead(const struct flow_state *state, const struct fact *fact, const void *block)
+{
+    struct term_parts parts;
+    const struct term *part;
+
+    if (!fact->term->private) {
+        return false;
+    }
+    term_parts_init(&parts, fact->term);
+    while ((part = term_parts_next(&parts))) {
+        if (!term_alive(state, part, *(const uint32_t *)block)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool binding_dead(const struct flow_state *state, const struct binding *b, const void *block)
+{
+    const struct place *place = b->place, *root = place_root_of(place);
+
+    if (is_origin(b) && !opaque_alive(state, root)) {
+        return true;
+    }
+    return place->root == PLACE_LOCAL && !place_is_memory(place) &&
+           !graph_live(state->walk->graph, *(const uint32_t *)block, root->number);
 }
 
 void state_drop_dead(struct flow_state *state, uint32_t block)
 {
-    const struct graph *graph = state->walk->graph;
-
-    for (guint i = 0; state->env && i < state->env->len;) {
-        const struct binding *b = &g_array_index(state->env, struct binding, i);
-        const struct place *place = b->place;
-
-        /* NOLINTNEXTLINE(bugprone-branch-clone): dead for one reason, or for another */
-        if (is_origin(b) && !opaque_alive(state, place_root_of(place))) {
-            g_array_remove_index_fast(state->env, i);
-        } else if (place->root == PLACE_LOCAL && !place_is_memory(place) &&
-                   !graph_live(graph, block, place_root_of(place)->number)) {
-            g_array_remove_index_fast(state->env, i);
-        } else {
-            i++;
-        }
-    }
-    for (guint i = 0; state->facts && i < state->facts->len;) {
-        const struct term *term = g_array_index(state->facts, struct fact, i).term;
-
-        if (term->private && !term_alive(state, term, block)) {
-            g_array_remove_index_fast(state->facts, i);
-        } else {
-            i++;
-        }
-    }
-    if (state->dropped && !graph->may_release[block]) {
+    state_drop_bindings(state, binding_dead, &block);
+    state_drop_facts(state, fact_dead, &block);
+    if (state->dropped && !state->walk->graph->may_release[block]) {
         g_array_set_size(state->dropped, 0);
     }
 }

@@ -18,23 +18,6 @@ struct flow_lock *state_find_lock(const struct flow_state *state, const struct p
     return found;
 }
 
-struct gone *gone_find(GArray *list, const struct place *place)
-{
-    for (guint i = 0; list && i < list->len; i++) {
-        if (g_array_index(list, struct gone, i).place == place) {
-            return &g_array_index(list, struct gone, i);
-        }
-    }
-    return NULL;
-}
-
-static void gone_remove(GArray *list, const struct gone *gone)
-{
-    if (gone) {
-        g_array_remove_index(list, (guint)(gone - (const struct gone *)(void *)list->data));
-    }
-}
-
 static void keep_facts(struct flow_state *state, bool kept)
 {
     for (guint i = 0; state->facts && i < state->facts->len; i++) {
@@ -55,7 +38,7 @@ static bool balanced(const struct flow_state *state)
     return !state->released || state->released->len == 0;
 }
 
-enum { LOCKS_MAX = 64, GONE_MAX = 8, COUNT_MAX = 16 };
+enum { LOCKS_MAX = 64, COUNT_MAX = 16 };
 
 static bool more_often(struct flow_state *state, const struct flow_lock *lock)
 {
@@ -103,68 +86,6 @@ void state_acquire(struct flow_state *state, const struct flow_lock *lock)
     keep_facts(state, !balanced(state));
 }
 
-/* One function looks up an object and leaves with its lock held, another looks
- * it up for itself and drops it. */
-static struct flow_lock *handed_over(const struct flow_state *state, const struct gone *gone)
-{
-    struct flow_lock *found = NULL;
-    unsigned count = 0;
-
-    for (guint i = 0; gone->class && state->locks && i < state->locks->len; i++) {
-        struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
-
-        if (l->held.class == gone->class) {
-            found = l;
-            count++;
-        }
-    }
-    return count == 1 && gone->looked_up && found->looked_up && found->from && gone->from &&
-                   found->from != gone->from
-               ? found
-               : NULL;
-}
-
-/* An element by an index that a called function has worked out. */
-static bool is_vague(const struct place *place)
-{
-    return place->step == IR_STEP_INDEX && place->key && place->key->kind == TERM_OFFSET &&
-           g_strcmp0(place->key->text, "...") == 0;
-}
-
-/* Which held lock a release means, if not one of exactly that name: an array's
- * element by an index that is not known, or the object of an earlier round. */
-static struct flow_lock *similar(const struct flow_state *state, const struct gone *gone)
-{
-    for (guint i = 0; gone->class && state->locks && i < state->locks->len; i++) {
-        struct flow_lock *l = &g_array_index(state->locks, struct flow_lock, i);
-
-        if (l->held.class == gone->class && !l->held.entry &&
-            (l->place->opaque || gone->place->opaque || l->bulk || is_vague(l->place) ||
-             is_vague(gone->place))) {
-            return l;
-        }
-    }
-    return handed_over(state, gone);
-}
-
-void gone_remember(GArray **list, const struct gone *gone)
-{
-    if (!*list) {
-        *list = g_array_new(FALSE, FALSE, sizeof(struct gone));
-    }
-    if ((*list)->len >= GONE_MAX) {
-        g_array_remove_index(*list, 0);
-    }
-    g_array_append_vals(*list, gone, 1);
-}
-
-struct flow_lock *state_lock_of_release(const struct flow_state *state, const struct gone *gone)
-{
-    struct flow_lock *l = state_find_lock(state, gone->place, gone->mode);
-
-    return l ? l : similar(state, gone);
-}
-
 bool state_release(struct flow_state *state, const struct gone *gone)
 {
     struct flow_lock *l;
@@ -207,6 +128,39 @@ bool state_release(struct flow_state *state, const struct gone *gone)
         keep_facts(state, true);
     }
     return true;
+}
+
+/* False if it cannot be told apart from others any more. */
+static bool age_lock(struct flow_state *state, struct flow_lock *l, uint32_t number)
+{
+    const struct place *place = place_age(state->walk->places, l->place, number);
+    bool known;
+
+    if (place == l->place) {
+        return true;
+    }
+    known = place && state_leads_to(state, place);
+    state->walk->ff->bulk |= !known;
+    if (!place || state_find_lock(state, place, RULE_ANY)) {
+        return false;
+    }
+    l->place = place;
+    l->held.path = (struct ir_path *)place_path(place);
+    l->bulk |= !known;
+    return true;
+}
+
+void state_age_locks(struct flow_state *state, uint32_t number)
+{
+    for (guint i = 0; state->locks && i < state->locks->len;) {
+        if (age_lock(state, &g_array_index(state->locks, struct flow_lock, i), number)) {
+            i++;
+        } else {
+            g_array_remove_index(state->locks, i);
+        }
+    }
+    state->walk->ff->bulk |= gone_forget(state->released, number);
+    gone_forget(state->dropped, number);
 }
 
 uint32_t flow_held_count(const struct flow_state *state)

@@ -70,6 +70,12 @@ bool place_is_memory(const struct place *place)
     return false;
 }
 
+bool place_is_vague(const struct place *place)
+{
+    return place->step == IR_STEP_INDEX && place->key && place->key->kind == TERM_OFFSET &&
+           g_strcmp0(place->key->text, "...") == 0;
+}
+
 const struct place *place_age(struct place_table *table, const struct place *place, uint32_t number)
 {
     if (!place || !place->opaque) {

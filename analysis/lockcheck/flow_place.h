@@ -95,6 +95,8 @@ const struct place *place_index(struct place_table *table, const struct place *p
 const struct place *place_root_of(const struct place *place);
 /* Whether it is memory that others may reach: behind a pointer, or a global. */
 bool place_is_memory(const struct place *place);
+/* An element by an index that a called function has worked out. */
+bool place_is_vague(const struct place *place);
 /* In the form of the IR; belongs to the place. */
 const struct ir_path *place_path(const struct place *place);
 /* "s->queue.lock", as it is called in the function; to be freed. */

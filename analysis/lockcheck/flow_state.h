@@ -83,6 +83,8 @@ uint64_t state_call_hash(const struct flow_state *state, const struct ir_event *
 /* Reading. NULL is unknown. */
 const struct term *state_value(const struct flow_state *state, const struct place *place);
 const struct place *state_place(const struct flow_state *state, const struct ir_path *path);
+/* Whether a variable still leads to the object. */
+bool state_leads_to(const struct flow_state *state, const struct place *place);
 /* state_place, without the fields of lock wrappers at its end. */
 const struct place *state_lock_place(const struct flow_state *state, const struct ir_path *path);
 const struct term *state_term(const struct flow_state *state, const struct ir_value *value);
@@ -94,6 +96,13 @@ int state_truth(const struct flow_state *state, const struct term *term);
 
 /* Changing. */
 void state_bind(struct flow_state *state, const struct place *place, const struct term *term);
+/* What passes the test is forgotten. */
+typedef bool binding_test(const struct flow_state *state, const struct binding *binding,
+                          const void *context);
+typedef bool fact_test(const struct flow_state *state, const struct fact *fact,
+                       const void *context);
+void state_drop_bindings(struct flow_state *state, binding_test *test, const void *context);
+void state_drop_facts(struct flow_state *state, fact_test *test, const void *context);
 /* The event gives an unknown value to `place`; its term. */
 const struct term *state_unknown(struct flow_state *state, const struct place *place,
                                  uint32_t number);
@@ -115,8 +124,14 @@ void state_forget_conditions(struct flow_state *state, bool kept_too);
 
 struct flow_lock *state_find_lock(const struct flow_state *state, const struct place *place,
                                   enum rule_mode mode);
+/* state_age for what is held and was dropped. */
+void state_age_locks(struct flow_state *state, uint32_t number);
 void gone_remember(GArray **list, const struct gone *gone);
 struct gone *gone_find(GArray *list, const struct place *place);
+/* `gone` may be NULL. */
+void gone_remove(GArray *list, const struct gone *gone);
+/* Those that are of opaque `number`; false if none was. */
+bool gone_forget(GArray *list, uint32_t number);
 /* The lock is taken. NULL: held already, the caller reports it. */
 void state_acquire(struct flow_state *state, const struct flow_lock *lock);
 /* The held lock that a release means, or NULL. */
