@@ -38,7 +38,7 @@ bool gone_forget(GArray *list, uint32_t number)
     for (guint i = 0; list && i < list->len;) {
         if (place_mentions(g_array_index(list, struct gone, i).place, number, false)) {
             found = true;
-            g_array_remove_index_fast(list, i);
+            g_array_remove_index(list, i);
         } else {
             i++;
         }

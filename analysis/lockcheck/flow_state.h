@@ -130,7 +130,8 @@ void gone_remember(GArray **list, const struct gone *gone);
 struct gone *gone_find(GArray *list, const struct place *place);
 /* `gone` may be NULL. */
 void gone_remove(GArray *list, const struct gone *gone);
-/* Those that are of opaque `number`; false if none was. */
+/* Those that are of opaque `number`; false if none was. The others stay in the order
+ * in which they came: the first is who goes when the list is full. */
 bool gone_forget(GArray *list, uint32_t number);
 /* The lock is taken. NULL: held already, the caller reports it. */
 void state_acquire(struct flow_state *state, const struct flow_lock *lock);

@@ -1,7 +1,7 @@
 /* What the checker knows of one C translation unit: declarations with their
  * annotations, and each function's body as a control-flow graph of the events
  * that locking can depend on (calls, assignments, accesses). The front end
- * (lower_*.c) makes it from libclang's syntax tree, store.c keeps it on disk,
+ * (front_*.c) makes it from libclang's syntax tree, store.c keeps it on disk,
  * and program.c links all units into one program.
  *
  * Strings are interned (ir_intern): equal strings are the same pointer.

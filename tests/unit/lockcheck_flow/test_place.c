@@ -1,7 +1,8 @@
-/* Interned places and terms. */
+/* Interned places and terms, and lists of locks that are gone. */
 #include "flow_test.h"
 
 #include "flow_place.h"
+#include "flow_state.h"
 
 struct tables {
     struct place_table *shared, *walk;
@@ -122,6 +123,27 @@ static void test_comparisons_have_one_form(void **state)
     assert_int_equal(term_compare(t->walk, IR_EQ, x, x)->number, 1);
 }
 
+static void test_locks_that_are_gone_leave_in_the_order_they_came(void **state)
+{
+    struct tables *t = *state;
+    GArray *list = NULL;
+
+    /* The list holds eight. */
+    for (uint32_t i = 0; i < 8; i++) {
+        gone_remember(&list, &(struct gone){.place = field_of(t, PLACE_OPAQUE, i, "lock")});
+    }
+    assert_true(gone_forget(list, 2));
+    assert_false(gone_forget(list, 2));
+    for (uint32_t i = 8; i < 12; i++) {
+        gone_remember(&list, &(struct gone){.place = field_of(t, PLACE_OPAQUE, i, "lock")});
+    }
+    for (uint32_t i = 0; i < 12; i++) {
+        bool there = gone_find(list, field_of(t, PLACE_OPAQUE, i, "lock")) != NULL;
+        assert_int_equal(there, i > 3);
+    }
+    g_array_unref(list);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -134,6 +156,7 @@ int main(void)
         CASE(test_a_list_that_is_walked_along_is_noticed),
         CASE(test_ageing_renames_the_present_round_only),
         CASE(test_comparisons_have_one_form),
+        CASE(test_locks_that_are_gone_leave_in_the_order_they_came),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
