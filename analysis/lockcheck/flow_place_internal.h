@@ -22,12 +22,12 @@ const struct term *term_compound(struct place_table *table, enum term_kind kind,
 bool place_has_field(const struct place *place, const char *record, const char *name);
 
 /* flow_place_name.c: as the root is called in the function. */
-const char *root_name(const struct place *root, const struct ir_function *function);
+const char *place_root_name(const struct place *root, const struct ir_function *function);
 /* The key of a step in the form of the IR, its value and its name; NULL if
  * there is none. */
-struct ir_value *index_value(const struct term *key);
-const char *index_name(const struct term *key);
+struct ir_value *place_key_value(const struct term *key);
+const char *place_key_name(const struct term *key);
 /* What stands between the brackets in the source; to be freed, or NULL. */
-char *index_text(const struct term *key, const struct ir_function *function);
+char *place_key_text(const struct term *key, const struct ir_function *function);
 
 #endif

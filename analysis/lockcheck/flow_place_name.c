@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const char *root_name(const struct place *root, const struct ir_function *function)
+const char *place_root_name(const struct place *root, const struct ir_function *function)
 {
     const GPtrArray *names = NULL;
     uint32_t number = root->number;
@@ -30,7 +30,7 @@ const char *root_name(const struct place *root, const struct ir_function *functi
     return root->root == PLACE_RESULT ? "(result)" : "(object)";
 }
 
-struct ir_value *index_value(const struct term *key)
+struct ir_value *place_key_value(const struct term *key)
 {
     struct ir_value *value;
 
@@ -47,7 +47,7 @@ struct ir_value *index_value(const struct term *key)
     return NULL;
 }
 
-const char *index_name(const struct term *key)
+const char *place_key_name(const struct term *key)
 {
     char *text;
     const char *name;
@@ -64,7 +64,7 @@ const char *index_name(const struct term *key)
     return name;
 }
 
-char *index_text(const struct term *key, const struct ir_function *function)
+char *place_key_text(const struct term *key, const struct ir_function *function)
 {
     if (key->kind == TERM_INT) {
         return g_strdup_printf("%" G_GINT64_FORMAT, key->number);

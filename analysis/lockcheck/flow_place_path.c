@@ -14,8 +14,8 @@ const struct ir_path *place_path(const struct place *place)
 
         path = ir_path_copy(place_path(place->parent));
         if (place->key) {
-            step.index = index_value(place->key);
-            step.name = index_name(place->key);
+            step.index = place_key_value(place->key);
+            step.name = place_key_name(place->key);
         }
         ir_path_add(path, step);
     } else if (place->root == PLACE_PARAM) {
@@ -43,7 +43,7 @@ char *place_text(const struct place *place, const struct ir_function *function)
     for (; place->parent; place = place->parent) {
         steps[count++] = place;
     }
-    g_string_append(text, root_name(place, function));
+    g_string_append(text, place_root_name(place, function));
     while (count-- > 0) {
         const struct place *step = steps[count];
 
@@ -57,7 +57,7 @@ char *place_text(const struct place *place, const struct ir_function *function)
         if (step->step == IR_STEP_FIELD) {
             g_string_append_printf(text, "%s%s", arrow ? "->" : ".", step->name);
         } else {
-            char *key = step->key ? index_text(step->key, function) : NULL;
+            char *key = step->key ? place_key_text(step->key, function) : NULL;
             const char *name = key ? key : step->name;
 
             g_string_append_printf(text, "[%s]", name ? name : "...");
